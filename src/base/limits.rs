@@ -1,0 +1,49 @@
+//! Every bound of the program, with its reason. Reaching one is a message that names it.
+
+/// Kubernetes label values, and with them Argo's workflow names, hold 63 characters.
+pub const RUN_NAME_BYTES_MAX: usize = 63;
+
+/// Templates, steps and tasks: Argo's `maxCharsInObjectName` less its suffixes (`workflow/validate`).
+pub const TEMPLATE_NAME_BYTES_MAX: usize = 128;
+
+/// A manifest's text. The largest manifest seen in the wild is a tenth of it.
+pub const MANIFEST_BYTES_MAX: usize = 8 << 20;
+
+/// How deep YAML may nest, checked before parsing: recursion below is bounded by it.
+pub const YAML_DEPTH_MAX: usize = 128;
+
+/// Nodes of one YAML text after aliases are expanded: an alias bomb ends here.
+pub const YAML_NODES_MAX: usize = 4_000_000;
+
+/// Bytes that the expansion of aliases may add to one YAML text.
+pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
+
+/// Length of one expression or template text.
+pub const EXPR_BYTES_MAX: usize = 256 << 10;
+
+/// How deep an expression may nest: the parser and the evaluator recurse.
+pub const EXPR_DEPTH_MAX: usize = 100;
+
+/// Steps of one evaluation: a loop over lists of lists ends here.
+pub const EXPR_STEPS_MAX: u64 = 1_000_000;
+
+/// Bytes that one evaluation may make.
+pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
+
+/// How deep templates may call templates, as Argo's `maxRecursionDepth`.
+pub const TEMPLATE_DEPTH_MAX: u32 = 100;
+
+/// Nodes of one run, loops and retries included.
+pub const NODES_PER_RUN_MAX: usize = 1_000_000;
+
+/// Items of one loop. Argo has no bound and runs out of memory instead.
+pub const LOOP_ITEMS_MAX: usize = 100_000;
+
+/// What is kept of a step's standard output as its result: the end of it, as Argo's executor does.
+pub const RESULT_BYTES_MAX: usize = 256 << 10;
+
+/// An output parameter's file.
+pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
+
+/// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
+pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;

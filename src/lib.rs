@@ -1,0 +1,9 @@
+//! `wf` runs Argo Workflows manifests on plain Kubernetes Jobs, or on the machine at hand.
+//!
+//! The modules stand in the order in which a manifest takes its way through them; each
+//! imports only from those above it (`tests/it/tidy.rs` checks).
+
+#![warn(missing_docs)]
+
+pub mod base;
+pub mod source;
