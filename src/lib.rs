@@ -7,3 +7,9 @@
 
 pub mod base;
 pub mod source;
+pub mod expr;
+pub mod spec;
+pub mod plan;
+pub mod engine;
+pub mod backend;
+pub mod store;

@@ -1,0 +1,19 @@
+//! The pure state machine of a run: `decide` turns an observation into events, `apply` folds
+//! events into the run, `pending` derives actions from the folded state.
+//!
+//! **Invariant:** nothing here does anything: no I/O, no clock, no chance. The log is the truth,
+//! and [`Run`] is its fold.
+
+pub mod action;
+pub mod event;
+pub mod model;
+pub mod observation;
+pub mod run;
+pub mod value;
+
+pub use action::{Action, PodRequest};
+pub use event::{Batch, Event};
+pub use model::{Node, NodeType, Phase, Waiting};
+pub use observation::{Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
+pub use run::{ControlError, Run, Shutdown};
+pub use value::{Inputs, Outputs, Parameter};

@@ -1,0 +1,171 @@
+//! Where the logs of runs live. A store knows frames and fences; what events mean is the engine's.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{RunName, RunUid, Timestamp};
+use crate::engine::Batch;
+use crate::plan::Resolved;
+
+/// The version of the format that this release writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The first record of a log: what the run is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// The version of the format, [`FORMAT_VERSION`] when written by this release.
+    pub version: u32,
+    /// The run's name.
+    pub name: RunName,
+    /// What tells it apart from another run of that name.
+    pub uid: RunUid,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// The manifest with everything that it refers to.
+    pub resolved: Resolved,
+    /// The files that it came from; secrets are read from them again, and never copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PathBuf>,
+}
+
+/// One durable append: what one wake-up of the driver decided.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place in the log: 1, 2, 3, …
+    pub seq: u64,
+    /// The decisions in their order.
+    pub batches: Vec<Batch>,
+}
+
+/// A log as it was read.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The first record.
+    pub header: Header,
+    /// The others, in order, without gaps.
+    pub records: Vec<Record>,
+    /// What was wrong with the end of the log, if anything: a torn last record was left out.
+    pub torn: Option<String>,
+}
+
+/// What a listing says of a run, without folding its log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The run's name.
+    pub name: RunName,
+    /// Its uid.
+    pub uid: RunUid,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it began.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub finished_at: Option<Timestamp>,
+    /// Its phase, in Argo's words; `Pending` before the first decision.
+    pub phase: String,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
+    /// Finished and known nodes, as `3/5`.
+    #[serde(default)]
+    pub progress: String,
+    /// Whether it is suspended.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: std::collections::BTreeMap<String, String>,
+}
+
+/// A place where logs of runs are kept.
+pub trait Store {
+    /// The right to write one run's log, held until it is dropped.
+    type Log: Log;
+
+    /// Creates a run with its first record, and holds it.
+    fn create(&self, header: &Header) -> impl Future<Output = Result<Self::Log, StoreError>>;
+
+    /// Takes over a run: holds it, mends a torn end, and reads it.
+    /// [`StoreError::DrivenBy`] while another process holds it.
+    fn acquire(&self, run: &RunName) -> impl Future<Output = Result<(Self::Log, Stored), StoreError>>;
+
+    /// Reads a run, whoever holds it.
+    fn load(&self, run: &RunName) -> impl Future<Output = Result<Stored, StoreError>>;
+
+    /// Returns what is known of every run, newest first.
+    fn list(&self) -> impl Future<Output = Result<Vec<Summary>, StoreError>>;
+
+    /// Removes a run and all that belongs to it. [`StoreError::DrivenBy`] while it is held.
+    fn delete(&self, run: &RunName) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// A held log.
+pub trait Log {
+    /// Appends one record. It is durable when this returns `Ok`; after any error the holder must
+    /// stop, since it can no longer know what the log holds.
+    fn append(&mut self, batches: &[Batch]) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Replaces the summary that listings show. It may be lost; the log is the truth.
+    fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such run.
+    #[error("there is no run `{run}`")]
+    NotFound {
+        /// The name that was asked for.
+        run: String,
+        /// The nearest name that exists.
+        nearest: Option<String>,
+    },
+    /// There is one already.
+    #[error("a run named `{run}` exists already")]
+    Exists {
+        /// The name.
+        run: RunName,
+    },
+    /// Another process holds it.
+    #[error("run `{run}` is driven by {holder}")]
+    DrivenBy {
+        /// The name.
+        run: RunName,
+        /// Who, as far as is known: `process 4711`.
+        holder: String,
+    },
+    /// The log was altered, or cut in the middle.
+    #[error("the log of run `{run}` is damaged at {place}: {reason}")]
+    Damaged {
+        /// The name.
+        run: RunName,
+        /// The file and the line or record.
+        place: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A later release wrote it.
+    #[error("the log of run `{run}` has format {found}; this release reads up to {known}")]
+    Newer {
+        /// The name.
+        run: RunName,
+        /// The format of the log.
+        found: u32,
+        /// The newest one known here.
+        known: u32,
+    },
+    /// The disk, or what stands in its place, refuses.
+    #[error("failed to {action}: {source}")]
+    Io {
+        /// What was being done, with the path.
+        action: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
