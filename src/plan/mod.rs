@@ -8,16 +8,13 @@
 
 mod model;
 mod problem;
-mod merge;
-mod library;
-mod resolve;
-mod texts;
-mod graph;
 mod compile;
-mod scopes;
+mod call;
+mod texts;
+mod results;
+mod graph;
+mod merge;
 pub mod rules;
 
-pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Segment, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};
-pub use resolve::{Call, from_cron, from_template, resolve};
