@@ -74,6 +74,9 @@ pub enum Event {
         /// The machine that its pod ran on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<Arc<str>>,
+        /// Whether the node was ended by decree, so that its pod may still run and is to be stopped.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        decree: bool,
     },
     /// A node's hooks are over too: what comes after it may count on it.
     Settled {

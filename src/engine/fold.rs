@@ -37,6 +37,7 @@ impl Run {
             by_name: Default::default(),
             live: Default::default(),
             doomed: Default::default(),
+            daemons: Default::default(),
             paused: Default::default(),
             timers: Default::default(),
             agenda: Default::default(),
@@ -68,7 +69,7 @@ impl Run {
                 self.slot_mut(*n).node.waiting = on.clone();
             }
             Event::Supplied { n, out } => self.slot_mut(*n).node.outputs = Some(out.clone()),
-            Event::Finished { n, p, m, out, host } => {
+            Event::Finished { n, p, m, out, host, decree } => {
                 if let Some(out) = out {
                     self.slot_mut(*n).node.outputs = Some(out.clone());
                 }
@@ -76,6 +77,10 @@ impl Run {
                     self.slot_mut(*n).node.host = host.clone();
                 }
                 self.finish(*n, *p, m, at);
+                if *decree {
+                    self.doomed.insert(*n);
+                    self.outbox.push_back(*n);
+                }
             }
             Event::Settled { n } => self.settle(*n),
             Event::Global { p, a } => self.globalize(p, a),
@@ -120,6 +125,9 @@ impl Run {
         self.join(ix);
         self.set_timer(ix, created.until);
         self.count_new(ix);
+        if created.caller == Caller::Entry {
+            self.wake(Wake::Run);
+        }
         if created.phase.is_final() {
             self.finish(ix, created.phase, &created.message, at);
         } else {
@@ -356,8 +364,16 @@ impl Run {
         node.message = "".into();
         node.pod_ip = ip.clone();
         node.host = host.clone().or(node.host.take());
+        let is_entry = self.slot(ix).caller == Caller::Entry;
+        if is_entry {
+            self.wake(Wake::Run);
+        }
+        let node = &mut self.slot_mut(ix).node;
         if up && !node.daemoned {
             node.daemoned = true;
+            if node.kind == NodeType::Pod {
+                self.daemons.insert(ix);
+            }
             self.fulfilled(ix);
         } else if self.has_hooks(ix) {
             self.wake(Wake::Node(ix));
@@ -377,10 +393,8 @@ impl Run {
         self.paused.remove(&ix);
         if kind == NodeType::Pod {
             self.pods_done += 1;
-            if self.live.remove(&ix) {
-                self.doomed.insert(ix);
-                self.outbox.push_back(ix);
-            }
+            self.live.remove(&ix);
+            self.daemons.remove(&ix);
         }
         if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
             let slot = self.slot_mut(boundary);

@@ -64,6 +64,8 @@ pub struct Run {
     pub(super) live: BTreeSet<NodeIx>,
     /// Pods that were finished by decree and may still run: they are to be stopped.
     pub(super) doomed: BTreeSet<NodeIx>,
+    /// Pods that are daemons and up.
+    pub(super) daemons: BTreeSet<NodeIx>,
     /// Suspended nodes.
     pub(super) paused: BTreeSet<NodeIx>,
     /// Instants at which a node has something due.

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{artifact, text};
 use crate::base::NodeIx;
-use crate::engine::model::{Node, NodeType, Phase};
+use crate::engine::model::{Node, Phase};
 use crate::engine::run::{Called, Frame, Run};
 use crate::expr::{Scope, Value};
 use crate::plan::Body;
@@ -224,9 +224,4 @@ fn parameter_list<'n>(nodes: impl Iterator<Item = &'n Node>, name: &str) -> Opti
 /// Returns JSON as Go's `json.Marshal` writes it: keys sorted, `<`, `>` and `&` escaped.
 fn go_json(json: &Json) -> String {
     Value::from_json(json).to_json_text().unwrap_or_default()
-}
-
-/// Returns whether the node is one that never ran.
-pub(in crate::engine) fn never_ran(node: &Node) -> bool {
-    node.kind == NodeType::Skipped && matches!(node.phase, Phase::Skipped | Phase::Omitted)
 }
