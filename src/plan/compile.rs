@@ -332,10 +332,34 @@ impl<'r> Compiler<'r> {
         match callee {
             Callee::Named(name) => self.named(scope, name, &place.at("template")),
             Callee::Referred(reference) => self.referred(reference, &place.at("templateRef")),
-            Callee::Inline | Callee::Dynamic => None,
+            Callee::Inline => None,
+            Callee::Dynamic(reference) => {
+                self.declare_all(scope, reference.as_ref());
+                None
+            }
             Callee::Faulty(fault) => {
                 self.problems.push(Problem::error(rules::CALL, place.clone(), fault.message()).help(fault.help()));
                 None
+            }
+        }
+    }
+
+    /// Declares all templates that a name may mean which is known only when it runs.
+    fn declare_all(&mut self, scope: &Scope, reference: Option<&spec::TemplateRef>) {
+        let resolved = self.resolved;
+        let scopes: Vec<Scope> = match reference.map(Scope::of) {
+            None => vec![scope.clone()],
+            Some(Scope::Namespaced(name)) if name.contains("{{") => {
+                resolved.templates.keys().map(|name| Scope::Namespaced(name.as_str().into())).collect()
+            }
+            Some(Scope::Cluster(name)) if name.contains("{{") => {
+                resolved.cluster_templates.keys().map(|name| Scope::Cluster(name.as_str().into())).collect()
+            }
+            Some(scope) => vec![scope],
+        };
+        for scope in scopes {
+            for name in self.templates_of(&scope).iter().filter_map(|template| template.name.as_deref()) {
+                self.declare(&scope, name);
             }
         }
     }
