@@ -102,7 +102,7 @@ pub(super) fn calls(template: &spec::Template, place: &Place) -> Vec<(Callee, Pl
     let mut found = Vec::new();
     let groups = template.steps.iter().flatten().enumerate();
     for (group, step, index) in groups.flat_map(|(group, steps)| steps.iter().enumerate().map(move |(index, step)| (group, step, index))) {
-        let place = place.at("steps").at(group).at(index);
+        let place = place.key("steps").index(group).index(index);
         let callee = match &step.inline {
             Some(_) => Callee::Inline,
             None => Callee::of(step.template.as_deref(), step.template_ref.as_ref()),
@@ -110,7 +110,7 @@ pub(super) fn calls(template: &spec::Template, place: &Place) -> Vec<(Callee, Pl
         of_task(callee, step.inline.as_deref(), step.on_exit.as_deref(), &step.hooks, place, &mut found);
     }
     for (index, task) in template.dag.iter().flat_map(|dag| dag.tasks.iter().enumerate()) {
-        let place = place.at("dag").at("tasks").at(index);
+        let place = place.key("dag").key("tasks").index(index);
         of_task(Callee::of_task(task), task.inline.as_deref(), task.on_exit.as_deref(), &task.hooks, place, &mut found);
     }
     found
@@ -125,13 +125,13 @@ fn of_task(
     found: &mut Vec<(Callee, Place)>,
 ) {
     found.extend(of_hooks(on_exit, hooks, &place));
-    found.extend(inline.into_iter().flat_map(|inline| calls(inline, &place.at("inline"))));
+    found.extend(inline.into_iter().flat_map(|inline| calls(inline, &place.key("inline"))));
     found.push((callee, place));
 }
 
 /// Returns what hooks and an exit handler call.
 pub(super) fn of_hooks(on_exit: Option<&str>, hooks: &spec::LifecycleHooks, place: &Place) -> Vec<(Callee, Place)> {
-    let hook = |(name, hook): (&String, &spec::LifecycleHook)| (Callee::of_hook(hook), place.at("hooks").at(name.as_str()));
-    let handler = on_exit.filter(|name| !name.is_empty()).map(|name| (Callee::of(Some(name), None), place.at("onExit")));
+    let hook = |(name, hook): (&String, &spec::LifecycleHook)| (Callee::of_hook(hook), place.key("hooks").key(name));
+    let handler = on_exit.filter(|name| !name.is_empty()).map(|name| (Callee::of(Some(name), None), place.key("onExit")));
     hooks.iter().map(hook).chain(handler).collect()
 }

@@ -142,7 +142,7 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
     let Some(reference) = &own.workflow_template_ref else {
         return Some(own.clone());
     };
-    let place = Place::root().at("spec").at("workflowTemplateRef");
+    let place = Place::root().key("spec").key("workflowTemplateRef");
     let scope = scope_of(reference);
     let Some(object) = library.object(&scope) else {
         problems.push(missing_object(&scope, library, &place));
@@ -152,7 +152,7 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
         problems.push(
             Problem::error(
                 rules::TEMPLATES_BESIDE_REF,
-                Place::root().at("spec").at("templates"),
+                Place::root().key("spec").key("templates"),
                 "a workflow with `workflowTemplateRef` cannot have `templates` of its own",
             )
             .also(place, "the templates come from here")
@@ -225,13 +225,13 @@ impl<'a> Collector<'a> {
 
     fn run(mut self) {
         let spec = &self.resolved.spec;
-        let roots = of_hooks(spec.on_exit.as_deref(), &spec.hooks, &Place::root().at("spec"));
+        let roots = of_hooks(spec.on_exit.as_deref(), &spec.hooks, &Place::root().key("spec"));
         self.all_of(&Scope::Local);
         self.follow(&Scope::Local, roots);
         while let Some((scope, index)) = self.queue.pop() {
             let found = {
                 let Some(template) = self.templates(&scope).get(index) else { continue };
-                calls(template, &Place::of(scope.clone()).at("spec").at("templates").at(index))
+                calls(template, &Place::of(scope.clone()).key("spec").key("templates").index(index))
             };
             self.follow(&scope, found);
         }
@@ -241,9 +241,9 @@ impl<'a> Collector<'a> {
         for (callee, place) in calls {
             match callee {
                 Callee::Named(name) => self.template(scope, &name),
-                Callee::Referred(reference) => self.reference(&reference, &place.at("templateRef")),
+                Callee::Referred(reference) => self.reference(&reference, &place.key("templateRef")),
                 Callee::Dynamic(None) => self.all_of(scope),
-                Callee::Dynamic(Some(reference)) => self.any_of(&reference, &place.at("templateRef")),
+                Callee::Dynamic(Some(reference)) => self.any_of(&reference, &place.key("templateRef")),
                 Callee::Inline | Callee::Faulty(_) => {}
             }
         }
