@@ -1,5 +1,6 @@
 //! Which template a call means, as far as its own words say.
 
+use super::problem::Place;
 use crate::spec;
 
 /// What a step, a task or a hook calls.
@@ -10,8 +11,8 @@ pub(super) enum Callee {
     Named(String),
     /// A template of another object.
     Referred(spec::TemplateRef),
-    /// The name has tags, and is known only when it runs.
-    Dynamic,
+    /// The name, or the reference, has tags, and is known only when it runs.
+    Dynamic(Option<spec::TemplateRef>),
     /// The words make no sense.
     Faulty(Fault),
 }
@@ -48,7 +49,7 @@ impl Callee {
         match (template, reference) {
             (None, None) => Self::Faulty(Fault::Nothing),
             (Some(_), Some(_)) => Self::Faulty(Fault::Both),
-            (Some(name), None) if has_tags(name) => Self::Dynamic,
+            (Some(name), None) if has_tags(name) => Self::Dynamic(None),
             (Some(name), None) => Self::Named(name.to_owned()),
             (None, Some(reference)) => Self::of_reference(reference),
         }
@@ -62,7 +63,7 @@ impl Callee {
         } else if template.is_empty() {
             Self::Faulty(Fault::NoTemplate)
         } else if has_tags(object) || has_tags(template) {
-            Self::Dynamic
+            Self::Dynamic(Some(reference.clone()))
         } else {
             Self::Referred(reference.clone())
         }
@@ -93,4 +94,44 @@ impl Fault {
             Self::NoTemplate => "add `template`, the name of one of its templates",
         }
     }
+}
+
+/// Returns every call of a template, those of inline templates included, each with its place.
+/// Recursion is bounded by the depth of the manifest.
+pub(super) fn calls(template: &spec::Template, place: &Place) -> Vec<(Callee, Place)> {
+    let mut found = Vec::new();
+    let groups = template.steps.iter().flatten().enumerate();
+    for (group, step, index) in groups.flat_map(|(group, steps)| steps.iter().enumerate().map(move |(index, step)| (group, step, index))) {
+        let place = place.key("steps").index(group).index(index);
+        let callee = match &step.inline {
+            Some(_) => Callee::Inline,
+            None => Callee::of(step.template.as_deref(), step.template_ref.as_ref()),
+        };
+        of_task(callee, step.inline.as_deref(), step.on_exit.as_deref(), &step.hooks, place, &mut found);
+    }
+    for (index, task) in template.dag.iter().flat_map(|dag| dag.tasks.iter().enumerate()) {
+        let place = place.key("dag").key("tasks").index(index);
+        of_task(Callee::of_task(task), task.inline.as_deref(), task.on_exit.as_deref(), &task.hooks, place, &mut found);
+    }
+    found
+}
+
+fn of_task(
+    callee: Callee,
+    inline: Option<&spec::Template>,
+    on_exit: Option<&str>,
+    hooks: &spec::LifecycleHooks,
+    place: Place,
+    found: &mut Vec<(Callee, Place)>,
+) {
+    found.extend(of_hooks(on_exit, hooks, &place));
+    found.extend(inline.into_iter().flat_map(|inline| calls(inline, &place.key("inline"))));
+    found.push((callee, place));
+}
+
+/// Returns what hooks and an exit handler call.
+pub(super) fn of_hooks(on_exit: Option<&str>, hooks: &spec::LifecycleHooks, place: &Place) -> Vec<(Callee, Place)> {
+    let hook = |(name, hook): (&String, &spec::LifecycleHook)| (Callee::of_hook(hook), place.key("hooks").key(name));
+    let handler = on_exit.filter(|name| !name.is_empty()).map(|name| (Callee::of(Some(name), None), place.key("onExit")));
+    hooks.iter().map(hook).chain(handler).collect()
 }

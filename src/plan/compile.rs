@@ -10,12 +10,13 @@ use std::sync::Arc;
 use super::call::Callee;
 use super::graph;
 use super::merge;
-use super::model::{Body, Dag, Plan, Resolved, Scope, Segment, Task, TaskIx, Template, TemplateIx, Text};
+use super::model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 use super::problem::{Place, Problem};
 use super::results;
 use super::rules;
 use super::texts;
 use crate::expr::{TemplateStr, depends};
+use crate::source::Segment;
 use crate::spec;
 
 /// A plan that may still have holes, and the problems that were found on the way.
@@ -72,7 +73,7 @@ impl Draft {
 
 /// Returns the problem of a workflow that does not say where to begin.
 pub(super) fn no_entrypoint() -> Problem {
-    Problem::error(rules::ENTRYPOINT, Place::root().at("spec"), "`entrypoint` is missing")
+    Problem::error(rules::ENTRYPOINT, Place::root().key("spec"), "`entrypoint` is missing")
         .help("name the template that comes first: `entrypoint: main`")
 }
 
@@ -110,9 +111,9 @@ impl<'r> Compiler<'r> {
     /// Links the workflow's own calls: entrypoint, exit handler, hooks.
     fn roots(&mut self) -> (Option<TemplateIx>, Option<TemplateIx>, BTreeMap<Arc<str>, TemplateIx>) {
         let resolved = self.resolved;
-        let place = Place::root().at("spec");
+        let place = Place::root().key("spec");
         let entrypoint = resolved.spec.entrypoint.as_deref().filter(|name| !name.is_empty());
-        let entrypoint = entrypoint.and_then(|name| self.named(&Scope::Local, name, &place.at("entrypoint")));
+        let entrypoint = entrypoint.and_then(|name| self.named(&Scope::Local, name, &place.key("entrypoint")));
         let on_exit = resolved.spec.on_exit.as_deref();
         let mut hooks = self.hooks(&Scope::Local, on_exit, &resolved.spec.hooks, &place);
         let on_exit = hooks.remove("exit");
@@ -133,7 +134,7 @@ impl<'r> Compiler<'r> {
         let mut texts = self.texts(&spec, &place, &mut references);
         let mut body = self.body(&spec, steps.as_deref(), dag.as_ref(), &scope, &place, &mut references);
         if let Body::Dag(dag) = &body {
-            texts.extend(dag.target_text.clone().map(|text| Text { pointer: vec!["dag".into(), "target".into()], text }));
+            texts.extend(dag.target_text.clone().map(|text| Text { pointer: vec![Segment::Key("dag".into()), Segment::Key("target".into())], text }));
         }
         references.mark(&mut body);
         (spec.steps, spec.dag) = (steps, dag);
@@ -159,10 +160,10 @@ impl<'r> Compiler<'r> {
         references: &mut results::References,
     ) -> Body {
         if let Some(steps) = steps {
-            return Body::Steps(self.steps(steps, scope, &place.at("steps"), references));
+            return Body::Steps(self.steps(steps, scope, &place.key("steps"), references));
         }
         if let Some(dag) = dag {
-            return Body::Dag(self.dag(dag, scope, &place.at("dag"), references));
+            return Body::Dag(self.dag(dag, scope, &place.key("dag"), references));
         }
         if spec.suspend.is_some() {
             Body::Suspend
@@ -184,20 +185,20 @@ impl<'r> Compiler<'r> {
     ) -> Vec<Vec<Task>> {
         let mut compiled = Vec::with_capacity(groups.len());
         for (index, group) in groups.iter().enumerate() {
-            let place = place.at(index);
+            let place = place.index(index);
             let steps = group.iter().enumerate();
-            compiled.push(steps.map(|(index, step)| self.task(as_task(step), scope, place.at(index), references)).collect());
+            compiled.push(steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect());
         }
         compiled
     }
 
     fn dag(&mut self, dag: &spec::DAGTemplate, scope: &Scope, place: &Place, references: &mut results::References) -> Dag {
-        let at = place.at("tasks");
+        let at = place.key("tasks");
         let tasks = dag.tasks.iter().enumerate();
-        let tasks: Vec<Task> = tasks.map(|(index, task)| self.task(task.clone(), scope, at.at(index), references)).collect();
+        let tasks: Vec<Task> = tasks.map(|(index, task)| self.task(task.clone(), scope, at.index(index), references)).collect();
         let by_name = by_name(&dag.tasks);
         let depends: Vec<Option<depends::Expr>> =
-            dag.tasks.iter().enumerate().map(|(index, task)| self.condition(task, &at.at(index))).collect();
+            dag.tasks.iter().enumerate().map(|(index, task)| self.condition(task, &at.index(index))).collect();
         let parents = self.parents(&dag.tasks, &depends, &by_name, &at);
         self.problems.extend(graph::cycles(&parents).iter().map(|cycle| circle(cycle, &dag.tasks, &at)));
         let depends = depends.into_iter().map(|expr| Some(graph::expand(expr?, &dag.tasks, &by_name))).collect();
@@ -216,7 +217,7 @@ impl<'r> Compiler<'r> {
                 Err(fault) => {
                     let mut problem = Problem::error(
                         rules::DEPENDS_SYNTAX,
-                        place.at("depends"),
+                        place.key("depends"),
                         format!("`depends` of `{}` cannot be read: {}", task.name, fault.message),
                     )
                     .within(fault.at);
@@ -244,7 +245,7 @@ impl<'r> Compiler<'r> {
                 match by_name.get(mention.name) {
                     Some(&parent) if seen.insert(parent) => parents.push(parent),
                     Some(_) => {}
-                    None => self.problems.push(unknown_dependency(&mention, &tasks[index], tasks, &place.at(index))),
+                    None => self.problems.push(unknown_dependency(&mention, &tasks[index], tasks, &place.index(index))),
                 }
             }
             all.push(parents);
@@ -267,7 +268,7 @@ impl<'r> Compiler<'r> {
             return match TemplateStr::parse(target) {
                 Ok(text) => (leaves(), Some(text)),
                 Err(fault) => {
-                    let bad = texts::BadText { pointer: vec!["target".into()], fault, in_expression: false };
+                    let bad = texts::BadText { pointer: vec![Segment::Key("target".into())], fault, in_expression: false };
                     self.problems.push(unreadable(bad, place));
                     (leaves(), None)
                 }
@@ -278,7 +279,7 @@ impl<'r> Compiler<'r> {
             match by_name.get(name) {
                 Some(&task) => targets.push(task),
                 None => self.problems.push(
-                    Problem::error(rules::TARGET, place.at("target"), format!("there is no task `{name}` to aim at"))
+                    Problem::error(rules::TARGET, place.key("target"), format!("there is no task `{name}` to aim at"))
                         .suggest(name, dag.tasks.iter().map(|task| task.name.as_str())),
                 ),
             }
@@ -292,7 +293,7 @@ impl<'r> Compiler<'r> {
         let callee = Callee::of_task(&spec);
         let target = match (callee, spec.inline.take()) {
             (Callee::Inline, Some(inline)) => {
-                let ix = self.declare_inline(name.clone(), scope.clone(), (*inline).clone(), place.at("inline"));
+                let ix = self.declare_inline(name.clone(), scope.clone(), (*inline).clone(), place.key("inline"));
                 spec.inline = Some(inline);
                 Some(ix)
             }
@@ -316,12 +317,12 @@ impl<'r> Compiler<'r> {
     ) -> BTreeMap<Arc<str>, TemplateIx> {
         let mut linked = BTreeMap::new();
         for (name, hook) in hooks {
-            let place = place.at("hooks").at(name.as_str());
+            let place = place.key("hooks").key(name);
             let target = self.call(scope, &Callee::of_hook(hook), &place);
             linked.extend(target.map(|target| (Arc::from(name.as_str()), target)));
         }
         if let Some(name) = on_exit.filter(|name| !name.is_empty()) {
-            let target = self.named(scope, name, &place.at("onExit"));
+            let target = self.named(scope, name, &place.key("onExit"));
             linked.extend(target.map(|target| (Arc::from("exit"), target)));
         }
         linked
@@ -330,12 +331,36 @@ impl<'r> Compiler<'r> {
     /// Returns the template that is called, or none when that is only known when it runs.
     fn call(&mut self, scope: &Scope, callee: &Callee, place: &Place) -> Option<TemplateIx> {
         match callee {
-            Callee::Named(name) => self.named(scope, name, &place.at("template")),
-            Callee::Referred(reference) => self.referred(reference, &place.at("templateRef")),
-            Callee::Inline | Callee::Dynamic => None,
+            Callee::Named(name) => self.named(scope, name, &place.key("template")),
+            Callee::Referred(reference) => self.referred(reference, &place.key("templateRef")),
+            Callee::Inline => None,
+            Callee::Dynamic(reference) => {
+                self.declare_all(scope, reference.as_ref());
+                None
+            }
             Callee::Faulty(fault) => {
                 self.problems.push(Problem::error(rules::CALL, place.clone(), fault.message()).help(fault.help()));
                 None
+            }
+        }
+    }
+
+    /// Declares all templates that a name may mean which is known only when it runs.
+    fn declare_all(&mut self, scope: &Scope, reference: Option<&spec::TemplateRef>) {
+        let resolved = self.resolved;
+        let scopes: Vec<Scope> = match reference.map(Scope::of) {
+            None => vec![scope.clone()],
+            Some(Scope::Namespaced(name)) if name.contains("{{") => {
+                resolved.templates.keys().map(|name| Scope::Namespaced(name.as_str().into())).collect()
+            }
+            Some(Scope::Cluster(name)) if name.contains("{{") => {
+                resolved.cluster_templates.keys().map(|name| Scope::Cluster(name.as_str().into())).collect()
+            }
+            Some(scope) => vec![scope],
+        };
+        for scope in scopes {
+            for name in self.templates_of(&scope).iter().filter_map(|template| template.name.as_deref()) {
+                self.declare(&scope, name);
             }
         }
     }
@@ -364,7 +389,7 @@ impl<'r> Compiler<'r> {
             self.problems.push(object_not_found(&scope, place));
             return None;
         }
-        self.named(&scope, reference.template.as_deref().unwrap_or_default(), &place.at("template"))
+        self.named(&scope, reference.template.as_deref().unwrap_or_default(), &place.key("template"))
     }
 
     fn templates_of(&self, scope: &Scope) -> &'r [spec::Template] {
@@ -385,7 +410,7 @@ impl<'r> Compiler<'r> {
         let templates = self.templates_of(scope);
         let names = self.names.entry(scope.clone()).or_insert_with(|| first_by_name(templates));
         let place = *names.get(name)?;
-        let at = Place::of(scope.clone()).at("spec").at("templates").at(place);
+        let at = Place::of(scope.clone()).key("spec").key("templates").index(place);
         let ix = self.push(key.1.clone(), scope.clone(), templates[place].clone(), at);
         self.by_name.insert(key, ix);
         Some(ix)
@@ -452,7 +477,7 @@ pub(super) fn object_not_found(scope: &Scope, place: &Place) -> Problem {
         Scope::Namespaced(name) => ("WorkflowTemplate", &**name),
         Scope::Cluster(name) => ("ClusterWorkflowTemplate", &**name),
     };
-    Problem::error(rules::OBJECT_NOT_FOUND, place.at("name"), format!("the {kind} `{name}` is not among the files given"))
+    Problem::error(rules::OBJECT_NOT_FOUND, place.key("name"), format!("the {kind} `{name}` is not among the files given"))
         .says("referred to here")
 }
 
@@ -480,9 +505,9 @@ fn unknown_dependency(
     let listed = task.dependencies.iter().position(|name| name == mention.name);
     let problem = match listed {
         Some(index) if mention.span.is_empty() => {
-            Problem::error(rules::DEPENDENCY, place.at("dependencies").at(index), message)
+            Problem::error(rules::DEPENDENCY, place.key("dependencies").index(index), message)
         }
-        _ => Problem::error(rules::DEPENDENCY, place.at("depends"), message).within(mention.span.clone()),
+        _ => Problem::error(rules::DEPENDENCY, place.key("depends"), message).within(mention.span.clone()),
     };
     problem.suggest(mention.name, names)
 }
@@ -491,7 +516,7 @@ fn circle(cycle: &[TaskIx], tasks: &[spec::DAGTask], place: &Place) -> Problem {
     let name = |task: TaskIx| tasks[task].name.as_str();
     let edge = |task: TaskIx| {
         let field = if tasks[task].dependencies.is_empty() { "depends" } else { "dependencies" };
-        place.at(task).at(Segment::from(field))
+        place.index(task).key(field)
     };
     let way: Vec<&str> = cycle.iter().chain(cycle.first()).map(|&task| name(task)).collect();
     let message = format!("tasks wait for each other: `{}`", way.join("` → `"));

@@ -16,5 +16,6 @@ mod graph;
 mod merge;
 pub mod rules;
 
-pub use model::{Body, Dag, Plan, Resolved, Scope, Segment, Task, TaskIx, Template, TemplateIx, Text};
+pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};
+pub use crate::source::Segment;

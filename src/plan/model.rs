@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Place;
 use crate::expr::{TemplateStr, depends};
+use crate::source::Segment;
 use crate::spec;
 
 /// Where a template is looked for.
@@ -138,15 +139,6 @@ pub struct Text {
     pub text: TemplateStr,
 }
 
-/// One step of a way into a JSON value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segment {
-    /// A key of a map.
-    Key(Arc<str>),
-    /// A place of a list.
-    Index(usize),
-}
-
 /// What a template does.
 pub enum Body {
     /// Runs a pod: `container`, `script`, `containerSet`, `data`, `resource`.
@@ -197,16 +189,4 @@ pub struct Task {
     /// Whether something in the enclosing template refers to its `outputs.result`, so that
     /// standard output must be captured. Source: Argo's `hasOutputResultRef`.
     pub captures_result: bool,
-}
-
-impl From<&str> for Segment {
-    fn from(key: &str) -> Self {
-        Self::Key(key.into())
-    }
-}
-
-impl From<usize> for Segment {
-    fn from(index: usize) -> Self {
-        Self::Index(index)
-    }
 }

@@ -5,17 +5,17 @@
 
 use std::ops::Range;
 
-use super::model::{Scope, Segment};
+use super::model::Scope;
 use crate::base::suggest;
-use crate::source::{RuleId, Severity};
+use crate::source::{Path, RuleId, Segment, Severity};
 
 /// A place in one of the documents of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The document, as templates name it.
     pub document: Scope,
     /// The way from the document's root.
-    pub path: Vec<Segment>,
+    pub path: Path,
 }
 
 impl Place {
@@ -26,30 +26,35 @@ impl Place {
 
     /// Returns the root of a document.
     pub fn of(document: Scope) -> Self {
-        Self { document, path: Vec::new() }
+        Self { document, path: Path::root() }
     }
 
-    /// Returns the place one step below.
+    /// Returns the place of a key below.
     #[must_use]
-    pub fn at(&self, segment: impl Into<Segment>) -> Self {
-        let mut below = self.clone();
-        below.path.push(segment.into());
-        below
+    pub fn key(&self, key: &str) -> Self {
+        self.join(Segment::Key(key.into()))
     }
 
-    /// Returns the place at the end of a dotted way of keys and indices, such as `arguments.parameters.0`.
+    /// Returns the place of an item below.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.join(Segment::Index(index))
+    }
+
+    /// Returns the place at the end of a dotted way of keys, such as `valueFrom.path`.
     #[must_use]
     pub fn down(&self, way: &str) -> Self {
-        let segment = |part: &str| part.parse::<usize>().map_or_else(|_| Segment::from(part), Segment::from);
-        self.below(&way.split('.').map(segment).collect::<Vec<_>>())
+        way.split('.').fold(self.clone(), |place, key| place.key(key))
     }
 
     /// Returns the place some steps below.
     #[must_use]
     pub fn below(&self, way: &[Segment]) -> Self {
-        let mut below = self.clone();
-        below.path.extend_from_slice(way);
-        below
+        way.iter().fold(self.clone(), |place, segment| place.join(segment.clone()))
+    }
+
+    fn join(&self, segment: Segment) -> Self {
+        Self { document: self.document.clone(), path: self.path.join(segment) }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::model::{Segment, Text};
+use super::model::Text;
 use crate::expr::{ParseError, TemplateStr};
+use crate::source::Segment;
 
 /// A text that cannot be read.
 pub(super) struct BadText {
@@ -43,7 +44,7 @@ impl Walk {
             }
             Value::Object(fields) => {
                 for (key, field) in fields {
-                    self.step(Segment::from(key.as_str()), field);
+                    self.step(Segment::Key(key.as_str().into()), field);
                 }
             }
             _ => {}
@@ -82,10 +83,11 @@ mod tests {
     #[test]
     fn texts_are_found_with_their_places() {
         let value = json!({"a": ["x", {"b": "{{c}}"}], "d": 1, "e": "{{=1 +}}"});
+        let key = |key: &str| Segment::Key(key.into());
         let (texts, bad) = collect(&value);
         let pointers: Vec<_> = texts.iter().map(|text| text.pointer.clone()).collect();
-        let a = vec![Segment::from("a"), Segment::from(1), Segment::from("b")];
-        assert_eq!(pointers, [a, vec![Segment::from("e")]]);
+        let a = vec![key("a"), Segment::Index(1), key("b")];
+        assert_eq!(pointers, [a, vec![key("e")]]);
         assert_eq!(bad.len(), 1);
         assert!(bad[0].in_expression);
     }
