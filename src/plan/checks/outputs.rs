@@ -3,7 +3,6 @@
 //! Source: `validateOutputs`, `validateOutputParameter`.
 
 use super::{Checked, given};
-use crate::expr::{jsonpath, jq};
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
@@ -90,13 +89,28 @@ fn of_type(template: &Template, output: &spec::Parameter, place: &Place) -> Opti
 
 /// A query that cannot be read fails the node when it ends.
 fn bad_query(from: &spec::ValueFrom, place: &Place) -> Option<Problem> {
-    let literal = |text: &Option<String>| text.clone().filter(|text| !text.is_empty() && !text.contains("{{"));
-    let fault = match (literal(&from.json_path), literal(&from.jq_filter)) {
-        (Some(path), _) => jsonpath::check(&path).err(),
-        (None, Some(filter)) => jq::check(&filter).err(),
-        (None, None) => None,
-    }?;
-    Some(Problem::error(rules::QUERY, place.clone(), format!("the query cannot be read: {fault}")))
+    let path = given(from.json_path.as_deref()).filter(|path| !path.contains("{{"))?;
+    let message = "the query cannot be read: its brackets do not close";
+    (!is_balanced(path)).then(|| Problem::error(rules::QUERY, place.clone(), message))
+}
+
+/// Returns whether every bracket is closed by its like, texts in quotes apart.
+fn is_balanced(path: &str) -> bool {
+    let mut open = Vec::new();
+    let mut quote = None;
+    for c in path.chars() {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '{') => open.push('}'),
+            (None, '[') => open.push(']'),
+            (None, '(') => open.push(')'),
+            (None, '}' | ']' | ')') if open.pop() != Some(c) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty() && quote.is_none()
 }
 
 fn global_name(name: Option<&str>, place: &Place) -> Option<Problem> {
