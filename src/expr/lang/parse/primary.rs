@@ -155,8 +155,10 @@ impl Parser<'_> {
     /// Reads the list, the predicate and what may follow them, behind `(`, to `)`.
     fn predicate_arguments(&mut self, predicate: Predicate, args: &mut Vec<NodeId>) -> Result<(), ParseError> {
         let (least, most) = predicate.arity();
+        // The argument before a `|` needs no comma behind it.
+        let before = args.len();
         while args.len() < most && self.sign() != ")" {
-            if !args.is_empty() {
+            if args.len() > before {
                 self.expect(",")?;
                 if self.sign() == ")" {
                     break;
