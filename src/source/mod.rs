@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** reading never fails; it returns what could be read and all the diagnostics.
 
+mod complaints;
 pub mod diagnostic;
 mod document;
 mod files;
@@ -16,6 +17,7 @@ pub mod rules;
 mod tests;
 pub mod tree;
 
+pub use complaints::Complaints;
 pub use diagnostic::{Diagnostic, FileId, Fix, Label, RuleId, Severity, Span};
 pub use document::Document;
 pub use files::{Position, Sources};

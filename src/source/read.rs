@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use super::resolve::{self, Tag};
 use super::tree::{Entry, Tree, Value};
 use super::parts::{self, PartEnd};
-use super::{Diagnostic, Document, FileId, Sources, Span, quoting, rules};
+use super::{Complaints, Diagnostic, Document, FileId, Sources, Span, quoting, rules};
 use crate::base::limits;
 
 /// Returns the documents of a file that could be read, and all that is wrong with it.
@@ -26,7 +26,7 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Document>, Vec<Diagnostic>)
     let text = sources.text(file);
     let mut builder = Builder::new(text, file);
     let documents = parts::parts(text).filter_map(|(start, part)| builder.read_part(start, part)).collect();
-    (documents, builder.diagnostics)
+    (documents, builder.diagnostics.into_vec())
 }
 
 /// Builds the trees of a file, part by part.
@@ -41,7 +41,7 @@ struct Builder<'a> {
     anchors: IndexMap<usize, Rc<Tree>>,
     nodes_left: usize,
     alias_bytes_left: usize,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Complaints,
 }
 
 /// A list or map that is not closed yet.
@@ -86,12 +86,15 @@ impl<'a> Builder<'a> {
             anchors: IndexMap::new(),
             nodes_left: limits::YAML_NODES_MAX,
             alias_bytes_left: limits::YAML_ALIAS_BYTES_MAX,
-            diagnostics: Vec::new(),
+            diagnostics: Complaints::default(),
         }
     }
 
     /// Reads one part; none when it says nothing or cannot be read.
     fn read_part(&mut self, start: usize, part: &str) -> Option<Document> {
+        if self.diagnostics.is_full() {
+            return None;
+        }
         self.part_start = start;
         self.open.clear();
         self.anchors.clear();
@@ -310,7 +313,7 @@ impl<'a> Builder<'a> {
             None => Diagnostic::error(rules::SYNTAX, span, error.info()),
         };
         // A tag without quotes was perhaps seen already, as a map for a key.
-        if !self.diagnostics.contains(&fault) {
+        if self.diagnostics.last() != Some(&fault) {
             self.diagnostics.push(fault);
         }
         Stop

@@ -129,7 +129,7 @@ fn probes_are_found_at_their_place() {
     for (file, expected) in [
         ("unknown_field.yaml", "8:27 imagee: `Container` has no field `imagee`; did you mean `image`?"),
         ("bad_cpu.yaml", "8:55 \"abc\": `abc` is not a quantity such as `500m` or `1Gi`"),
-        ("seq_bad.yaml", "no: `end` must be an integer or a string, but is a boolean"),
+        ("seq_bad.yaml", " y: `end` must be an integer or a string, but is a boolean"),
     ] {
         let text = std::fs::read_to_string(folder.join(file)).expect("readable");
         let found = complaints(&text);
