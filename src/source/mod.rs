@@ -16,6 +16,7 @@ pub mod rules;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+mod weight;
 
 pub use complaints::Complaints;
 pub use diagnostic::{Diagnostic, FileId, Fix, Label, RuleId, Severity, Span};

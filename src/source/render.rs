@@ -5,7 +5,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Fix, Position, Severity, Sources, Span};
+use super::{Diagnostic, Fix, Position, Severity, Sources, Span, files};
 
 /// How a full rendering looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +105,7 @@ fn mend<'a>(help: &'a str, fix: &'a Fix, sources: &'a Sources) -> Group<'a> {
 /// Returns the range of a span within its text. A value of several lines is marked in its first
 /// one only: what is wrong with it is wrong from its beginning.
 fn range(span: Span, sources: &Sources) -> std::ops::Range<usize> {
-    let text = sources.text(span.file);
-    let start = text.floor_char_boundary(span.start as usize);
+    let start = files::char_start(sources.text(span.file), span.start as usize);
     let slice = sources.slice(span);
     start..start + slice.find('\n').unwrap_or(slice.len())
 }
@@ -184,7 +183,8 @@ mod tests {
          |
          = help: look elsewhere
         "#);
-        let coloured = full(&Diagnostic::error(rules::SIZE, at(b, 1), "y"), &sources, Style { colour: true, width: 80 });
+        let coloured =
+            full(&Diagnostic::error(rules::SIZE, at(b, 1), "y"), &sources, Style { colour: true, width: 80 });
         assert!(coloured.contains("\u{1b}["));
     }
 }

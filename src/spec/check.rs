@@ -224,9 +224,9 @@ fn type_help(tree: &Tree, shape: &Shape, field: &str) -> Option<String> {
             Some("a step belongs to a group of steps that run together: write `- - name: …`".to_owned())
         }
         (Shape::List(_), Value::Map(_)) => Some("begin each item with `- `".to_owned()),
-        (Shape::Scalar(_), _) if tagged => Some(
-            "tags are replaced in strings only; `podSpecPatch` can set this field from one".to_owned(),
-        ),
+        (Shape::Scalar(_), _) if tagged => {
+            Some("tags are replaced in strings only; `podSpecPatch` can set this field from one".to_owned())
+        }
         _ => None,
     }
 }
