@@ -32,6 +32,13 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
     (plan, diagnostics)
 }
 
+/// As [`check`], for what has no text: the plan unless there are errors, and every problem.
+pub fn plan_of(resolved: Resolved) -> (Option<Plan>, Vec<Problem>) {
+    let (draft, problems) = judge(resolved, Vec::new(), Purpose::Run);
+    let has_errors = problems.iter().any(Problem::is_error);
+    (if has_errors { None } else { draft.finish().ok() }, problems)
+}
+
 /// Returns everything that is wrong with a document as a file: a workflow, a CronWorkflow, or
 /// templates that others call. Kinds that run nothing have nothing to check here.
 pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diagnostic> {
