@@ -94,6 +94,7 @@ impl<'a> Documents<'a> {
         }
         let mut translated = segments[1..].iter().fold(own.spec.clone(), |path, segment| path.join((*segment).clone()));
         if is(1, "arguments")
+            && self.merged.is_some()
             && let (Some(Segment::Key(list)), Some(Segment::Index(index))) = (segments.get(2), segments.get(3))
         {
             let place = own.spec.key("arguments").key(list.clone());
