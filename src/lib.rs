@@ -13,6 +13,4 @@ pub mod plan;
 pub mod engine;
 pub mod backend;
 pub mod store;
-//pub mod driver;
-//#[cfg(feature = "sim")]
-//pub mod sim;
+pub mod driver;
