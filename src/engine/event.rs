@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{NodeType, Phase, Waiting};
+use super::reuse::Reusable;
 use super::run::Shutdown;
 use super::value::{Inputs, Outputs, Parameter};
 use crate::base::{NodeIx, Timestamp};
@@ -28,6 +29,13 @@ pub struct Batch {
 pub enum Event {
     /// The run began.
     Began,
+    /// What succeeded in another run may be reused in this one.
+    Reuses {
+        /// The other run.
+        from: Arc<str>,
+        /// What it made.
+        nodes: Vec<Reusable>,
+    },
     /// A node was made. Its place is the number of nodes made before it.
     Created(Box<Created>),
     /// A node's pod runs, or its state while running changed.

@@ -33,6 +33,7 @@ impl Run {
             shutdown: None,
             shutdown_message: "".into(),
             outputs: Outputs::default(),
+            reuses: None,
             slots: Vec::new(),
             by_name: Default::default(),
             live: Default::default(),
@@ -60,6 +61,10 @@ impl Run {
     pub(super) fn fold(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Began => self.begin(at),
+            Event::Reuses { from, nodes } => {
+                let by_name = nodes.iter().map(|node| (node.name.clone(), node.clone())).collect();
+                self.reuses = Some((from.clone(), by_name));
+            }
             Event::Created(created) => self.create(created, at),
             Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up),
             Event::Waits { n, on } => {

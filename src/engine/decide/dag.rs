@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Call, Outcome};
+use super::call::{Call, Outcome, Todo};
 use super::loops::{Expanded, Planned};
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Created};
@@ -134,15 +134,15 @@ impl Decider<'_> {
         }
     }
 
-    /// Says what a loop is to call, and makes the nodes of the rounds that are not called.
+    /// Says what a loop is to call, and which rounds it is not.
     fn plan_rounds(
-        &mut self,
+        &self,
         ix: NodeIx,
         task: &Task,
         number: u32,
         group: NodeIx,
         rounds: VecDeque<Planned>,
-    ) -> VecDeque<Call> {
+    ) -> VecDeque<Todo> {
         let mut todo = VecDeque::new();
         for planned in rounds {
             let name: Arc<str> = format!("{}.{}", self.run.node(ix).name, planned.name).into();
@@ -150,8 +150,8 @@ impl Decider<'_> {
                 continue;
             }
             let caller = Caller::Task(ix, number, planned.item);
-            if let Some(words) = &planned.skip {
-                self.never_run(name, caller, vec![group], Phase::Skipped, words);
+            if let Some(words) = planned.skip {
+                todo.push_back(Todo::Skip(name, caller, Phase::Skipped, words));
                 continue;
             }
             let rendered = planned.what.as_ref().map_err(Clone::clone);
@@ -159,28 +159,31 @@ impl Decider<'_> {
                 self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone())
             });
             match call {
-                Ok(call) => todo.push_back(Call { parents: vec![group], ..call }),
-                Err(words) => self.never_run(name, caller, vec![group], Phase::Error, &words),
+                Ok(call) => todo.push_back(Todo::Make(Box::new(Call { parents: vec![group], ..call }))),
+                Err(words) => todo.push_back(Todo::Skip(name, caller, Phase::Error, words)),
             }
         }
         todo
     }
 
     pub(super) fn advance_items(&mut self, ix: NodeIx) {
-        let mut todo = match &mut self.run.slot_mut(ix).frame {
-            Frame::Items(frame) => frame.todo.take(),
-            _ => return,
-        }
-        .unwrap_or_else(|| self.plan_rounds_again(ix));
+        let Frame::Items(frame) = &mut self.run.slot_mut(ix).frame else { return };
+        let known = frame.todo.take();
+        let mut todo = known.unwrap_or_else(|| self.plan_rounds_again(ix));
         let boundary = self.run.node(ix).boundary.expect("a task has its DAG");
         if self.starts_nothing(boundary) {
             todo.clear();
         }
-        while let Some(call) = todo.pop_front() {
-            if matches!(self.call(&call), Outcome::Blocked) {
-                todo.push_front(call);
-                self.run.starved.insert(ix);
-                break;
+        while let Some(next) = todo.pop_front() {
+            match next {
+                Todo::Skip(name, caller, phase, words) => self.never_run(name, caller, vec![ix], phase, &words),
+                Todo::Make(call) => {
+                    if matches!(self.call(&call), Outcome::Blocked) {
+                        todo.push_front(Todo::Make(call));
+                        self.run.starved.insert(ix);
+                        break;
+                    }
+                }
             }
         }
         let idle = todo.is_empty();
@@ -196,7 +199,7 @@ impl Decider<'_> {
     }
 
     /// After a take-over what was still to be called is said again.
-    fn plan_rounds_again(&mut self, group: NodeIx) -> VecDeque<Call> {
+    fn plan_rounds_again(&self, group: NodeIx) -> VecDeque<Todo> {
         let plan = self.plan.clone();
         let Caller::Task(dag_ix, number, _) = self.run.slot(group).caller else { return VecDeque::new() };
         let Some(dag) = self.dag(&plan, dag_ix) else { return VecDeque::new() };
