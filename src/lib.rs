@@ -14,3 +14,5 @@ pub mod engine;
 pub mod backend;
 pub mod store;
 pub mod driver;
+#[cfg(feature = "sim")]
+pub mod sim;
