@@ -164,6 +164,9 @@ pub struct Created {
     /// The template, where the caller's own words do not say it: its name was made of tags.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub called: Option<(Scope, Arc<str>)>,
+    /// The numbers of a DAG's targets, where their names were made of tags.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<u32>>,
     /// When something is due for it: the end of a pause, or of its patience.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,

@@ -98,6 +98,8 @@ pub(super) struct Slot {
     pub caller: Caller,
     pub template: Option<TemplateIx>,
     pub texts: Vec<Arc<str>>,
+    /// A DAG's targets, where they were made of tags.
+    pub targets: Option<Vec<u32>>,
     pub frame: Frame,
     /// Whether it is fulfilled and its hooks are over.
     pub settled: bool,
@@ -164,6 +166,8 @@ pub(super) struct ItemsFrame {
 
 pub(super) struct DagFrame {
     pub tasks: Vec<TaskState>,
+    /// The tasks that decide the outcome.
+    pub targets: Vec<usize>,
     /// Tasks that were made and have not settled.
     pub open: u32,
     /// Tasks whose dependencies have all settled and that were not made.

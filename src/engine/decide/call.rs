@@ -89,8 +89,17 @@ impl Decider<'_> {
     ) -> Outcome {
         let locals = self.locals(call, template, more);
         match template.body {
-            Body::Steps(_) => self.group(call, NodeType::Steps, inputs),
-            Body::Dag(_) => self.group(call, NodeType::Dag, inputs),
+            Body::Steps(_) => {
+                let node = self.blank(call, NodeType::Steps, Phase::Running, inputs);
+                self.made(node)
+            }
+            Body::Dag(ref dag) => match self.targets(dag, inputs) {
+                Ok(targets) => {
+                    let node = self.blank(call, NodeType::Dag, Phase::Running, inputs);
+                    self.made(Created { targets, ..node })
+                }
+                Err(words) => self.broken(call, words),
+            },
             Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals),
             Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals),
             Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals),
@@ -121,11 +130,6 @@ impl Decider<'_> {
             locals.push(("pod.name", pod.into()));
         }
         locals
-    }
-
-    fn group(&mut self, call: &Call, kind: NodeType, inputs: &Arc<Inputs>) -> Outcome {
-        let node = self.blank(call, kind, Phase::Running, inputs);
-        self.made(node)
     }
 
     fn leaf(
@@ -201,6 +205,7 @@ impl Decider<'_> {
             inputs: (!inherits && !empty).then(|| inputs.clone()),
             texts: Vec::new(),
             called: call.called.clone(),
+            targets: None,
             until: None,
             outputs: None,
         }

@@ -11,8 +11,12 @@ use crate::base::NodeIx;
 use crate::engine::event::{Caller, Created};
 use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Frame;
+use crate::engine::scope::inner::{Chain, Inner};
+use crate::engine::value::Inputs;
+use crate::expr::Unresolved;
 use crate::expr::depends::TaskResult;
 use crate::plan::{Body, Dag, Plan, Task, TaskIx};
+use crate::spec;
 
 impl Decider<'_> {
     pub(super) fn advance_dag(&mut self, ix: NodeIx) {
@@ -37,6 +41,21 @@ impl Decider<'_> {
         if frame.open == 0 && frame.ready.is_empty() {
             self.finish_dag(ix, dag);
         }
+    }
+
+    /// Returns the targets of a DAG whose `target` has tags; an unknown name is refused in words.
+    pub(super) fn targets(&self, dag: &Dag, inputs: &Arc<Inputs>) -> Result<Option<Vec<u32>>, String> {
+        let Some(text) = &dag.target_text else { return Ok(None) };
+        let blank = spec::Template::default();
+        let inner = Inner { template: &blank, inputs, locals: &[] };
+        let global = self.global();
+        let named = text.render(&Chain(&[&inner, &global]), Unresolved::Refuse, &self.ambient(0));
+        let named = named.map_err(|fault| fault.to_string())?;
+        let find = |name: &str| match dag.by_name.get(name) {
+            Some(task) => Ok(*task as u32),
+            None => Err(format!("target `{name}` is not a task of the DAG")),
+        };
+        named.split_whitespace().map(find).collect::<Result<_, _>>().map(Some)
     }
 
     fn dag<'p>(&self, plan: &'p Plan, ix: NodeIx) -> Option<&'p Dag> {
@@ -125,6 +144,7 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
@@ -278,7 +298,8 @@ impl Decider<'_> {
     fn assess(&self, ix: NodeIx, dag: &Dag) -> Phase {
         let mut known: Vec<Option<Phase>> = vec![None; dag.tasks.len()];
         let mut result = Phase::Succeeded;
-        for target in &dag.targets {
+        let Frame::Dag(frame) = &self.run.slot(ix).frame else { return Phase::Error };
+        for target in &frame.targets {
             let phase = self.branch_phase(ix, dag, *target, &mut known);
             let continues = || {
                 let caller = Caller::Task(ix, *target as u32, None);

@@ -56,6 +56,7 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
@@ -156,6 +157,7 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
@@ -272,8 +274,7 @@ impl Decider<'_> {
                 None => into.push(ix),
             },
             Frame::Dag(frame) => {
-                let Some(Body::Dag(dag)) = self.run.template_of(ix).map(|template| &template.body) else { return };
-                let targets = dag.targets.iter().filter_map(|target| frame.tasks[*target].node);
+                let targets = frame.targets.iter().filter_map(|target| frame.tasks[*target].node);
                 targets.for_each(|target| self.outbound(target, into));
             }
         }

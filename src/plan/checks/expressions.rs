@@ -50,10 +50,10 @@ impl Field<'_> {
                 && scopes::is_variable(&named.name)
                 && variables.look_up_part(&named.name, &Items::None) == Look::Unknown
         });
-        let problem = |named: lang::Named| {
+        let problem = |named: &lang::Named| {
             let candidates = variables.candidates(&named.name, &Items::None);
             Problem::error(rules::VARIABLE, self.place.clone(), format!("there is no `{}` here", named.name))
-                .within(named.at)
+                .within(named.at.clone())
                 .suggest(&named.name, candidates.iter().map(String::as_str))
         };
         unknown.map(problem).collect()
