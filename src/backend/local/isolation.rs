@@ -41,8 +41,10 @@ impl fmt::Display for Isolation {
 
 /// What a pod's view of the file system is made of.
 pub(super) struct View<'a> {
-    /// An existing folder for all that the pod writes.
-    pub scratch: &'a Path,
+    /// An existing empty folder to build it on. Views do not see each other there.
+    pub stage: &'a Path,
     /// Folders that the pod writes to by its manifest's word.
     pub folders: &'a [PathBuf],
+    /// Folders of the host that become volumes, by the volume's name.
+    pub volumes: &'a [(String, PathBuf)],
 }

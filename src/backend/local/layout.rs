@@ -42,6 +42,11 @@ impl Layout {
         self.run.join("supervisor.news")
     }
 
+    /// Returns the empty folder on which pods' views are built.
+    pub(super) fn stage(&self) -> PathBuf {
+        self.run.join("supervisor.stage")
+    }
+
     /// Returns the file that the supervisor holds a lock on while it lives.
     pub(super) fn lock(&self) -> PathBuf {
         self.run.join("supervisor.lock")
@@ -81,7 +86,8 @@ impl NodeDir {
         self.0.join("stop")
     }
 
-    /// Returns the folder that is removed when the pod has ended.
+    /// Returns the folder that is removed when the pod has ended: volumes, and where pods have no
+    /// view of their own, what else they write.
     pub(super) fn scratch(&self) -> PathBuf {
         self.0.join("scratch")
     }

@@ -5,6 +5,10 @@
 //! Anybody else takes a user namespace in which they are themselves; there the kernel refuses an
 //! overlay over `/`, so each folder at the top gets one. What refuses is bound as it is. Which way
 //! works is tried once per supervisor ([`Ground::survey`]).
+//!
+//! What is written lies in memory, on a file system that goes with the pod. On disk it was tried
+//! first: the making and removing of its folders took longer than all the rest together (on ext4
+//! without a journal 10 ms per pod). Only volumes lie on the disk: large data belong there.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -35,6 +39,9 @@ const SURVEY_BYTES_MAX: u64 = 1 << 20;
 /// What every view has from the host as it is.
 const BOUND: [&str; 3] = ["/proc", "/sys", "/dev"];
 
+/// Where volumes are in a view, before they are mounted where their containers want them.
+pub(super) const VOLUMES: &str = "/argo/volumes";
+
 /// How views are made on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ground {
@@ -46,20 +53,11 @@ pub(super) struct Ground {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Base {
     /// An overlay over the host's root.
-    Overlay(Layer),
+    Overlay,
     /// A new folder, in a user namespace.
     Folder,
     /// The host's root itself: no views here.
     Host,
-}
-
-/// Where the upper layer of an overlay lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Layer {
-    /// In the pod's scratch folder.
-    Disk,
-    /// On a file system in memory: the scratch folder cannot be an upper layer.
-    Memory,
 }
 
 /// A place below the root, and how a view has it.
@@ -71,24 +69,24 @@ struct Part {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum How {
-    Overlay(Layer),
+    Overlay,
     Bind,
     Link(PathBuf),
     Empty,
 }
 
 impl Ground {
-    /// Tries in `scratch` what works here, in a process of its own.
-    pub(super) fn survey(scratch: &Path) -> Self {
-        let ways = if geteuid().is_root() { &[Base::Overlay(Layer::Disk), Base::Folder][..] } else { &[Base::Folder] };
-        let found = ways.iter().find_map(|base| Self::tried(*base, scratch));
+    /// Tries what works here, in a process of its own, on the empty folder `stage`.
+    pub(super) fn survey(stage: &Path) -> Self {
+        let ways = if geteuid().is_root() { &[Base::Overlay, Base::Folder][..] } else { &[Base::Folder] };
+        let found = ways.iter().find_map(|base| tried(*base, stage));
         found.unwrap_or(Self { base: Base::Host, parts: Vec::new() })
     }
 
     /// Returns in a word what pods get here.
     pub(super) fn isolation(&self) -> Isolation {
         match self.base {
-            Base::Overlay(_) => Isolation::Overlay,
+            Base::Overlay => Isolation::Overlay,
             Base::Folder => Isolation::UserOverlay,
             Base::Host => Isolation::Plain,
         }
@@ -97,110 +95,32 @@ impl Ground {
     /// Gives this process, which must be single-threaded, a view of its own. Its working directory
     /// is the view's root afterwards.
     pub(super) fn isolate(&self, view: &View<'_>) -> Result<(), Fault> {
-        match self.base {
-            Base::Host => return Ok(()),
-            Base::Overlay(_) => unshare(CloneFlags::CLONE_NEWNS).doing("leave the namespace of", view.scratch)?,
-            Base::Folder => enter_user_namespace().doing("make a user namespace for", view.scratch)?,
+        if self.base == Base::Host {
+            return Ok(());
         }
-        self.build(view)?;
-        enter(view.scratch)
-    }
-
-    fn tried(base: Base, scratch: &Path) -> Option<Self> {
-        let (reader, writer) = pipe().ok()?;
-        // SAFETY: the supervisor is single-threaded, so the child may do what it likes.
-        match unsafe { fork() }.ok()? {
-            ForkResult::Child => {
-                drop(reader);
-                let said = Self::found(base, scratch).map(|ground| serde_json::to_vec(&ground).expect("plain data"));
-                let code = match said {
-                    Ok(said) => i32::from(fs::File::from(writer).write_all(&said).is_err()),
-                    Err(fault) => {
-                        eprintln!("no view of the file system by {base:?}: {fault}");
-                        1
-                    }
-                };
-                // SAFETY: ends the child at once; nothing of the parent's is run twice.
-                unsafe { nix::libc::_exit(code) }
-            }
-            ForkResult::Parent { child } => {
-                drop(writer);
-                let mut said = Vec::new();
-                let read = fs::File::from(reader).take(SURVEY_BYTES_MAX).read_to_end(&mut said);
-                let _ = waitpid(child, None);
-                read.ok().and_then(|_| serde_json::from_slice(&said).ok())
-            }
-        }
-    }
-
-    /// Makes a view in this process, by trying, and returns how it was made.
-    fn found(base: Base, scratch: &Path) -> Result<Self, Fault> {
-        let view = View { scratch, folders: &[] };
-        match base {
-            Base::Overlay(_) => unshare(CloneFlags::CLONE_NEWNS).doing("leave the namespace of", scratch)?,
-            _ => enter_user_namespace().doing("make a user namespace for", scratch)?,
-        }
-        let candidates = match base {
-            Base::Folder => top_folders()?,
-            _ => mounts_below_root()?,
-        };
-        let base = found_base(base, scratch)?;
-        let mut parts: Vec<Part> = Vec::new();
-        for path in candidates {
-            let covered = parts.iter().any(|part| part.how == How::Bind && path.starts_with(&part.path));
-            if !covered {
-                let how = found_part(&path, parts.len() + 1, base, scratch);
-                parts.push(Part { path, how });
-            }
-        }
-        let ground = Self { base, parts };
-        ground.finish(&view)?;
-        enter(scratch)?;
-        Ok(ground)
-    }
-
-    fn build(&self, view: &View<'_>) -> Result<(), Fault> {
-        make_base(self.base, view.scratch)?;
-        for folder in view.folders {
-            self.open_up(folder, view.scratch);
-        }
+        make_base(self.base, view.stage)?;
+        view.folders.iter().for_each(|folder| self.open_up(folder, view.stage));
         for (at, part) in self.parts.iter().enumerate() {
-            make_part(&part.path, at + 1, &part.how, self.base, view.scratch).doing("take along", &part.path)?;
+            make_part(at, part, self.base, view.stage).doing("take along", &part.path)?;
         }
-        self.finish(view)
-    }
-
-    /// Makes the parts that are the same everywhere.
-    fn finish(&self, view: &View<'_>) -> Result<(), Fault> {
-        for path in BOUND {
-            let target = inside(view.scratch, Path::new(path));
-            let _ = fs::create_dir(&target);
-            bind_all(Path::new(path), &target).doing("bind", Path::new(path))?;
-        }
-        for (name, path) in [("tmp", "/tmp"), ("volumes", "/argo/volumes")] {
-            let (source, target) = (view.scratch.join(name), inside(view.scratch, Path::new(path)));
-            fs::create_dir_all(&target).doing("make", &target)?;
-            bind_all(&source, &target).doing("bind", &source)?;
-        }
-        Ok(())
+        finish(view)
     }
 
     /// Makes a folder that a pod writes to in the upper layer, so that it is the user's own there
     /// though the host's is not. Root needs no such thing.
-    fn open_up(&self, folder: &Path, scratch: &Path) {
+    fn open_up(&self, folder: &Path, stage: &Path) {
         if self.base != Base::Folder {
             return;
         }
         let folder = resolved(folder);
-        let slot = self.parts.iter().position(|part| folder.starts_with(&part.path));
-        let (below, root) = match slot.map(|slot| (slot, &self.parts[slot])) {
-            None => (Path::new("/"), scratch.join("root")),
-            Some((slot, Part { path, how: How::Overlay(layer) })) => (&**path, upper(&layer_folder(scratch, *layer), slot + 1)),
+        let part = self.parts.iter().position(|part| folder.starts_with(&part.path)).map(|at| (at, &self.parts[at]));
+        let (below, root) = match part {
+            None => (Path::new("/"), stage.join("root")),
+            Some((at, Part { path, how: How::Overlay })) => (&**path, upper(stage, Some(at))),
             Some(_) => return,
         };
-        let relative = folder.strip_prefix(below).unwrap_or(&folder);
         // What cannot be made here is found out by the pod that writes to it.
-        let _ = fs::create_dir_all(root.join(relative));
+        let _ = fs::create_dir_all(root.join(folder.strip_prefix(below).unwrap_or(&folder)));
     }
 }
 
@@ -213,6 +133,87 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
+/// Makes a view in a child process, and returns what the child says of how it was made.
+fn tried(base: Base, stage: &Path) -> Option<Ground> {
+    let (reader, writer) = pipe().ok()?;
+    // SAFETY: the supervisor is single-threaded, so its child may do what it likes.
+    match unsafe { fork() }.ok()? {
+        ForkResult::Child => {
+            let said = found(base, stage).map(|ground| serde_json::to_vec(&ground).expect("plain data"));
+            let written = said.and_then(|said| fs::File::from(writer).write_all(&said).doing("tell of", stage));
+            if let Err(fault) = &written {
+                eprintln!("pods cannot have a view of the file system by {base:?}: {fault}");
+            }
+            // SAFETY: ends the child at once; nothing of the parent's is run twice.
+            unsafe { nix::libc::_exit(i32::from(written.is_err())) }
+        }
+        ForkResult::Parent { child } => {
+            drop(writer);
+            let mut said = Vec::new();
+            let read = fs::File::from(reader).take(SURVEY_BYTES_MAX).read_to_end(&mut said);
+            let _ = waitpid(child, None);
+            read.ok().and_then(|_| serde_json::from_slice(&said).ok())
+        }
+    }
+}
+
+/// Makes a view in this process, by trying, and returns how it was made.
+fn found(base: Base, stage: &Path) -> Result<Ground, Fault> {
+    let candidates = match base {
+        Base::Folder => top_folders()?,
+        _ => mounts_below_root()?,
+    };
+    make_base(base, stage)?;
+    let mut parts: Vec<Part> = Vec::new();
+    for (path, is_read_only) in candidates {
+        let is_covered = parts.iter().any(|part| part.how == How::Bind && path.starts_with(&part.path));
+        if !is_covered {
+            let part = found_part(path, is_read_only, parts.len(), base, stage);
+            parts.push(part);
+        }
+    }
+    finish(&View { stage, folders: &[], volumes: &[] })?;
+    Ok(Ground { base, parts })
+}
+
+/// Finds how a view can have `path`, and leaves it so.
+fn found_part(path: PathBuf, is_read_only: bool, at: usize, base: Base, stage: &Path) -> Part {
+    let ways = match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_symlink() => vec![How::Link(fs::read_link(&path).unwrap_or_default())],
+        Ok(found) if found.is_dir() && !is_read_only => vec![How::Overlay, How::Bind],
+        _ => vec![How::Bind],
+    };
+    let mut part = Part { path, how: How::Empty };
+    for how in ways {
+        part.how = how;
+        if make_part(at, &part, base, stage).is_ok() {
+            return part;
+        }
+    }
+    part.how = How::Empty;
+    part
+}
+
+/// Makes the namespaces, and the root of a view below `stage`.
+fn make_base(base: Base, stage: &Path) -> Result<(), Fault> {
+    match base {
+        Base::Folder => enter_user_namespace().doing("make a user namespace at", stage)?,
+        _ => unshare(CloneFlags::CLONE_NEWNS).doing("make a mount namespace at", stage)?,
+    }
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).doing("keep mounts from", Path::new("/"))?;
+    mount(Some("view"), stage, Some("tmpfs"), MsFlags::empty(), None::<&str>).doing("mount memory at", stage)?;
+    let (root, temporary) = (stage.join("root"), stage.join("tmp"));
+    for folder in [&root, &temporary, &stage.join("upper"), &stage.join("work")] {
+        fs::create_dir(folder).doing("make", folder)?;
+    }
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777)).doing("open up", &temporary)?;
+    match base {
+        Base::Overlay => overlay(Path::new("/"), &root, None, base, stage).doing("lay an overlay over", Path::new("/")),
+        _ => bind_all(&root, &root).doing("bind", &root),
+    }
+}
+
 /// Enters a user namespace in which this user is itself, with every right over what it owns.
 fn enter_user_namespace() -> io::Result<()> {
     let (uid, gid) = (geteuid(), getegid());
@@ -222,101 +223,74 @@ fn enter_user_namespace() -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))
 }
 
-fn found_base(base: Base, scratch: &Path) -> Result<Base, Fault> {
-    match base {
-        Base::Overlay(_) => {
-            if make_base(Base::Overlay(Layer::Disk), scratch).is_ok() {
-                return Ok(base);
-            }
-            make_base(Base::Overlay(Layer::Memory), scratch)?;
-            Ok(Base::Overlay(Layer::Memory))
+fn make_part(at: usize, part: &Part, base: Base, stage: &Path) -> io::Result<()> {
+    let target = inside(stage, &part.path);
+    match &part.how {
+        How::Link(to) => symlink(to, &target),
+        How::Empty => make_folder(&target),
+        How::Overlay => {
+            make_folder(&target)?;
+            overlay(&part.path, &target, Some(at), base, stage)
         }
-        other => make_base(other, scratch).map(|()| other),
+        How::Bind if part.path.is_dir() => {
+            make_folder(&target)?;
+            bind_all(&part.path, &target)
+        }
+        How::Bind => {
+            fs::File::options().create(true).append(true).open(&target)?;
+            bind_all(&part.path, &target)
+        }
     }
 }
 
-fn make_base(base: Base, scratch: &Path) -> Result<(), Fault> {
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).doing("detach mounts below", Path::new("/"))?;
-    for folder in ["upper", "work", "root", "tmp", "volumes"] {
-        make_folder(&scratch.join(folder))?;
-    }
-    let sticky = fs::Permissions::from_mode(0o1777);
-    fs::set_permissions(scratch.join("tmp"), sticky).doing("open up", &scratch.join("tmp"))?;
-    let root = scratch.join("root");
-    match base {
-        Base::Overlay(layer) => overlay(Path::new("/"), &root, 0, layer, base, scratch).doing("lay an overlay over", Path::new("/")),
-        Base::Folder => bind_all(&root, &root).doing("bind", &root),
-        Base::Host => Ok(()),
-    }
-}
-
-fn make_folder(path: &Path) -> Result<(), Fault> {
+fn make_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).doing("make", path),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Finds how a view can have `path`, and leaves it so.
-fn found_part(path: &Path, slot: usize, base: Base, scratch: &Path) -> How {
-    let ways = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => vec![How::Link(fs::read_link(path).unwrap_or_default())],
-        Ok(found) if found.is_dir() => vec![How::Overlay(Layer::Disk), How::Overlay(Layer::Memory), How::Bind, How::Empty],
-        Ok(_) => vec![How::Bind],
-        Err(_) => Vec::new(),
-    };
-    let works = |how: &How| make_part(path, slot, how, base, scratch).is_ok();
-    ways.into_iter().find(works).unwrap_or(How::Empty)
+/// Makes what is the same in every view, and enters it.
+fn finish(view: &View<'_>) -> Result<(), Fault> {
+    let stage = view.stage;
+    for path in BOUND.map(Path::new) {
+        let target = inside(stage, path);
+        make_folder(&target).and_then(|()| bind_all(path, &target)).doing("bind", path)?;
+    }
+    let target = inside(stage, Path::new("/tmp"));
+    make_folder(&target).and_then(|()| bind_all(&stage.join("tmp"), &target)).doing("make", Path::new("/tmp"))?;
+    for (name, source) in view.volumes {
+        let target = inside(stage, Path::new(VOLUMES)).join(name);
+        fs::create_dir_all(&target).and_then(|()| bind_all(source, &target)).doing("bind", source)?;
+    }
+    let root = stage.join("root");
+    let entered = chdir(&root).and_then(|()| pivot_root(".", ".")).and_then(|()| umount2(".", MntFlags::MNT_DETACH));
+    entered.and_then(|()| chdir("/")).doing("enter", &root)
 }
 
-fn make_part(path: &Path, slot: usize, how: &How, base: Base, scratch: &Path) -> io::Result<()> {
-    let target = inside(scratch, path);
-    match how {
-        How::Link(to) => return fs::read_link(&target).map(drop).or_else(|_| symlink(to, &target)),
-        _ if path.is_dir() => fs::create_dir(&target).or_else(ignore_existing)?,
-        _ if target.exists() => {}
-        _ => drop(fs::File::create(&target)?),
+/// Lays an overlay over `lower` at `target`. Its own layers are those of the root, or of the part `at`.
+fn overlay(lower: &Path, target: &Path, at: Option<usize>, base: Base, stage: &Path) -> io::Result<()> {
+    let (upper, work) = (upper(stage, at), stage.join("work").join(slot(at)));
+    make_folder(&upper)?;
+    make_folder(&work)?;
+    let mut options = Vec::new();
+    for (name, path) in [("lowerdir=", lower), (",upperdir=", &upper), (",workdir=", &work)] {
+        options.extend(name.bytes());
+        options.extend(escaped(path.as_os_str()));
     }
-    match how {
-        How::Overlay(layer) => overlay(path, &target, slot, *layer, base, scratch),
-        How::Bind => bind_all(path, &target),
-        How::Link(_) | How::Empty => Ok(()),
-    }
-}
-
-fn ignore_existing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
-}
-
-/// Lays an overlay over `lower` at `target`; `slot` tells it from the view's others.
-///
-/// Its layers are named relative to the working directory, so that their path needs no escaping.
-fn overlay(lower: &Path, target: &Path, slot: usize, layer: Layer, base: Base, scratch: &Path) -> io::Result<()> {
-    let folder = layer_folder(scratch, layer);
-    if layer == Layer::Memory && !folder.exists() {
-        fs::create_dir(&folder)?;
-        mount(Some("scratch"), &folder, Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
-    }
-    fs::create_dir_all(upper(&folder, slot))?;
-    fs::create_dir_all(folder.join(format!("work/{slot}")))?;
-    chdir(&folder)?;
-    let mut options = [b"lowerdir=".to_vec(), escaped(lower.as_os_str())].concat();
-    options.extend(format!(",upperdir=upper/{slot},workdir=work/{slot}").bytes());
     if base == Base::Folder {
         options.extend(b",userxattr");
     }
-    let mounted = |extra: &[u8]| {
-        let options = [&options, extra].concat();
-        mount(Some("view"), target, Some("overlay"), MsFlags::empty(), Some(OsStr::from_bytes(&options)))
-    };
-    // Without `volatile` the end of a pod would wait until the disk has all that it wrote.
-    Ok(mounted(b",volatile").or_else(|_| mounted(b""))?)
+    Ok(mount(Some("view"), target, Some("overlay"), MsFlags::empty(), Some(OsStr::from_bytes(&options)))?)
 }
 
-/// Returns the upper layer of the overlay `slot`.
-fn upper(folder: &Path, slot: usize) -> PathBuf {
-    folder.join(format!("upper/{slot}"))
+/// Returns the upper layer of the root's overlay, or of that of the part `at`.
+fn upper(stage: &Path, at: Option<usize>) -> PathBuf {
+    stage.join("upper").join(slot(at))
+}
+
+fn slot(at: Option<usize>) -> String {
+    at.map_or_else(|| "root".to_owned(), |at| at.to_string())
 }
 
 /// Escapes what means something in the options of an overlay.
@@ -331,59 +305,52 @@ fn escaped(path: &OsStr) -> Vec<u8> {
     out
 }
 
-fn layer_folder(scratch: &Path, layer: Layer) -> PathBuf {
-    match layer {
-        Layer::Disk => scratch.to_owned(),
-        Layer::Memory => scratch.join("memory"),
-    }
-}
-
 /// Returns where `path` is while the view is being made.
-fn inside(scratch: &Path, path: &Path) -> PathBuf {
-    scratch.join("root").join(path.strip_prefix("/").unwrap_or(path))
+fn inside(stage: &Path, path: &Path) -> PathBuf {
+    stage.join("root").join(path.strip_prefix("/").unwrap_or(path))
 }
 
 fn bind_all(source: &Path, target: &Path) -> io::Result<()> {
     Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?)
 }
 
-/// Makes the view's root the root, and lets go of the host's.
-fn enter(scratch: &Path) -> Result<(), Fault> {
-    let root = scratch.join("root");
-    let entered = chdir(&root).and_then(|()| pivot_root(".", ".")).and_then(|()| umount2(".", MntFlags::MNT_DETACH));
-    entered.and_then(|()| chdir("/")).doing("enter", &root)
-}
-
-fn top_folders() -> Result<Vec<PathBuf>, Fault> {
+/// Returns what is at the top of the host's file system, but for what every view has anyway.
+fn top_folders() -> Result<Vec<(PathBuf, bool)>, Fault> {
     let entries = fs::read_dir("/").doing("list", Path::new("/"))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| !is_bound(path) && path != Path::new("/tmp"));
+    paths.retain(|path| !is_given(path));
     paths.sort();
-    Ok(paths)
+    Ok(paths.into_iter().map(|path| (path, false)).collect())
 }
 
-fn is_bound(path: &Path) -> bool {
-    BOUND.iter().any(|bound| path.starts_with(bound))
+/// Returns whether every view has something else at `path`, or the host's as it is.
+fn is_given(path: &Path) -> bool {
+    path.starts_with("/tmp") || BOUND.iter().any(|bound| path.starts_with(bound))
 }
 
-/// Returns where file systems are mounted below `/`, those nearest to it first.
-fn mounts_below_root() -> Result<Vec<PathBuf>, Fault> {
+/// Returns where file systems are mounted below `/`, those nearest to it first, and which are read-only.
+fn mounts_below_root() -> Result<Vec<(PathBuf, bool)>, Fault> {
     let table = Path::new("/proc/self/mountinfo");
-    let mut paths = mount_points(&fs::read(table).doing("read", table)?);
-    paths.retain(|path| path != Path::new("/") && !is_bound(path) && !path.starts_with("/tmp"));
-    paths.sort_by_key(|path| (path.components().count(), path.clone()));
-    paths.dedup();
-    if paths.len() > MOUNTS_MAX {
-        eprintln!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", paths.len());
-        paths.truncate(MOUNTS_MAX);
+    let mut mounts = mount_points(&fs::read(table).doing("read", table)?);
+    mounts.retain(|(path, _)| path != Path::new("/") && !is_given(path));
+    mounts.sort_by_key(|(path, _)| (path.components().count(), path.clone()));
+    mounts.dedup_by(|a, b| a.0 == b.0);
+    if mounts.len() > MOUNTS_MAX {
+        eprintln!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", mounts.len());
+        mounts.truncate(MOUNTS_MAX);
     }
-    Ok(paths)
+    Ok(mounts)
 }
 
-/// Reads the mount points of a table in the form of `/proc/self/mountinfo`.
-fn mount_points(table: &[u8]) -> Vec<PathBuf> {
-    let point = |line: &[u8]| line.split(|byte| *byte == b' ').nth(4).map(unescaped);
-    table.split(|byte| *byte == b'\n').filter_map(point).map(|path| PathBuf::from(OsStr::from_bytes(&path))).collect()
+/// Reads a table in the form of `/proc/self/mountinfo`: mount points, and whether they are read-only.
+fn mount_points(table: &[u8]) -> Vec<(PathBuf, bool)> {
+    let mount = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(4);
+        let path = unescaped(fields.next()?);
+        let is_read_only = fields.next()?.split(|byte| *byte == b',').any(|option| option == b"ro");
+        Some((PathBuf::from(OsStr::from_bytes(&path)), is_read_only))
+    };
+    table.split(|byte| *byte == b'\n').filter_map(mount).collect()
 }
 
 /// Undoes the octal escapes of the kernel's tables.
@@ -418,11 +385,6 @@ pub(super) fn bind(source: &Path, target: &Path, read_only: bool) -> io::Result<
         mount(None::<&str>, target, None::<&str>, again, None::<&str>)?;
     }
     Ok(())
-}
-
-/// Puts a file system in memory at `folder`.
-pub(super) fn in_memory(folder: &Path) -> io::Result<()> {
-    Ok(mount(Some("memory"), folder, Some("tmpfs"), MsFlags::empty(), None::<&str>)?)
 }
 
 /// A folder of the host that stays within reach after [`Ground::isolate`].
@@ -509,8 +471,8 @@ mod tests {
 
     #[test]
     fn mount_tables_are_read() {
-        let table = b"22 27 0:21 / /proc rw - proc proc rw\n27 1 254:0 / /a\\040b\\134 rw - ext4 x rw\n\n";
-        assert_eq!(mount_points(table), [PathBuf::from("/proc"), PathBuf::from("/a b\\")]);
+        let table = b"22 27 0:21 / /proc rw,x - proc proc rw\n27 1 254:0 / /a\\040b\\134 ro - ext4 x rw\n\n";
+        assert_eq!(mount_points(table), [(PathBuf::from("/proc"), false), (PathBuf::from("/a b\\"), true)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! | `nodes/<node>/<container>.log` | what the container wrote, in the form of a kubelet's logs ([`logs`]) |
 //! | `nodes/<node>/exit.json` | the end, a [`PodEnd`](crate::engine::PodEnd), renamed into place |
 //! | `nodes/<node>/monitor` | locked by the monitor while it lives; below, the processes it started |
-//! | `nodes/<node>/scratch/` | what the pod's view is made of; removed at the end |
+//! | `nodes/<node>/scratch/` | the pod's volumes; removed at the end |
 //! | `artifacts/` | the run's artifact repository: a file or folder per key |
 //! | `supervisor.*` | socket, lock, queue of news and log of the supervisor |
 //!

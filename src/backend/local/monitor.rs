@@ -18,7 +18,7 @@ use super::fault::{Doing, Fault};
 use super::isolation::{Isolation, View};
 use super::layout::{Layout, NodeDir};
 use super::news::{News, Word};
-use super::order::{Container, Order};
+use super::order::{Container, Order, Volume};
 use super::platform::{self, Ground, Reach};
 use super::probe::Prober;
 use super::process::{self, Process, Site};
@@ -40,7 +40,11 @@ const EXIT_CODE_NOT_STARTED: i32 = 128;
 pub(super) fn run(order: &Order, layout: &Layout, ground: &Ground, news: &News, held: &mut File) -> Result<(), Fault> {
     let wake = begin(held)?;
     let host = layout.node(order.node);
-    fs::create_dir(host.scratch()).doing("make", &host.scratch())?;
+    let is_plain = ground.isolation() == Isolation::Plain;
+    let volumes = disk_volumes(order, &host)?;
+    if is_plain {
+        fs::create_dir_all(host.scratch()).doing("make", &host.scratch())?;
+    }
     let (folder, artifacts) = (Reach::to(host.path())?, Reach::to(&layout.artifacts())?);
     let folder = NodeDir(folder.path().to_owned());
     let logs = open_logs(order, &host)?;
@@ -48,7 +52,7 @@ pub(super) fn run(order: &Order, layout: &Layout, ground: &Ground, news: &News, 
         order,
         folder,
         artifacts: artifacts.path().to_owned(),
-        site: site(ground.isolation(), &host),
+        site: if is_plain { plain_site(&host.scratch()) } else { isolated_site() },
         wake,
         news,
         held,
@@ -61,14 +65,17 @@ pub(super) fn run(order: &Order, layout: &Layout, ground: &Ground, news: &News, 
         running_at: None,
         deadline: None,
     };
-    let end = match ground.isolate(&View { scratch: &host.scratch(), folders: &folders(order) }) {
+    let view = View { stage: &layout.stage(), folders: &folders(order), volumes: &volumes };
+    let end = match ground.isolate(&view) {
         Ok(()) => pod.live(),
         Err(fault) => pod.broken(&fault),
     };
     pod.record(&end)?;
     news.tell(Word::Ended, order.node);
-    // What stays is removed by the supervisor.
-    let _ = fs::remove_dir_all(pod.folder.scratch());
+    if pod.folder.scratch().exists() {
+        // What stays is removed by the supervisor.
+        let _ = fs::remove_dir_all(pod.folder.scratch());
+    }
     Ok(())
 }
 
@@ -84,24 +91,35 @@ fn begin(held: &mut File) -> Result<Wake, Fault> {
     Ok(wake)
 }
 
-fn site(isolation: Isolation, host: &NodeDir) -> Site {
-    if isolation == Isolation::Plain {
-        let scratch = host.scratch();
-        Site {
-            isolated: false,
-            work: scratch.join("work"),
-            temporary: scratch.join("tmp"),
-            script: scratch.join("script"),
-            volumes: scratch.join("volumes"),
-        }
-    } else {
-        Site {
-            isolated: true,
-            work: "/".into(),
-            temporary: "/tmp".into(),
-            script: "/argo/staging/script".into(),
-            volumes: "/argo/volumes".into(),
-        }
+/// Makes the folders of the volumes that are kept on disk, and returns them by name.
+fn disk_volumes(order: &Order, host: &NodeDir) -> Result<Vec<(String, PathBuf)>, Fault> {
+    let on_disk = order.volumes.iter().filter(|volume| !volume.in_memory);
+    let make = |volume: &Volume| {
+        let folder = host.scratch().join("volumes").join(&volume.name);
+        fs::create_dir_all(&folder).doing("make", &folder)?;
+        Ok((volume.name.clone(), folder))
+    };
+    on_disk.map(make).collect()
+}
+
+fn isolated_site() -> Site {
+    Site {
+        isolated: true,
+        // Where images that say nothing else have it.
+        work: "/".into(),
+        temporary: "/tmp".into(),
+        script: "/argo/staging/script".into(),
+        volumes: platform::VOLUMES.into(),
+    }
+}
+
+fn plain_site(scratch: &Path) -> Site {
+    Site {
+        isolated: false,
+        work: scratch.join("work"),
+        temporary: scratch.join("tmp"),
+        script: scratch.join("script"),
+        volumes: scratch.join("volumes"),
     }
 }
 
@@ -171,15 +189,16 @@ impl Pod<'_> {
 
     fn prepare(&mut self) -> Result<(), Fault> {
         let site = &self.site;
-        for folder in [&site.work, &site.temporary, &site.volumes] {
-            fs::create_dir_all(folder).doing("make", folder)?;
+        if !site.isolated {
+            for folder in [&site.work, &site.temporary] {
+                fs::create_dir_all(folder).doing("make", folder)?;
+            }
         }
-        site.script.parent().map_or(Ok(()), fs::create_dir_all).doing("make", &site.script)?;
         if !site.isolated && !self.order.volumes.is_empty() {
             return Err(Fault::refused("pods cannot mount volumes here: the kernel lets this user make no namespaces"));
         }
         for volume in &self.order.volumes {
-            place::volume(volume, &site.volumes, site.isolated)?;
+            place::volume(volume, &site.volumes)?;
         }
         for (source, target, read_only) in process::binds(&self.order.main, site) {
             // A part of a volume that is not there becomes a folder, as a kubelet makes it.

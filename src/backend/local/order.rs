@@ -77,7 +77,7 @@ pub(super) struct Volume {
     pub name: String,
     /// What it holds at first; none for an empty folder.
     pub files: Vec<VolumeFile>,
-    /// Whether it is kept off the disk.
+    /// Whether it is kept off the disk: secrets, ConfigMaps, and folders that ask for it.
     pub in_memory: bool,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::{Doing, Fault};
 use super::order::{InputArtifact, Source, Volume};
-use super::{archive, platform, repository};
+use super::{archive, repository};
 use crate::base::limits::ARCHIVE_ENTRIES_MAX;
 
 /// Puts an input artifact where it is expected. With `isolated`, what is there is the pod's own, and
@@ -91,15 +91,12 @@ fn set_mode(path: &Path, mode: u32, recurse: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes a volume's folder below `volumes`. With `isolated`, secrets are kept in memory.
-pub(super) fn volume(volume: &Volume, volumes: &Path, isolated: bool) -> Result<(), Fault> {
+/// Fills a volume's folder below `volumes`, which is made when it is not there.
+pub(super) fn volume(volume: &Volume, volumes: &Path) -> Result<(), Fault> {
     let folder = volumes.join(&volume.name);
-    fs::create_dir(&folder).doing("make", &folder)?;
-    if volume.in_memory && isolated {
-        platform::in_memory(&folder).doing("mount", &folder)?;
-    }
-    let mode = if volume.in_memory && !isolated { 0o700 } else { 0o777 };
-    fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).doing("set the mode of", &folder)?;
+    fs::create_dir_all(&folder).doing("make", &folder)?;
+    // As a kubelet's: whoever a container's process is may write there.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).doing("set the mode of", &folder)?;
     for file in &volume.files {
         let path = folder.join(&file.path);
         path.parent().map_or(Ok(()), fs::create_dir_all).doing("make", &path)?;

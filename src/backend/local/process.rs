@@ -156,6 +156,7 @@ fn command(container: &Container, site: &Site) -> Result<Command, Fault> {
     command.arg0(program).args(words).env_clear();
     command.env("TMPDIR", &site.temporary).envs(container.env.iter().map(|(name, value)| (name, value)));
     if let Some(source) = &container.script {
+        site.script.parent().map_or(Ok(()), fs::create_dir_all).doing("make", &site.script)?;
         fs::write(&site.script, source).doing("write", &site.script)?;
         command.arg(&site.script);
     }

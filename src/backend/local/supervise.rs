@@ -111,11 +111,11 @@ impl Supervisor {
         if lock.try_lock().is_err() {
             return Ok(None);
         }
-        for folder in [layout.nodes(), layout.artifacts()] {
+        for folder in [layout.nodes(), layout.artifacts(), layout.stage()] {
             fs::create_dir_all(&folder).doing("make", &folder)?;
         }
         let news = News::open(&layout.news())?;
-        let ground = survey(&layout)?;
+        let ground = Ground::survey(&layout.stage());
         let wake = Wake::on(&[Signal::SIGCHLD]).doing("await signals in", &layout.run)?;
         let listener = Some(listen(&layout)?);
         let mut supervisor = Self {
@@ -409,15 +409,6 @@ fn parse_request(said: &[u8]) -> Option<Option<(Request, usize)>> {
         }
         _ => None,
     }
-}
-
-fn survey(layout: &Layout) -> Result<Ground, Fault> {
-    let scratch = layout.run.join("supervisor.survey");
-    leftover::remove(&scratch);
-    fs::create_dir(&scratch).doing("make", &scratch)?;
-    let ground = Ground::survey(&scratch);
-    leftover::remove(&scratch);
-    Ok(ground)
 }
 
 /// Makes the socket. Its address is relative, since those have little room.

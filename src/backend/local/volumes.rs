@@ -20,8 +20,8 @@ pub(super) fn volume(volume: &Value, around: &Surroundings<'_>) -> Result<Volume
     let kind = kind(volume).unwrap_or("emptyDir");
     let source = &volume[kind];
     let mut files = Vec::new();
-    let secret = match kind {
-        "emptyDir" => false,
+    match kind {
+        "emptyDir" => {}
         "projected" => {
             for part in items(source, "sources") {
                 let mode = default_mode(source, MODE_DEFAULT);
@@ -29,15 +29,12 @@ pub(super) fn volume(volume: &Value, around: &Surroundings<'_>) -> Result<Volume
                 let part_kind = part_kind.ok_or_else(|| refused(&name, "projects what is not known here"))?;
                 files.extend(content(part_kind, &part[part_kind], mode, around)?);
             }
-            items(source, "sources").any(|part| part.get("secret").is_some())
         }
-        known if KINDS.contains(&known) => {
-            files = content(known, source, default_mode(source, MODE_DEFAULT), around)?;
-            known == "secret"
-        }
+        known if KINDS.contains(&known) => files = content(known, source, default_mode(source, MODE_DEFAULT), around)?,
         other => return Err(refused(&name, &format!("is of kind `{other}`, which there is not here"))),
-    };
-    Ok(Volume { name, files, in_memory: secret })
+    }
+    let in_memory = kind != "emptyDir" || source["medium"] == "Memory";
+    Ok(Volume { name, files, in_memory })
 }
 
 /// Returns the kind of a volume: its field besides the name.
@@ -134,14 +131,15 @@ mod tests {
     #[test]
     fn volumes_have_the_files_of_their_source() {
         check(json!({ "name": "v", "emptyDir": {} }), Ok(("", false)));
-        check(json!({ "name": "v", "configMap": { "name": "conf" } }), Ok(("a=1:644 b=2:644", false)));
+        check(json!({ "name": "v", "emptyDir": { "medium": "Memory" } }), Ok(("", true)));
+        check(json!({ "name": "v", "configMap": { "name": "conf" } }), Ok(("a=1:644 b=2:644", true)));
         let item = json!({ "key": "b", "path": "x/b", "mode": 0o400 });
         check(json!({ "name": "v", "secret": { "secretName": "cred", "items": [item] } }), Ok(("x/b=2:400", true)));
         check(json!({ "name": "v", "secret": { "secretName": "no", "optional": true } }), Ok(("", true)));
         check(json!({ "name": "v", "secret": { "secretName": "no" } }), Err(()));
         check(json!({ "name": "v", "configMap": { "name": "conf", "items": [{ "key": "a", "path": "../a" }] } }), Err(()));
         let name = json!({ "path": "n", "fieldRef": { "fieldPath": "metadata.name" } });
-        check(json!({ "name": "v", "downwardAPI": { "items": [name] } }), Ok(("n=pod:644", false)));
+        check(json!({ "name": "v", "downwardAPI": { "items": [name] } }), Ok(("n=pod:644", true)));
         let parts = json!([{ "secret": { "name": "cred" } }, { "downwardAPI": { "items": [name] } }]);
         check(json!({ "name": "v", "projected": { "sources": parts } }), Ok(("a=1:644 b=2:644 n=pod:644", true)));
         check(json!({ "name": "v", "nfs": { "server": "x" } }), Err(()));
