@@ -74,3 +74,6 @@ pub const SUPERVISOR_LINGER: std::time::Duration = std::time::Duration::from_sec
 
 /// How often a supervisor that ends is started again for one request.
 pub const SUPERVISOR_TRIES_MAX: usize = 3;
+
+/// Nodes of one expression, as Go's expr has it (`conf.DefaultMaxNodes`).
+pub const EXPR_NODES_MAX: usize = 10_000;
