@@ -11,5 +11,6 @@ pub mod expr;
 pub mod spec;
 pub mod plan;
 pub mod engine;
+pub mod view;
 pub mod backend;
 pub mod store;
