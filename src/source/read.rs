@@ -1,0 +1,415 @@
+//! From the events of the YAML parser to trees.
+//!
+//! Files are cut into documents where Argo cuts them (`workflow/common/parse.go`): at each `---`
+//! that starts a line, before YAML is read. JSON takes the same way, since what is valid JSON
+//! means the same to the YAML reader (a property test holds it to that).
+//!
+//! The parser keeps its state on the heap and refuses what nests deeper than the bound while it
+//! scans, so no depth of input can overflow the stack.
+
+use std::rc::Rc;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
+use indexmap::IndexMap;
+
+use super::resolve::{self, Tag};
+use super::tree::{Entry, Tree, Value};
+use super::parts::{self, PartEnd};
+use super::{Diagnostic, Document, FileId, Sources, Span, quoting, rules};
+use crate::base::limits;
+
+/// Returns the documents of a file that could be read, and all that is wrong with it.
+pub fn read(sources: &Sources, file: FileId) -> (Vec<Document>, Vec<Diagnostic>) {
+    if let Some(fault) = sources.fault(file) {
+        return (Vec::new(), vec![fault.clone()]);
+    }
+    let text = sources.text(file);
+    let mut builder = Builder::new(text, file);
+    let documents = parts::parts(text).filter_map(|(start, part)| builder.read_part(start, part)).collect();
+    (documents, builder.diagnostics)
+}
+
+/// Builds the trees of a file, part by part.
+struct Builder<'a> {
+    text: &'a str,
+    file: FileId,
+    /// Where the part begins that is being read: the parser counts from there.
+    part_start: usize,
+    /// The lists and maps that are open, the innermost last.
+    open: Vec<Open>,
+    /// What each anchor of the part stands for, by the parser's number; none while it is open.
+    anchors: IndexMap<usize, Rc<Tree>>,
+    nodes_left: usize,
+    alias_bytes_left: usize,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A list or map that is not closed yet.
+struct Open {
+    span: Span,
+    style: StructureStyle,
+    anchor: usize,
+    items: Items,
+}
+
+enum Items {
+    Seq(Vec<Tree>),
+    Map(IndexMap<String, Entry>, Next),
+}
+
+/// What the next node of a map is.
+enum Next {
+    Key,
+    ValueOf(String, Span),
+    Merged(Span),
+    /// The value of a key that cannot be one.
+    Nothing,
+}
+
+/// A finished node on its way to its place.
+struct Node {
+    tree: Tree,
+    /// Whether it is the plain text `<<`, which as a key merges.
+    merges: bool,
+}
+
+/// The part cannot be read on; why is among the diagnostics.
+struct Stop;
+
+impl<'a> Builder<'a> {
+    fn new(text: &'a str, file: FileId) -> Self {
+        Self {
+            text,
+            file,
+            part_start: 0,
+            open: Vec::new(),
+            anchors: IndexMap::new(),
+            nodes_left: limits::YAML_NODES_MAX,
+            alias_bytes_left: limits::YAML_ALIAS_BYTES_MAX,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Reads one part; none when it says nothing or cannot be read.
+    fn read_part(&mut self, start: usize, part: &str) -> Option<Document> {
+        self.part_start = start;
+        self.open.clear();
+        self.anchors.clear();
+        if let Some(at) = part.find(|c: char| !parts::is_printable(c)) {
+            self.refuse_control_character(at, part);
+            return None;
+        }
+        if let Some(directives) = parts::directives(part) {
+            directives.other_version.into_iter().for_each(|range| self.refuse_version(self.span_of(range.start, range.end)));
+            return None;
+        }
+        let root = self.read_events(part).ok()?;
+        root.filter(|root| root.value != Value::Null).map(|root| Document { file: self.file, root })
+    }
+
+    fn read_events(&mut self, part: &str) -> Result<Option<Tree>, Stop> {
+        let mut options = granit_parser::options! {
+            emit_unresolved_aliases: true,
+            flow_nesting_limit: limits::YAML_DEPTH_MAX,
+            block_nesting_limit: limits::YAML_DEPTH_MAX,
+        };
+        options.set_emit_comments(false);
+        let part_end = PartEnd::of(part, self.span_of(part.len(), part.len()).end);
+        let mut root = None;
+        for event in Parser::new_from_str_with_options(part, options) {
+            let (event, span) = event.map_err(|error| self.refuse_syntax(&error))?;
+            let span = self.span(&span);
+            match event {
+                Event::DocumentStart(..) if root.is_some() => {
+                    self.diagnostics.push(ignored_text(span));
+                    break;
+                }
+                Event::SequenceStart(style, anchor, _) => self.enter(span, style, anchor, Items::Seq(Vec::new()))?,
+                Event::MappingStart(style, anchor, _) => {
+                    self.enter(span, style, anchor, Items::Map(IndexMap::new(), Next::Key))?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => root = self.leave(span)?.or(root),
+                Event::Scalar(text, style, anchor, tag) => {
+                    let tag = scalar_tag(style, tag.as_deref());
+                    let merges = tag == Tag::Implicit && text == "<<";
+                    let tree = self.scalar(part_end.without_added_newline(&text, style, span.end), tag, span);
+                    root = self.finish(Node { tree, merges }, anchor)?.or(root);
+                }
+                Event::Alias(anchor) => {
+                    let tree = self.alias(anchor, span)?;
+                    root = self.finish(Node { tree, merges: false }, 0)?.or(root);
+                }
+                Event::UnresolvedAlias(name) => {
+                    let tree = self.unknown_alias(&name, span);
+                    root = self.finish(Node { tree, merges: false }, 0)?.or(root);
+                }
+                _ => {}
+            }
+        }
+        Ok(root)
+    }
+
+    fn scalar(&mut self, text: &str, tag: Tag, span: Span) -> Tree {
+        let value = resolve::scalar(text, tag).unwrap_or_else(|fault| {
+            let fault = Diagnostic::error(rules::VALUE, span, fault);
+            self.diagnostics.push(fault.help("quote it if the text itself is meant"));
+            Value::Null
+        });
+        Tree { value, span }
+    }
+
+    fn enter(&mut self, span: Span, style: StructureStyle, anchor: usize, items: Items) -> Result<(), Stop> {
+        if self.open.len() == limits::YAML_DEPTH_MAX {
+            return Err(self.refuse_depth(span));
+        }
+        self.open.push(Open { span, style, anchor, items });
+        Ok(())
+    }
+
+    fn leave(&mut self, end: Span) -> Result<Option<Tree>, Stop> {
+        let open = self.open.pop().expect("the parser closes only what it opened");
+        let (value, last_end) = match open.items {
+            Items::Seq(items) => {
+                let last_end = items.last().map(|item| item.span.end);
+                (Value::Seq(items), last_end)
+            }
+            Items::Map(map, _) => {
+                let last_end = map.last().map(|(_, entry)| entry.value.span.end.max(entry.key_span.end));
+                (Value::Map(map), last_end)
+            }
+        };
+        // A block has no end of its own: the parser only sees that the next line is not in it.
+        let end = match open.style {
+            StructureStyle::Flow => end.end,
+            StructureStyle::Block => last_end.unwrap_or(open.span.end),
+        };
+        let span = Span { end: end.max(open.span.start), ..open.span };
+        self.finish(Node { tree: Tree { value, span }, merges: false }, open.anchor)
+    }
+
+    /// Puts a node where it belongs; returns it when it is the document itself.
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<Option<Tree>, Stop> {
+        self.nodes_left = self.nodes_left.checked_sub(1).ok_or_else(|| self.refuse_expansion(node.tree.span))?;
+        if anchor != 0 {
+            let copy = self.copy(&node.tree, node.tree.span)?;
+            self.anchors.insert(anchor, Rc::new(copy));
+        }
+        match self.open.last_mut().map(|open| &mut open.items) {
+            None => return Ok(Some(node.tree)),
+            Some(Items::Seq(items)) => items.push(node.tree),
+            Some(Items::Map(_, next)) => match std::mem::replace(next, Next::Key) {
+                Next::Key => self.take_key(node),
+                Next::ValueOf(key, key_span) => self.insert(key, Entry { key_span, value: node.tree }),
+                Next::Merged(key_span) => self.merge(node.tree, key_span),
+                Next::Nothing => {}
+            },
+        }
+        Ok(None)
+    }
+
+    fn take_key(&mut self, node: Node) {
+        let span = node.tree.span;
+        let next = match node {
+            Node { merges: true, .. } => Next::Merged(span),
+            Node { tree: Tree { value: value @ (Value::Null | Value::Seq(_) | Value::Map(_)), .. }, .. } => {
+                self.refuse_key(&value, span);
+                Next::Nothing
+            }
+            Node { tree, .. } => match resolve::key(tree.value) {
+                Some(key) => Next::ValueOf(key, span),
+                None => Next::Nothing,
+            },
+        };
+        if let Some(Items::Map(_, place)) = self.open.last_mut().map(|open| &mut open.items) {
+            *place = next;
+        }
+    }
+
+    fn insert(&mut self, key: String, mut entry: Entry) {
+        if entry.value.span.start == entry.value.span.end {
+            // The parser puts an absent value where the next thing stands, which may be far away.
+            let end = entry.key_span.end;
+            entry.value.span = Span { start: end, end, ..entry.value.span };
+        }
+        let Some(Items::Map(map, _)) = self.open.last_mut().map(|open| &mut open.items) else { return };
+        if let Some(first) = map.get(&key) {
+            self.diagnostics.push(duplicate_key(&key, entry.key_span, first.key_span));
+        } else {
+            map.insert(key, entry);
+        }
+    }
+
+    /// Adds the entries of one map or several. As in Argo's strict reader, a merged key may not
+    /// stand beside the same key again, whichever comes first.
+    fn merge(&mut self, tree: Tree, key_span: Span) {
+        match tree.value {
+            Value::Map(map) => map.into_iter().for_each(|(key, entry)| self.insert(key, entry)),
+            Value::Seq(items) if items.iter().all(|item| matches!(item.value, Value::Map(_))) => {
+                items.into_iter().for_each(|item| self.merge(item, key_span));
+            }
+            other => {
+                let message = format!("`<<` merges maps, but is given {}", other.kind());
+                self.diagnostics.push(Diagnostic::error(rules::MERGE, tree.span, message).also(key_span, "merged here"));
+            }
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Tree, Stop> {
+        match self.anchors.get(&anchor).cloned() {
+            Some(tree) => self.copy(&tree, span),
+            None => {
+                let message = "the alias stands inside of what its anchor names";
+                self.diagnostics.push(Diagnostic::error(rules::ALIAS, span, message));
+                Ok(Tree { value: Value::Null, span })
+            }
+        }
+    }
+
+    fn unknown_alias(&mut self, name: &str, span: Span) -> Tree {
+        let fault = Diagnostic::error(rules::ALIAS, span, format!("no anchor `&{name}` comes before this alias"));
+        let help = format!("quote the text if it is no alias: `\"*{name}\"`");
+        self.diagnostics.push(fault.help(help));
+        Tree { value: Value::Null, span }
+    }
+
+    /// Returns a copy, for which the bounds of the file pay.
+    fn copy(&mut self, tree: &Tree, at: Span) -> Result<Tree, Stop> {
+        let weight = Weight::of(tree);
+        if weight.depth + self.open.len() > limits::YAML_DEPTH_MAX {
+            return Err(self.refuse_depth(at));
+        }
+        let nodes_left = self.nodes_left.checked_sub(weight.nodes);
+        let bytes_left = self.alias_bytes_left.checked_sub(weight.bytes);
+        let (Some(nodes_left), Some(bytes_left)) = (nodes_left, bytes_left) else {
+            return Err(self.refuse_expansion(at));
+        };
+        self.nodes_left = nodes_left;
+        self.alias_bytes_left = bytes_left;
+        Ok(tree.clone())
+    }
+
+    fn span(&self, span: &granit_parser::Span) -> Span {
+        let range = span.byte_range().unwrap_or_default();
+        self.span_of(range.start, range.end)
+    }
+
+    /// Returns the span of a range of the part.
+    fn span_of(&self, start: usize, end: usize) -> Span {
+        let place = |offset: usize| u32::try_from(self.part_start + offset).unwrap_or(u32::MAX);
+        Span { file: self.file, start: place(start), end: place(end) }
+    }
+
+    fn refuse_syntax(&mut self, error: &ScanError) -> Stop {
+        let at = error.marker().byte_offset().unwrap_or_default();
+        let span = self.span_of(at, at);
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            return self.refuse_depth(span);
+        }
+        let fault = match quoting::near(self.text, self.part_start, span.start as usize) {
+            Some(value) => quoting::unquoted_tag(self.text, self.file, value),
+            None => Diagnostic::error(rules::SYNTAX, span, error.info()),
+        };
+        // A tag without quotes was perhaps seen already, as a map for a key.
+        if !self.diagnostics.contains(&fault) {
+            self.diagnostics.push(fault);
+        }
+        Stop
+    }
+
+    fn refuse_key(&mut self, value: &Value, span: Span) {
+        let map_start = self.open.last().map_or(0, |open| open.span.start as usize);
+        let fault = match value {
+            Value::Map(_) if self.text[map_start..].starts_with("{{") => {
+                quoting::unquoted_tag(self.text, self.file, map_start)
+            }
+            _ => Diagnostic::error(rules::KEY_TYPE, span, format!("{} cannot be a key", value.kind()))
+                .help("quote the key if its text is meant"),
+        };
+        self.diagnostics.push(fault);
+    }
+
+    fn refuse_control_character(&mut self, at: usize, part: &str) {
+        let character = part[at..].chars().next().unwrap_or_default();
+        let span = self.span_of(at, at + character.len_utf8());
+        let message = format!("the character U+{:04X} is not allowed in YAML", u32::from(character));
+        let help = "write it as an escape in double quotes, or remove it";
+        self.diagnostics.push(Diagnostic::error(rules::SYNTAX, span, message).help(help));
+    }
+
+    fn refuse_version(&mut self, span: Span) {
+        let fault = Diagnostic::error(rules::VERSION, span, "Argo reads YAML 1.1 and refuses other versions");
+        self.diagnostics.push(fault.help("remove the directive").fix(span, ""));
+    }
+
+    fn refuse_depth(&mut self, span: Span) -> Stop {
+        let message = format!("the text nests deeper than {} levels", limits::YAML_DEPTH_MAX);
+        self.diagnostics.push(Diagnostic::error(rules::DEPTH, span, message));
+        Stop
+    }
+
+    fn refuse_expansion(&mut self, span: Span) -> Stop {
+        let message = format!(
+            "the file holds more than {} values, or its aliases make more than {} bytes",
+            limits::YAML_NODES_MAX,
+            limits::YAML_ALIAS_BYTES_MAX,
+        );
+        self.diagnostics.push(Diagnostic::error(rules::EXPANSION, span, message));
+        Stop
+    }
+}
+
+/// What a copy costs.
+#[derive(Default)]
+struct Weight {
+    nodes: usize,
+    bytes: usize,
+    depth: usize,
+}
+
+impl Weight {
+    /// The tree is at most as deep as the bound, and so is the recursion.
+    fn of(tree: &Tree) -> Self {
+        let mut weight = match &tree.value {
+            Value::Seq(items) => items.iter().map(Self::of).fold(Self::default(), Self::beside),
+            Value::Map(map) => map
+                .iter()
+                .map(|(key, entry)| Self { bytes: key.len(), ..Self::default() }.beside(Self::of(&entry.value)))
+                .fold(Self::default(), Self::beside),
+            Value::Str(text) => Self { bytes: text.len(), ..Self::default() },
+            _ => Self::default(),
+        };
+        weight.nodes += 1;
+        weight.bytes += size_of::<Tree>();
+        weight.depth += usize::from(matches!(tree.value, Value::Seq(_) | Value::Map(_)));
+        weight
+    }
+
+    fn beside(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes + other.nodes,
+            bytes: self.bytes + other.bytes,
+            depth: self.depth.max(other.depth),
+        }
+    }
+}
+
+fn scalar_tag(style: ScalarStyle, tag: Option<&granit_parser::Tag>) -> Tag {
+    match tag.map(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:")) {
+        None if style == ScalarStyle::Plain => Tag::Implicit,
+        None | Some(None) => Tag::Str,
+        Some(Some(name)) => Tag::from_core_name(&name),
+    }
+}
+
+fn duplicate_key(key: &str, again: Span, first: Span) -> Diagnostic {
+    let message = format!("the key `{key}` stands twice in this map");
+    Diagnostic::error(rules::DUPLICATE_KEY, again, message)
+        .says("again here")
+        .also(first, "first here")
+        .help("remove one of the two")
+}
+
+fn ignored_text(span: Span) -> Diagnostic {
+    Diagnostic::warning(rules::IGNORED_TEXT, span, "what follows the end of the document is not read")
+        .help("separate documents by a line that starts with `---`")
+}

@@ -1,0 +1,112 @@
+//! How diagnostics look: in full as rustc shows them, or one line each.
+//!
+//! **Invariant:** nothing here prints, or knows whether there is a terminal.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+
+use super::{Diagnostic, Fix, Position, Severity, Sources, Span};
+
+/// How a full rendering looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to colour; the words say the same without.
+    pub colour: bool,
+    /// The width of the terminal in columns.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { colour: false, width: 120 }
+    }
+}
+
+/// Returns one diagnostic in full: the places with their lines, the help, and the mend as a change.
+pub fn full(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
+    let level = level(diagnostic.severity);
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.rule.0);
+    let mut group = title.elements(snippets(diagnostic, sources));
+    let mut groups = Vec::new();
+    match (&diagnostic.help, &diagnostic.fix) {
+        (help, Some(fix)) => {
+            groups.push(group);
+            groups.push(mend(help.as_deref().unwrap_or("mend it so"), fix, sources));
+        }
+        (Some(help), None) => {
+            group = group.element(Level::HELP.message(help.as_str()));
+            groups.push(group);
+        }
+        (None, None) => groups.push(group),
+    }
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.decor_style(DecorStyle::Ascii).term_width(style.width).render(&groups)
+}
+
+/// Returns one diagnostic as `file:line:column: error[WF001]: message`.
+pub fn short(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let severity = severity(diagnostic.severity);
+    let (rule, message) = (diagnostic.rule.0, &diagnostic.message);
+    match diagnostic.span() {
+        None => format!("{severity}[{rule}]: {message}"),
+        Some(span) => {
+            let Position { line, column } = sources.position(span.file, span.start);
+            format!("{}:{line}:{column}: {severity}[{rule}]: {message}", sources.name(span.file))
+        }
+    }
+}
+
+/// Returns the word for a severity.
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    match severity {
+        Severity::Note => Level::NOTE,
+        Severity::Warning => Level::WARNING,
+        Severity::Error => Level::ERROR,
+    }
+}
+
+/// Returns a snippet for each file that the labels point into, the primary one's first.
+fn snippets<'a>(
+    diagnostic: &'a Diagnostic,
+    sources: &'a Sources,
+) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let mut files: Vec<_> = Vec::new();
+    for label in &diagnostic.labels {
+        if !files.contains(&label.span.file) {
+            files.push(label.span.file);
+        }
+    }
+    let of_file = |file| {
+        let labels = diagnostic.labels.iter().enumerate().filter(move |(_, label)| label.span.file == file);
+        let annotations = labels.map(|(place, label)| {
+            let kind = if place == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let annotation = kind.span(range(label.span, sources));
+            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+        });
+        Snippet::source(sources.text(file)).path(sources.name(file)).annotations(annotations)
+    };
+    files.into_iter().map(of_file).collect()
+}
+
+fn mend<'a>(help: &'a str, fix: &'a Fix, sources: &'a Sources) -> Group<'a> {
+    let file = fix.span.file;
+    let patch = Patch::new(range(fix.span, sources), fix.replacement.as_str());
+    Level::HELP.secondary_title(help).element(Snippet::source(sources.text(file)).path(sources.name(file)).patch(patch))
+}
+
+/// Returns the range of a span within its text. A value of several lines is marked in its first
+/// one only: what is wrong with it is wrong from its beginning.
+fn range(span: Span, sources: &Sources) -> std::ops::Range<usize> {
+    let text = sources.text(span.file);
+    let start = text.floor_char_boundary(span.start as usize);
+    let slice = sources.slice(span);
+    start..start + slice.find('\n').unwrap_or(slice.len())
+}
