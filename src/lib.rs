@@ -14,3 +14,5 @@ pub mod engine;
 pub mod view;
 pub mod backend;
 pub mod store;
+pub mod driver;
+pub mod cli;
