@@ -42,6 +42,7 @@ object! {
     /// Where a body comes from.
     pub struct HTTPBodySource {
         /// Bytes, in base64.
+        #[schemars(extend("format" = "byte"))]
         pub bytes: Option<String>,
     }
 }

@@ -11,6 +11,7 @@ mod object;
 
 mod artifact;
 mod artifact_store;
+mod check;
 mod cron;
 mod event;
 mod http;
@@ -20,11 +21,17 @@ mod metrics;
 mod parameter;
 mod pod;
 mod policy;
+mod read;
 mod retry;
+pub mod rules;
 mod scalar;
+mod schema;
 mod steps;
+mod suggest;
 mod synchronization;
 mod template;
+#[cfg(test)]
+mod tests;
 mod workflow;
 
 pub use artifact::{
@@ -49,6 +56,7 @@ pub use pod::{
     ExecutorPluginSidecar, ExecutorPluginSpec, ManifestFrom, ResourceTemplate, ScriptTemplate, UserContainer,
 };
 pub use policy::{PodGC, TTLStrategy, VolumeClaimGC};
+pub use read::{Read, read, read_all};
 pub use retry::{Backoff, RetryAffinity, RetryNodeAntiAffinity, RetryStrategy};
 pub use scalar::{Amount, AnyString, IntOrString, Item, Json};
 pub use steps::{

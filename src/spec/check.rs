@@ -1,0 +1,247 @@
+//! Holds a tree against the shape of its kind: unknown fields, wrong types, deprecated fields.
+//!
+//! What Argo's strict decoder refuses is an error. It is strict nearly everywhere: below the fields
+//! of a step it takes names that it does not know and drops them (`ParallelSteps.UnmarshalJSON`),
+//! so there an unknown field is a warning.
+
+use base64::Engine as _;
+
+use super::rules;
+use super::schema::{Object, Scalar, Schemas, Shape, ShapeId};
+use super::suggest;
+use crate::base::time::Timestamp;
+use crate::source::{Diagnostic, Entry, Severity, Sources, Span, Tree, Value};
+
+/// Returns what is wrong with an object. A value that its field cannot hold becomes null, so that
+/// the rest can be decoded and checked further.
+pub(super) fn check(root: &mut Tree, shape: ShapeId, sources: &Sources) -> Vec<Diagnostic> {
+    let mut checker = Checker { schemas: Schemas::get(), sources, diagnostics: Vec::new() };
+    checker.value(root, shape, Place { field: "the object", above: None, lenient: false });
+    checker.diagnostics
+}
+
+struct Checker<'a> {
+    schemas: &'static Schemas,
+    sources: &'a Sources,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What the surroundings say of a value.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The field that holds it, or holds the list or map that it is in.
+    field: &'a str,
+    /// The object around it.
+    above: Option<&'static Object>,
+    /// Whether Argo drops unknown names here.
+    lenient: bool,
+}
+
+impl Checker<'_> {
+    /// The depth of the recursion is that of the tree, which reading bounds.
+    fn value(&mut self, tree: &mut Tree, shape: ShapeId, place: Place<'_>) {
+        let shape = self.schemas.shape(shape);
+        let fits = match (shape, &mut tree.value) {
+            (_, Value::Null) | (Shape::Any, _) => true,
+            (Shape::Scalar(scalar), value) => fits(*scalar, value),
+            (Shape::List(items), Value::Seq(values)) => {
+                values.iter_mut().for_each(|item| self.item(item, *items, place));
+                true
+            }
+            (Shape::Map { values, one_key }, Value::Map(map)) => {
+                map.values_mut().for_each(|entry| self.item(&mut entry.value, *values, place));
+                !one_key || map.len() == 1
+            }
+            (Shape::Object(object), Value::Map(map)) => {
+                for (key, entry) in map {
+                    self.field(object, key, entry, place);
+                }
+                true
+            }
+            _ => false,
+        };
+        if !fits {
+            self.diagnostics.push(wrong_type(tree, shape, place.field, self.sources));
+            tree.value = Value::Null;
+        }
+    }
+
+    /// Checks an item of a list or a value of a free map. Null there is what Go makes of it: empty.
+    fn item(&mut self, tree: &mut Tree, shape: ShapeId, place: Place<'_>) {
+        let shape_of_item = self.schemas.shape(shape);
+        if tree.value == Value::Null && matches!(shape_of_item, Shape::Object(_)) {
+            let message = format!("an item of `{}` is empty", place.field);
+            self.diagnostics.push(Diagnostic::error(rules::WRONG_TYPE, tree.span, message).help("remove it"));
+        }
+        self.value(tree, shape, place);
+        if tree.value == Value::Null {
+            tree.value = empty(shape_of_item);
+        }
+    }
+
+    fn field(&mut self, object: &'static Object, key: &str, entry: &mut Entry, place: Place<'_>) {
+        let Some(field) = object.fields.get(key) else {
+            self.unknown_field(object, key, entry.key_span, place);
+            return;
+        };
+        if let Some(instead) = &field.instead {
+            self.diagnostics.push(deprecated(key, entry, instead, self.sources));
+        }
+        let lenient = place.lenient || object.name == "WorkflowStep";
+        self.value(&mut entry.value, field.shape, Place { field: key, above: Some(object), lenient });
+    }
+
+    fn unknown_field(&mut self, object: &'static Object, key: &str, span: Span, place: Place<'_>) {
+        let suggestion = suggest::field(self.schemas, object, place.above, key);
+        // A name in other letters would be taken by Argo where it is lenient, and is not here.
+        let severity = match place.lenient && suggestion.same_word.is_none() {
+            true => Severity::Warning,
+            false => Severity::Error,
+        };
+        let message = format!("`{}` has no field `{key}`", object.name);
+        let mut fault = Diagnostic::new(rules::UNKNOWN_FIELD, severity, Some(span), message);
+        fault.help = suggestion.help;
+        if let Some(name) = suggestion.same_word {
+            fault = fault.fix(span, name);
+        }
+        self.diagnostics.push(fault);
+    }
+}
+
+/// Returns Go's zero value.
+fn empty(shape: &Shape) -> Value {
+    match shape {
+        Shape::Any => Value::Null,
+        Shape::List(_) => Value::Seq(Vec::new()),
+        Shape::Map { .. } | Shape::Object(_) => Value::Map(indexmap::IndexMap::new()),
+        Shape::Scalar(Scalar::Bool) => Value::Bool(false),
+        Shape::Scalar(Scalar::Int(..) | Scalar::Number) => Value::Int(0),
+        Shape::Scalar(_) => Value::Str(String::new()),
+    }
+}
+
+/// Returns whether a field of this form takes the value, as Go's decoder would.
+fn fits(scalar: Scalar, value: &Value) -> bool {
+    match (scalar, value) {
+        (Scalar::Text | Scalar::AnyText | Scalar::IntOrText, Value::Str(_)) => true,
+        (Scalar::Bool | Scalar::AnyText, Value::Bool(_)) => true,
+        (Scalar::Number | Scalar::AnyText | Scalar::Quantity, Value::Int(_) | Value::UInt(_) | Value::Float(_)) => true,
+        (Scalar::Int(least, most), value) => integer(value).is_some_and(|value| (least..=most).contains(&value)),
+        (Scalar::IntOrText, value) => integer(value).is_some_and(|value| i32::try_from(value).is_ok()),
+        (Scalar::Quantity, Value::Str(text)) => is_quantity(text),
+        (Scalar::Time, Value::Str(text)) => Timestamp::parse_rfc3339(text).is_some(),
+        (Scalar::Bytes, Value::Str(text)) => base64::engine::general_purpose::STANDARD.decode(text).is_ok(),
+        _ => false,
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Int(value) => Some((*value).into()),
+        Value::UInt(value) => Some((*value).into()),
+        // Go writes such a float without a fraction, and so reads an integer.
+        Value::Float(value) if value.fract() == 0.0 && value.abs() < 1e19 => Some(*value as i128),
+        _ => None,
+    }
+}
+
+/// Kubernetes' quantities: a decimal number and one of the suffixes (`resource.ParseQuantity`).
+fn is_quantity(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let number_len = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+    let (number, suffix) = digits.split_at(number_len);
+    let exponent = suffix.strip_prefix(['e', 'E']).filter(|exponent| exponent.parse::<i64>().is_ok());
+    number.contains(|c: char| c.is_ascii_digit())
+        && number.matches('.').count() <= 1
+        && (exponent.is_some()
+            || matches!(
+                suffix,
+                "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei"
+            ))
+}
+
+fn wrong_type(tree: &Tree, shape: &Shape, field: &str, sources: &Sources) -> Diagnostic {
+    let (found, expected) = (tree.value.kind(), expected(shape));
+    let message = match (shape, &tree.value) {
+        (Shape::Scalar(Scalar::Int(..) | Scalar::IntOrText), value) if integer(value).is_some() => {
+            format!("`{field}` is too large or too small for {expected}")
+        }
+        (Shape::Scalar(Scalar::Quantity | Scalar::Time | Scalar::Bytes), Value::Str(text)) => {
+            format!("`{text}` is not {expected}")
+        }
+        (Shape::Map { one_key: true, .. }, Value::Map(map)) => format!("`{field}` has {} keys", map.len()),
+        _ => format!("`{field}` must be {expected}, but is {found}"),
+    };
+    let mut fault = Diagnostic::error(rules::WRONG_TYPE, tree.span, message).says(format!("expected {expected}"));
+    if let Some(text) = rewritten(tree, shape, sources) {
+        fault = fault.help(format!("write `{text}`")).fix(tree.span, text);
+    } else {
+        fault.help = type_help(tree, shape, field);
+    }
+    fault
+}
+
+fn expected(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Any => "anything",
+        Shape::List(_) => "a list",
+        Shape::Map { one_key: true, .. } => "a map with exactly one key",
+        Shape::Map { .. } | Shape::Object(_) => "a map",
+        Shape::Scalar(scalar) => match scalar {
+            Scalar::Text => "a string",
+            Scalar::Bool => "a boolean",
+            Scalar::Int(..) => "an integer",
+            Scalar::Number => "a number",
+            Scalar::AnyText => "a string, number or boolean",
+            Scalar::IntOrText => "an integer or a string",
+            Scalar::Quantity => "a quantity such as `500m` or `1Gi`",
+            Scalar::Time => "a time in RFC 3339",
+            Scalar::Bytes => "base64",
+        },
+    }
+}
+
+/// Returns the value with quotes put on or taken off, when that mends it.
+fn rewritten(tree: &Tree, shape: &Shape, sources: &Sources) -> Option<String> {
+    let raw = sources.slice(tree.span);
+    match (shape, &tree.value) {
+        (Shape::Scalar(Scalar::Text), Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_)) => {
+            Some(format!("\"{raw}\"")).filter(|_| !raw.contains(['"', '\\', '\n']))
+        }
+        (Shape::Scalar(Scalar::Bool), Value::Str(text)) => {
+            matches!(text.as_str(), "true" | "false").then(|| text.clone())
+        }
+        (Shape::Scalar(Scalar::Int(least, most)), Value::Str(text)) => {
+            text.parse().is_ok_and(|number: i128| (least..=most).contains(&&number)).then(|| text.clone())
+        }
+        _ => None,
+    }
+}
+
+fn type_help(tree: &Tree, shape: &Shape, field: &str) -> Option<String> {
+    let tagged = tree.as_str().is_some_and(|text| text.contains("{{"));
+    match (shape, &tree.value) {
+        (Shape::List(_), Value::Map(_)) if field == "steps" => {
+            Some("a step belongs to a group of steps that run together: write `- - name: …`".to_owned())
+        }
+        (Shape::List(_), Value::Map(_)) => Some("begin each item with `- `".to_owned()),
+        (Shape::Scalar(_), _) if tagged => Some(
+            "tags are replaced in strings only; `podSpecPatch` can set this field from one".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn deprecated(key: &str, entry: &Entry, instead: &str, sources: &Sources) -> Diagnostic {
+    let message = format!("Argo 4 has no field `{key}`; it is read as Argo 3 did");
+    let fault = Diagnostic::warning(rules::DEPRECATED_FIELD, entry.key_span, message);
+    match &entry.value.value {
+        Value::Str(_) if instead == "schedules" => {
+            let span = Span { end: entry.value.span.end, ..entry.key_span };
+            let replacement = format!("{instead}: [{}]", sources.slice(entry.value.span));
+            fault.help(format!("write `{replacement}`")).fix(span, replacement)
+        }
+        Value::Map(_) => fault.help(format!("use `{instead}`, a list of such maps")),
+        _ => fault.help(format!("use `{instead}`")),
+    }
+}
