@@ -47,3 +47,6 @@ pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
 
 /// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
 pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
+
+/// Nodes of one expression, as Go's expr has it (`conf.DefaultMaxNodes`).
+pub const EXPR_NODES_MAX: usize = 10_000;

@@ -36,7 +36,7 @@ pub fn read(document: &serde_json::Value, numbers: Numbers) -> Value {
 pub fn document(value: &Value) -> serde_json::Value {
     use serde_json::Value as Json;
     match value {
-        Value::Nil | Value::Function(_) => Json::Null,
+        Value::Nil | Value::Function(_) | Value::Zone(_) => Json::Null,
         Value::Bool(truth) => Json::Bool(*truth),
         Value::Int(number) | Value::Duration(number) => Json::from(*number),
         Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Json::from(*number as i64),
@@ -137,6 +137,7 @@ fn write_scalar(out: &mut String, value: &Value) -> Result<(), NotJson> {
         Value::Time(time) => quote_into(out, &rfc3339_nano(time)),
         Value::Pairs(_) => return Err(NotJson("map whose keys are not only texts")),
         Value::Function(_) => return Err(NotJson("function")),
+        Value::Zone(_) => return Err(NotJson("time zone")),
         Value::List(_) | Value::Map(_) => return write_into(out, value),
     }
     Ok(())
@@ -217,4 +218,31 @@ pub fn rfc3339_nano(time: &jiff::Zoned) -> String {
         }
     };
     format!("{seconds}{fraction}{zone}")
+}
+
+/// Returns a quotient rounded down, within 64 bits.
+pub fn floor_div(amount: i128, unit: i128) -> i64 {
+    amount.div_euclid(unit).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+/// Returns the compact text of a value without the escapes that are only there for HTML.
+pub fn write_raw(value: &Value) -> Result<String, NotJson> {
+    let text = write(value)?;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let escape = rest.get(at..at + 6).unwrap_or_default();
+        let (plain, len) = match escape {
+            "\\u003c" => ("<", 6),
+            "\\u003e" => (">", 6),
+            "\\u0026" => ("&", 6),
+            // Every other escape is kept with the letter behind its backslash.
+            _ => (&rest[at..at + 2], 2),
+        };
+        out.push_str(plain);
+        rest = &rest[at + len..];
+    }
+    out.push_str(rest);
+    Ok(out)
 }

@@ -1,63 +1,55 @@
-//! Go's expr language, version 1.17, as Argo uses it.
+//! Go's expr language, version 1.17, as Argo uses it: parser, checker, evaluator.
+//!
+//! A text is parsed once to an [`Ast`], which lint and plan may walk. Evaluation first checks
+//! types as Go's compiler would, then computes; both are bounded in depth, steps and memory.
 
-use std::ops::Range;
+mod ast;
+mod budget;
+mod check;
+mod eval;
+mod names;
+mod parse;
+mod token;
 
 use super::fault::{EvalError, ParseError};
 use super::scope::{Ambient, Scope};
 use super::value::Value;
 
-/// An expression.
-#[derive(Debug, Clone)]
-pub struct Ast {
-    source: Box<str>,
-}
-
-/// A variable that an expression names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// The full dotted name.
-    pub name: String,
-    /// The bytes of the expression that name it.
-    pub at: Range<usize>,
-    /// Whether `??` or `?.` caters for its absence.
-    pub guarded: bool,
-}
-
-impl Ast {
-    /// Returns the text that was parsed.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Returns the variables that it names.
-    pub fn variables(&self) -> Vec<Named> {
-        Vec::new()
-    }
-}
+pub use ast::{Ast, BinaryOp, Node, NodeId, NodeKind, PointerName, UnaryOp};
+pub use budget::Budget;
+pub use names::Named;
 
 /// Reads an expression.
 pub fn parse(text: &str) -> Result<Ast, ParseError> {
-    Ok(Ast { source: text.into() })
+    parse::parse(text)
 }
 
-/// Returns the names that the expression needs and the scope lacks.
-pub fn missing(_ast: &Ast, _scope: &dyn Scope) -> std::vec::IntoIter<String> {
-    Vec::new().into_iter()
+/// Evaluates an expression. The fault of one that Go's compiler would refuse is found even in
+/// a branch that is not taken.
+pub fn eval(ast: &Ast, scope: &dyn Scope, ambient: &Ambient) -> Result<Value, EvalError> {
+    check::check(ast, scope)?;
+    eval::Evaluator::new(ast, scope, ambient).run()
 }
 
-/// Evaluates an expression.
-pub fn eval(ast: &Ast, _scope: &dyn Scope, _ambient: &Ambient) -> Result<Value, EvalError> {
-    Err(EvalError::new("expressions cannot be evaluated yet", 0..ast.source.len()))
-}
-
-/// Evaluates an expression that must be true or false: Argo's `EvalBool`.
+/// Evaluates an expression that must be true or false: Argo's `EvalBool`, for hooks, retries
+/// and stop strategies.
 pub fn eval_bool(text: &str, scope: &dyn Scope, ambient: &Ambient) -> Result<bool, EvalError> {
-    let ast = parse(text)?;
-    match eval(&ast, scope, ambient)? {
+    eval_ast_bool(&parse(text)?, scope, ambient)
+}
+
+/// Evaluates a parsed expression that must be true or false.
+pub fn eval_ast_bool(ast: &Ast, scope: &dyn Scope, ambient: &Ambient) -> Result<bool, EvalError> {
+    match eval(ast, scope, ambient)? {
         Value::Bool(truth) => Ok(truth),
         other => Err(EvalError::new(
-            format!("the expression is a {}, not true or false", other.type_name()),
-            0..text.len(),
+            format!("the expression comes to a {}, not to true or false", other.type_name()),
+            0..ast.source().len(),
         )),
     }
+}
+
+/// Returns the names that an expression cannot do without and the scope lacks
+/// (Argo's `missingVarsInEnv`): those that `??` or `?.` guards are not among them.
+pub fn missing<'a>(ast: &'a Ast, scope: &'a dyn Scope) -> impl Iterator<Item = String> + 'a {
+    names::missing(ast, scope)
 }

@@ -20,3 +20,6 @@ pub use functions::{jq, jsonpath};
 pub use scope::{Ambient, Scope};
 pub use template::{RenderError, TemplateStr, Unresolved, Variable};
 pub use value::Value;
+
+#[cfg(test)]
+mod conformance;

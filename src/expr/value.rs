@@ -32,6 +32,8 @@ pub enum Value {
     Time(Arc<jiff::Zoned>),
     /// Go's `time.Duration`: nanoseconds.
     Duration(i64),
+    /// Go's `*time.Location`.
+    Zone(jiff::tz::TimeZone),
     /// A function, such as `sprig.upper`.
     Function(&'static Function),
 }
@@ -102,6 +104,7 @@ impl Value {
             Self::Map(_) | Self::Pairs(_) => "map",
             Self::Time(_) => "time.Time",
             Self::Duration(_) => "time.Duration",
+            Self::Zone(_) => "time.Location",
             Self::Function(_) => "func",
         }
     }
@@ -209,6 +212,7 @@ impl fmt::Display for Value {
             }
             Self::Time(time) => f.write_str(&super::functions::dates::go_string(time)),
             Self::Duration(nanos) => f.write_str(&super::functions::durations::go_string(*nanos)),
+            Self::Zone(zone) => f.write_str(zone.iana_name().unwrap_or("UTC")),
             Self::Function(function) => write!(f, "func {}", function.name),
         }
     }

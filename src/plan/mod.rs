@@ -8,14 +8,27 @@
 
 mod model;
 mod problem;
+mod library;
+mod resolve;
+mod merge;
 mod compile;
 mod call;
 mod texts;
 mod results;
 mod graph;
-mod merge;
+mod scopes;
+mod checks;
+mod cron;
+mod check;
+mod diagnose;
 pub mod rules;
 
+pub use crate::source::Segment;
+pub use check::{check, lint};
+pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};
-pub use crate::source::Segment;
+pub use resolve::{Call, from_cron, from_template, resolve};
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,8 @@ pub fn resolve(workflow: &spec::Read, library: &Library, call: &Call) -> (Option
     };
     let (resolved, problems) = resolve_workflow(&submitted, library, call);
     let documents = Documents::new(workflow, library, resolved.as_ref().map(|resolved| &resolved.spec));
-    (resolved, problems.iter().map(|problem| documents.diagnostic(problem, None)).collect())
+    let diagnostics = problems.iter().map(|problem| documents.diagnostic(problem, None)).collect();
+    (resolved, diagnostics)
 }
 
 pub(super) fn not_submittable(read: &spec::Read) -> Diagnostic {

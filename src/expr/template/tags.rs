@@ -126,8 +126,8 @@ impl TemplateStr {
             Piece::Simple(tag) => tag.nested.iter().for_each(|inner| self.collect(inner, found)),
             Piece::Expression(tag) => {
                 let Ok(ast) = &tag.ast else { return };
-                found.extend(ast.variables().into_iter().map(|named| Variable {
-                    name: Cow::Owned(named.name),
+                found.extend(ast.variables().iter().map(|named| Variable {
+                    name: Cow::Borrowed(&*named.name),
                     at: named.at.start + tag.start..named.at.end + tag.start,
                     in_expression: true,
                     guarded: named.guarded,

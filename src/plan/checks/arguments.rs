@@ -1,0 +1,181 @@
+//! Whether calls hand over what templates take, and whether that has values.
+//!
+//! Source: `ProcessArgs`, `validateArgumentsValues`.
+
+use super::{Called, Checked, Purpose, called, given, title};
+use crate::plan::model::{Body, Template};
+use crate::plan::problem::{Place, Problem};
+use crate::plan::rules;
+use crate::spec;
+
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+    let draft = checked.draft;
+    let spec = &draft.resolved.spec;
+    let place = Place::root().key("spec").key("arguments");
+    let mut problem = |found| problems.push(found);
+    if let Some(arguments) = &spec.arguments {
+        values(arguments, &place, checked.purpose == Purpose::Run, &mut problem);
+    }
+    for root in [draft.entrypoint, draft.on_exit].into_iter().flatten() {
+        if checked.purpose == Purpose::Run {
+            let template = &draft.templates[root.index()];
+            missing(spec.arguments.as_ref(), template, &place, "the workflow", true, &mut problem);
+        }
+    }
+    for template in &draft.templates {
+        for call in called(template) {
+            of_call(checked, template, &call, &mut problem);
+        }
+    }
+}
+
+fn of_call(checked: &Checked<'_>, template: &Template, call: &Called<'_>, problem: &mut impl FnMut(Problem)) {
+    let arguments = call.task.spec.arguments.as_ref();
+    let place = call.place.key("arguments");
+    if let Some(arguments) = arguments {
+        values(arguments, &place, true, problem);
+    }
+    let Some(target) = checked.target(call.task) else { return };
+    let kind = if matches!(template.body, Body::Dag(_)) { "task" } else { "step" };
+    let caller = format!("{kind} `{}`", call.task.name);
+    missing(arguments, target, if arguments.is_some() { &place } else { &call.place }, &caller, false, problem);
+    if let Some(arguments) = arguments {
+        unused(arguments, target, &place, problem);
+    }
+}
+
+/// Reports inputs that get nothing. The workflow's own arguments count for the templates that it
+/// begins and ends with.
+fn missing(
+    arguments: Option<&spec::Arguments>,
+    target: &Template,
+    place: &Place,
+    caller: &str,
+    is_root: bool,
+    problem: &mut impl FnMut(Problem),
+) {
+    let Some(inputs) = &target.spec.inputs else { return };
+    let handed = arguments.map(|arguments| arguments.parameters.as_slice()).unwrap_or_default();
+    for (index, input) in inputs.parameters.iter().enumerate() {
+        let is_handed = handed.iter().any(|argument| argument.name == input.name);
+        if !is_handed && !has_value(input) {
+            let message = format!("{caller} does not pass `{}`, which {} needs", input.name, title(target));
+            let help = match is_root {
+                true => format!("add it to `spec.arguments.parameters`, or submit with `-p {}=VALUE`", input.name),
+                false => format!("add it to `arguments.parameters`, or give the input a `default`"),
+            };
+            let declared = target.place.key("inputs").key("parameters").index(index);
+            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message);
+            problem(found.also(declared, "it is declared here, without a default").help(help));
+        }
+    }
+    let handed = arguments.map(|arguments| arguments.artifacts.as_slice()).unwrap_or_default();
+    for (index, input) in inputs.artifacts.iter().enumerate() {
+        let is_handed = handed.iter().any(|argument| argument.name == input.name);
+        if !is_handed && input.optional != Some(true) && !has_location(input) {
+            let message = format!("{caller} does not pass the artifact `{}`, which {} needs", input.name, title(target));
+            let declared = target.place.key("inputs").key("artifacts").index(index);
+            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message).also(declared, "it is declared here");
+            problem(found.help("add it to `arguments.artifacts`, or make the input `optional: true`"));
+        }
+    }
+}
+
+/// Returns whether an input has a value of its own.
+fn has_value(input: &spec::Parameter) -> bool {
+    let from_config = input.value_from.as_ref().is_some_and(|from| from.config_map_key_ref.is_some());
+    input.value.is_some() || input.default.is_some() || from_config
+}
+
+/// Warns of what nobody takes: Argo drops it without a word.
+fn unused(arguments: &spec::Arguments, target: &Template, place: &Place, problem: &mut impl FnMut(Problem)) {
+    let inputs = target.spec.inputs.as_ref();
+    let parameters: Vec<&str> =
+        inputs.iter().flat_map(|inputs| inputs.parameters.iter().map(|input| input.name.as_str())).collect();
+    let artifacts: Vec<&str> =
+        inputs.iter().flat_map(|inputs| inputs.artifacts.iter().map(|input| input.name.as_str())).collect();
+    let handed = arguments.parameters.iter().map(|argument| argument.name.as_str()).enumerate();
+    let handed = handed.map(|(index, name)| (name, place.key("parameters").index(index), &parameters));
+    let files = arguments.artifacts.iter().map(|argument| argument.name.as_str()).enumerate();
+    let files = files.map(|(index, name)| (name, place.key("artifacts").index(index), &artifacts));
+    for (name, place, inputs) in handed.chain(files) {
+        if !inputs.contains(&name) && !name.is_empty() {
+            let message = format!("{} has no input `{name}`", title(target));
+            let found = Problem::warning(rules::ARGUMENT_UNUSED, place.key("name"), message);
+            problem(found.says("nobody takes this").suggest(name, inputs.iter().copied()));
+        }
+    }
+}
+
+fn values(arguments: &spec::Arguments, place: &Place, must_have: bool, problem: &mut impl FnMut(Problem)) {
+    for (index, parameter) in arguments.parameters.iter().enumerate() {
+        let place = place.key("parameters").index(index);
+        parameter_value(parameter, &place, must_have, problem);
+    }
+    for (index, artifact) in arguments.artifacts.iter().enumerate() {
+        artifact_source(artifact, &place.key("artifacts").index(index), problem);
+    }
+}
+
+fn parameter_value(parameter: &spec::Parameter, place: &Place, must_have: bool, problem: &mut impl FnMut(Problem)) {
+    let name = &parameter.name;
+    match (&parameter.value, &parameter.value_from) {
+        (None, None) if must_have => {
+            let message = format!("the argument `{name}` has no value");
+            problem(Problem::error(rules::ARGUMENT_VALUE, place.clone(), message).help("add `value`, or `valueFrom.configMapKeyRef`"));
+        }
+        (_, Some(from)) => problem_of_source(from, name, place).into_iter().for_each(&mut *problem),
+        _ => {}
+    }
+    if let Some(value) = parameter.value.as_ref().filter(|_| !parameter.enum_.is_empty())
+        && !parameter.enum_.contains(value)
+        && !value.contains("{{")
+    {
+        let allowed: Vec<&str> = parameter.enum_.iter().map(|value| value.as_str()).collect();
+        let message = format!("`{name}` is `{value}`, which its `enum` does not allow");
+        problem(Problem::error(rules::ENUM, place.key("value"), message).suggest(value, allowed));
+    }
+}
+
+fn problem_of_source(from: &spec::ValueFrom, name: &str, place: &Place) -> Option<Problem> {
+    let allowed = from.config_map_key_ref.is_some() || given(from.event.as_deref()).is_some() || from.supplied.is_some();
+    let refused = [("path", &from.path), ("jsonPath", &from.json_path), ("parameter", &from.parameter), ("expression", &from.expression)];
+    let refused = refused.into_iter().find(|(_, text)| given(text.as_deref()).is_some()).map(|(field, _)| field);
+    if allowed && refused.is_none() {
+        return None;
+    }
+    let place = place.key("valueFrom");
+    let place = refused.map_or(place.clone(), |field| place.key(field));
+    let message = format!("the argument `{name}` takes its value from where arguments cannot");
+    let help = "arguments take `value`, `valueFrom.configMapKeyRef` or `valueFrom.supplied`; write a tag as `value: \"{{…}}\"`";
+    Some(Problem::error(rules::ARGUMENT_VALUE, place, message).help(help))
+}
+
+fn artifact_source(artifact: &spec::Artifact, place: &Place, problem: &mut impl FnMut(Problem)) {
+    let from = given(artifact.from.as_deref());
+    let expression = given(artifact.from_expression.as_deref());
+    if from.is_some() && expression.is_some() {
+        let message = format!("the artifact `{}` has both `from` and `fromExpression`", artifact.name);
+        problem(Problem::error(rules::ARTIFACT_SOURCE, place.key("fromExpression"), message).help("keep the one that is meant"));
+    }
+    if from.is_none() && expression.is_none() && !has_location(artifact) {
+        let message = format!("the artifact `{}` comes from nowhere", artifact.name);
+        problem(Problem::error(rules::ARTIFACT_SOURCE, place.clone(), message).help("add `from`, or say where it is stored"));
+    }
+}
+
+/// Returns whether an artifact says where it is stored, if only by a key in the repository.
+/// Source: `ArtifactLocation.HasLocationOrKey`.
+pub(super) fn has_location(artifact: &spec::Artifact) -> bool {
+    let location = &artifact.location;
+    location.s3.is_some()
+        || location.git.is_some()
+        || location.http.is_some()
+        || location.artifactory.is_some()
+        || location.hdfs.is_some()
+        || location.raw.is_some()
+        || location.oss.is_some()
+        || location.gcs.is_some()
+        || location.azure.is_some()
+        || location.plugin.is_some()
+}

@@ -1,0 +1,61 @@
+//! Conditions of calls: `when` can be read, hooks say when they are called.
+
+use super::{Checked, called};
+use crate::expr::when;
+use crate::plan::problem::{Place, Problem};
+use crate::plan::rules;
+use crate::spec;
+
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+    let spec = Place::root().key("spec");
+    hooks(&checked.draft.resolved.spec.hooks, &spec, problems);
+    for template in &checked.draft.templates {
+        for call in called(template) {
+            problems.extend(call.task.spec.when.as_deref().and_then(|text| unreadable(text, &call.place.key("when"))));
+            hooks(&call.task.spec.hooks, &call.place, problems);
+        }
+    }
+}
+
+/// Source: `validateHooks`.
+fn hooks(hooks: &spec::LifecycleHooks, place: &Place, problems: &mut Vec<Problem>) {
+    for (name, hook) in hooks {
+        if name != "exit" && hook.expression.as_deref().unwrap_or_default().is_empty() {
+            let message = format!("the hook `{name}` does not say when it is called");
+            let place = place.key("hooks").key(name);
+            problems.push(Problem::error(rules::HOOK, place, message).help("add `expression`; only the hook `exit` needs none"));
+        }
+    }
+}
+
+/// Returns what is wrong with a condition. One that has tags is read with a word in the place of
+/// each, which is what most become; as another may make sense, that it makes none is a warning.
+fn unreadable(text: &str, place: &Place) -> Option<Problem> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    if !text.contains("{{") {
+        let fault = when::parse(text).err()?;
+        let message = format!("`when` cannot be read: {}", fault.message);
+        let mut problem = Problem::error(rules::WHEN_SYNTAX, place.clone(), message).within(fault.at);
+        problem.help = fault.help;
+        return Some(problem);
+    }
+    let fault = when::parse(&without_tags(text, "x")).err()?;
+    let message = format!("`when` cannot be read once its tags are replaced: {}", fault.message);
+    Some(Problem::warning(rules::WHEN_SYNTAX, place.clone(), message))
+}
+
+/// Returns the text with a word in the place of each tag.
+pub(super) fn without_tags(text: &str, word: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((_, behind)) = after.split_once("}}") else { break };
+        out.push_str(before);
+        out.push_str(word);
+        // A tag in a tag leaves the end of the outer one behind.
+        rest = behind.trim_start_matches("}}");
+    }
+    out + rest
+}

@@ -1,0 +1,209 @@
+//! Containers: images, names, mounts and environment.
+//!
+//! Source: `validateLeaf`, `ContainerSetTemplate.Validate`. That a mounted volume is declared is
+//! what Argo leaves to Kubernetes, which refuses the pod.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Checked, Purpose, title};
+use crate::plan::model::Template;
+use crate::plan::problem::{Place, Problem};
+use crate::plan::rules;
+use crate::plan::graph;
+use crate::spec;
+
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+    for template in &checked.draft.templates {
+        images(template, problems);
+        reserved(template, problems);
+        if let Some(set) = &template.spec.container_set {
+            container_set(template, set, problems);
+        }
+        mounts_once(template, problems);
+        volumes(checked, template, problems);
+        for (container, place) in containers(template) {
+            environment(container, &place, problems);
+        }
+        for (index, container) in template.spec.init_containers.iter().enumerate() {
+            if text(&container.container, "name").is_empty() {
+                let place = template.place.key("initContainers").index(index);
+                problems.push(Problem::error(rules::NAME_MISSING, place, "an init container has no name").help("add `name`"));
+            }
+        }
+    }
+}
+
+/// Returns every container of a template with its place.
+fn containers(template: &Template) -> Vec<(&Value, Place)> {
+    let spec = &template.spec;
+    let at = |key: &str| template.place.key(key);
+    let mut found: Vec<(&Value, Place)> = Vec::new();
+    found.extend(spec.container.iter().map(|container| (&container.0, at("container"))));
+    found.extend(spec.script.iter().map(|script| (&script.container.0, at("script"))));
+    let set = spec.container_set.iter().flat_map(|set| set.containers.iter().enumerate());
+    found.extend(set.map(|(index, node)| (&node.container.0, at("containerSet").key("containers").index(index))));
+    let init = spec.init_containers.iter().enumerate();
+    found.extend(init.map(|(index, container)| (&container.container.0, at("initContainers").index(index))));
+    let sidecars = spec.sidecars.iter().enumerate();
+    found.extend(sidecars.map(|(index, container)| (&container.container.0, at("sidecars").index(index))));
+    found
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn images(template: &Template, problems: &mut Vec<Problem>) {
+    for (container, place) in containers(template) {
+        let image = text(container, "image");
+        let main = template.spec.container.is_some() || template.spec.script.is_some();
+        let own = main && (place == template.place.key("container") || place == template.place.key("script"));
+        if image.is_empty() && own {
+            let message = format!("the container of {} has no image", title(template));
+            problems.push(Problem::error(rules::IMAGE, place, message).help("add `image`"));
+        } else if image.contains(char::is_whitespace) && !image.contains("{{") {
+            let message = format!("`{image}` is not the name of an image: it has blanks");
+            problems.push(Problem::error(rules::IMAGE, place.key("image"), message));
+        }
+    }
+}
+
+/// Source: `IsArgoSidecar`.
+fn reserved(template: &Template, problems: &mut Vec<Problem>) {
+    let is_reserved = |name: &str| name == "wait" || name == "supervisor" || name.starts_with("artifact-plugin-");
+    let set = template.spec.container_set.iter().flat_map(|set| set.containers.iter().enumerate());
+    let set = set.map(|(index, node)| (&node.container, template.place.key("containerSet").key("containers").index(index)));
+    let sidecars = template.spec.sidecars.iter().enumerate();
+    let sidecars = sidecars.map(|(index, sidecar)| (&sidecar.container, template.place.key("sidecars").index(index)));
+    for (container, place) in set.chain(sidecars) {
+        let name = text(container, "name");
+        if is_reserved(name) {
+            let message = format!("Argo keeps the container name `{name}` for itself");
+            problems.push(Problem::error(rules::RESERVED, place.key("name"), message).help("choose another name"));
+        }
+    }
+}
+
+fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems: &mut Vec<Problem>) {
+    let at = template.place.key("containerSet");
+    let place = at.key("containers");
+    let error = |place: Place, message: String| Problem::error(rules::CONTAINER_SET, place, message);
+    if set.containers.is_empty() {
+        problems.push(error(at, format!("the container set of {} has no containers", title(template))));
+        return;
+    }
+    let names: Vec<&str> = set.containers.iter().map(|node| text(&node.container, "name")).collect();
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            problems.push(error(place.index(index), "a container of the set has no name".to_owned()).help("add `name`"));
+        } else if let Some(first) = by_name.insert(name, index) {
+            let problem = error(place.index(index).key("name"), format!("two containers of the set are named `{name}`"));
+            problems.push(problem.also(place.index(first).key("name"), "the first is here"));
+        }
+    }
+    let mut parents = Vec::new();
+    for (index, node) in set.containers.iter().enumerate() {
+        let known = node.dependencies.iter().filter_map(|name| by_name.get(name.as_str()).copied());
+        parents.push(known.collect());
+        for (at, name) in node.dependencies.iter().enumerate().filter(|(_, name)| !by_name.contains_key(name.as_str())) {
+            let message = format!("`{}` depends on `{name}`, which is no container of the set", names[index]);
+            let problem = error(place.index(index).key("dependencies").index(at), message);
+            problems.push(problem.suggest(name, names.iter().copied().filter(|other| *other != names[index])));
+        }
+    }
+    for cycle in graph::cycles(&parents) {
+        let way: Vec<&str> = cycle.iter().chain(&cycle[..1]).map(|&index| names[index]).collect();
+        let message = format!("containers wait for each other: `{}`", way.join("` → `"));
+        problems.push(error(place.index(cycle[0]).key("dependencies"), message));
+    }
+    let has_files = template.spec.inputs.as_ref().is_some_and(|inputs| !inputs.artifacts.is_empty())
+        || template.spec.outputs.as_ref().is_some_and(|outputs| !outputs.parameters.is_empty() || !outputs.artifacts.is_empty());
+    if has_files && !names.contains(&"main") {
+        let message = format!("{} has inputs or outputs, but no container named `main` to handle them", title(template));
+        problems.push(error(place, message).help("name the container `main` that reads and writes the files"));
+    }
+}
+
+/// Nothing is mounted twice at one path; input artifacts are mounted too.
+fn mounts_once(template: &Template, problems: &mut Vec<Problem>) {
+    let artifacts = || {
+        let inputs = template.spec.inputs.iter().flat_map(|inputs| inputs.artifacts.iter().enumerate());
+        let place = template.place.key("inputs").key("artifacts");
+        inputs.map(move |(index, artifact)| (artifact.path.as_deref().unwrap_or_default(), place.index(index).key("path")))
+    };
+    let mut mounts: Vec<(Vec<(&str, Place)>, bool)> = Vec::new();
+    if let Some(container) = &template.spec.container {
+        mounts.push((mounts_of(container, &template.place.key("container")), true));
+    }
+    if let Some(set) = &template.spec.container_set {
+        let place = template.place.key("containerSet").key("volumeMounts");
+        let of_set = set.volume_mounts.iter().enumerate();
+        mounts.push((of_set.map(|(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath"))).collect(), false));
+    }
+    for (mounts, with_artifacts) in mounts {
+        let artifacts: Vec<_> = if with_artifacts { artifacts().collect() } else { Vec::new() };
+        let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
+        for (path, place) in mounts.into_iter().chain(artifacts).filter(|(path, _)| !path.is_empty()) {
+            match seen.get(path) {
+                Some(first) => {
+                    let message = format!("two things are mounted at `{path}`");
+                    problems.push(Problem::error(rules::MOUNT, place, message).also(first.clone(), "the first is here"));
+                }
+                None => {
+                    seen.insert(path, place);
+                }
+            }
+        }
+    }
+}
+
+fn mounts_of<'v>(container: &'v Value, place: &Place) -> Vec<(&'v str, Place)> {
+    let place = place.key("volumeMounts");
+    let mounts = list(container, "volumeMounts").iter().enumerate();
+    mounts.map(|(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath"))).collect()
+}
+
+fn volumes(checked: &Checked<'_>, template: &Template, problems: &mut Vec<Problem>) {
+    let spec = &checked.draft.resolved.spec;
+    // A patch can declare volumes too, and need not be readable before the run.
+    if template.spec.pod_spec_patch.is_some() || spec.pod_spec_patch.is_some() {
+        return;
+    }
+    let claims = spec.volume_claim_templates.iter().filter_map(|claim| claim.get("metadata"));
+    let volumes = spec.volumes.iter().chain(&template.spec.volumes).map(|volume| &volume.0).chain(claims);
+    let declared: BTreeSet<&str> = volumes.map(|volume| text(volume, "name")).collect();
+    if declared.iter().any(|name| name.contains("{{")) {
+        return;
+    }
+    for (container, place) in containers(template) {
+        for (index, mount) in list(container, "volumeMounts").iter().enumerate() {
+            let name = text(mount, "name");
+            if !name.is_empty() && !name.contains("{{") && !declared.contains(name) {
+                let place = place.key("volumeMounts").index(index).key("name");
+                let message = format!("there is no volume `{name}`");
+                // The volumes of a library's template may be those of the workflow that calls it.
+                let problem = match checked.purpose {
+                    Purpose::Library => Problem::warning(rules::VOLUME, place, message),
+                    Purpose::Run | Purpose::Lint => Problem::error(rules::VOLUME, place, message),
+                };
+                problems.push(problem.help("declare it in `volumes` of the template or of the workflow").suggest(name, declared.iter().copied()));
+            }
+        }
+    }
+}
+
+fn environment(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+    for (index, variable) in list(container, "env").iter().enumerate() {
+        if text(variable, "name").is_empty() {
+            let place = place.key("env").index(index);
+            problems.push(Problem::error(rules::ENV, place, "an environment variable has no name").help("add `name`"));
+        }
+    }
+}

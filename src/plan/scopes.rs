@@ -1,0 +1,435 @@
+//! Which variables exist where: what a tag or an expression may name.
+//!
+//! Source: `validate.go` of Argo (`resolveAllVariables`, `addOutputsToScope`), apart from its
+//! order: a global output is known everywhere once some template declares it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compile::Draft;
+use super::model::{Body, Task, TaskIx, Template};
+use crate::spec;
+
+/// What is known everywhere: `workflow.*`.
+pub(super) struct Globals<'a> {
+    parameters: BTreeSet<&'a str>,
+    /// Parameters may come from the workflow that uses this template.
+    any_parameter: bool,
+    labels: BTreeSet<&'a str>,
+    annotations: BTreeSet<&'a str>,
+    has_priority: bool,
+    outputs: GlobalOutputs<'a>,
+    artifacts: GlobalOutputs<'a>,
+}
+
+/// The names that outputs get for the whole run.
+#[derive(Default)]
+struct GlobalOutputs<'a> {
+    names: BTreeSet<&'a str>,
+    /// One is named by a tag, and may be any.
+    any: bool,
+}
+
+impl<'a> GlobalOutputs<'a> {
+    fn add(&mut self, name: Option<&'a str>) {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            self.any |= name.contains("{{");
+            self.names.insert(name);
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.any || self.names.contains(name)
+    }
+}
+
+impl<'a> Globals<'a> {
+    /// Collects what the workflow and its templates declare. A template that is judged on its own
+    /// (`library`) may use parameters that only the workflow has which uses it.
+    pub fn of(draft: &'a Draft, library: bool) -> Self {
+        let spec = &draft.resolved.spec;
+        let metadata = spec.workflow_metadata.as_ref();
+        let own = &draft.resolved.metadata;
+        let mut globals = Self {
+            parameters: parameters(spec.arguments.as_ref()).collect(),
+            any_parameter: library,
+            labels: own.labels.keys().map(String::as_str).collect(),
+            annotations: own.annotations.keys().map(String::as_str).collect(),
+            has_priority: spec.priority.is_some(),
+            outputs: GlobalOutputs::default(),
+            artifacts: GlobalOutputs::default(),
+        };
+        for metadata in metadata {
+            globals.labels.extend(metadata.labels.keys().chain(metadata.labels_from.keys()).map(String::as_str));
+            globals.annotations.extend(metadata.annotations.keys().map(String::as_str));
+        }
+        for outputs in draft.templates.iter().filter_map(|template| template.spec.outputs.as_ref()) {
+            outputs.parameters.iter().for_each(|output| globals.outputs.add(output.global_name.as_deref()));
+            outputs.artifacts.iter().for_each(|output| globals.artifacts.add(output.global_name.as_deref()));
+        }
+        globals
+    }
+
+    /// Returns whether `workflow.REST` exists; `failures` only where the run may have ended.
+    fn has(&self, rest: &str, at_exit: bool) -> bool {
+        let below = |root: &str| rest.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+        // Argo takes whatever begins so, since these are filled in when it runs.
+        let late = ["creationTimestamp", "scheduledTime", "duration"];
+        let always = [
+            "name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "labels", "labels.json",
+            "annotations", "annotations.json",
+        ];
+        if always.contains(&rest) || late.iter().any(|word| rest.starts_with(word)) {
+            return true;
+        }
+        match rest {
+            "priority" => return self.has_priority,
+            "failures" => return at_exit,
+            "parameters" | "parameters.json" => return self.any_parameter || !self.parameters.is_empty(),
+            _ => {}
+        }
+        if let Some(name) = below("outputs.parameters") {
+            self.outputs.has(name)
+        } else if let Some(name) = below("outputs.artifacts") {
+            self.artifacts.has(name)
+        } else if let Some(name) = below("parameters") {
+            self.any_parameter || self.parameters.contains(name)
+        } else if let Some(name) = below("labels") {
+            self.labels.contains(name)
+        } else {
+            below("annotations").is_some_and(|name| self.annotations.contains(name))
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        let words = ["name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "creationTimestamp", "duration"];
+        let words = words.into_iter().map(|word| format!("workflow.{word}"));
+        let named = |kind: &'static str, names: &BTreeSet<&str>| -> Vec<String> {
+            names.iter().map(|name| format!("workflow.{kind}.{name}")).collect()
+        };
+        words
+            .chain(named("parameters", &self.parameters))
+            .chain(named("labels", &self.labels))
+            .chain(named("annotations", &self.annotations))
+            .chain(named("outputs.parameters", &self.outputs.names))
+            .chain(named("outputs.artifacts", &self.artifacts.names))
+    }
+}
+
+fn parameters(arguments: Option<&spec::Arguments>) -> impl Iterator<Item = &str> {
+    arguments.into_iter().flat_map(|arguments| arguments.parameters.iter().map(|parameter| parameter.name.as_str()))
+}
+
+/// The roots under which a name that does not exist is an error; any other word stays as it is.
+/// Source: `GlobalVarValidWorkflowVariablePrefix`.
+const ROOTS: [&str; 7] = ["item", "steps", "inputs", "outputs", "pod", "workflow", "tasks"];
+
+/// Returns whether Argo looks at a name at all.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(root, _)| ROOTS.contains(&root))
+}
+
+/// Returns whether Argo gives the name a value in some places, though it looks at it in none.
+pub(super) fn is_known_word(name: &str) -> bool {
+    const WORDS: [&str; 6] = ["item", "retries", "status", "duration", "exitCode", "node.name"];
+    const BELOW: [&str; 5] = ["lastRetry.", "resourcesDuration.", "request.", "response.", "cronworkflow."];
+    WORDS.contains(&name) || BELOW.iter().any(|root| name.starts_with(root))
+}
+
+/// Whether a variable exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It does.
+    Known,
+    /// It does not.
+    Unknown,
+    /// It is of this step or task, and exists only where that has ended before.
+    OfTask(TaskIx),
+}
+
+/// The items that a call loops over.
+pub(super) enum Items<'a> {
+    /// It does not loop.
+    None,
+    /// Items that are known.
+    Listed(&'a [spec::Item]),
+    /// Items of a list that is made when it runs.
+    Any,
+    /// Numbers.
+    Numbers,
+}
+
+impl<'a> Items<'a> {
+    /// Returns the items of a step or task.
+    pub fn of(task: &'a spec::DAGTask) -> Self {
+        if !task.with_items.is_empty() {
+            Self::Listed(&task.with_items)
+        } else if task.with_param.as_deref().is_some_and(|text| !text.is_empty()) {
+            Self::Any
+        } else if task.with_sequence.is_some() {
+            Self::Numbers
+        } else {
+            Self::None
+        }
+    }
+
+    /// Returns whether `item.KEY` exists.
+    fn has(&self, key: &str) -> bool {
+        match self {
+            Self::None | Self::Numbers => false,
+            Self::Any => true,
+            Self::Listed(items) => items.iter().any(|item| match &item.0 {
+                serde_json::Value::Object(fields) => fields.contains_key(key),
+                serde_json::Value::Array(items) => {
+                    let index = key.strip_prefix('[').and_then(|key| key.strip_suffix(']'));
+                    index.and_then(|index| index.parse::<usize>().ok()).is_some_and(|index| index < items.len())
+                }
+                // A text with tags may become a map.
+                serde_json::Value::String(text) => text.contains("{{"),
+                _ => false,
+            }),
+        }
+    }
+
+    /// Returns whether there are items at all.
+    pub fn exist(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+}
+
+/// The variables of a template's own texts, its steps and tasks included.
+pub(super) struct Variables<'a> {
+    draft: &'a Draft,
+    globals: &'a Globals<'a>,
+    template: &'a spec::Template,
+    /// `steps`, `tasks`, or none.
+    root: Option<&'static str>,
+    nodes: BTreeMap<&'a str, (TaskIx, &'a Task)>,
+    at_exit: bool,
+}
+
+impl<'a> Variables<'a> {
+    /// Returns the variables of a template; `at_exit` when it runs only after the run has ended.
+    pub fn of(draft: &'a Draft, globals: &'a Globals<'a>, template: &'a Template, at_exit: bool) -> Self {
+        let (root, tasks): (_, Vec<&Task>) = match &template.body {
+            Body::Steps(groups) => (Some("steps"), groups.iter().flatten().collect()),
+            Body::Dag(dag) => (Some("tasks"), dag.tasks.iter().collect()),
+            _ => (None, Vec::new()),
+        };
+        let nodes = tasks.into_iter().enumerate().rev().map(|(ix, task)| (&*task.name, (ix, task))).collect();
+        Self { draft, globals, template: &template.spec, root, nodes, at_exit }
+    }
+
+    /// Looks up a variable of a text of the template itself, or of one of its calls, which has
+    /// `items`. Steps and tasks are numbered in the order of the manifest.
+    pub fn look_up(&self, name: &str, items: &Items<'_>) -> Look {
+        let Some((root, rest)) = name.split_once('.') else { return Look::Known };
+        let known = match root {
+            "workflow" => self.globals.has(rest, self.at_exit),
+            "inputs" => has_input(self.template, rest),
+            // A metric may name the outputs of its own node.
+            "outputs" => true,
+            "pod" => rest == "name" && is_pod(self.template),
+            "item" => items.has(rest),
+            "steps" | "tasks" => return self.node_variable(root, rest),
+            _ => true,
+        };
+        if known { Look::Known } else { Look::Unknown }
+    }
+
+    fn node_variable(&self, root: &str, rest: &str) -> Look {
+        // The node's own name, which Argo fills in for every template.
+        if rest.starts_with("name") && self.node(rest).is_none() {
+            return Look::Known;
+        }
+        if self.root != Some(root) {
+            return Look::Unknown;
+        }
+        match self.node(rest) {
+            Some((ix, task, field)) if self.has_field(task, field) => Look::OfTask(ix),
+            _ => Look::Unknown,
+        }
+    }
+
+    /// Splits `NAME.FIELD`; the name has no dots, since validation refuses such names.
+    fn node<'n>(&self, rest: &'n str) -> Option<(TaskIx, &'a Task, &'n str)> {
+        let (name, field) = rest.split_once('.').unwrap_or((rest, ""));
+        let (ix, task) = self.nodes.get(name)?;
+        Some((*ix, task, field))
+    }
+
+    fn has_field(&self, task: &Task, field: &str) -> bool {
+        if ["id", "startedAt", "finishedAt", "hostNodeName", "status"].contains(&field) {
+            return true;
+        }
+        // What is called is known only when it runs, and so are its outputs.
+        let Some(target) = task.target else { return true };
+        let template = &self.draft.templates[target.index()].spec;
+        let loops = Items::of(&task.spec).exist();
+        let outputs = template.outputs.as_ref();
+        match field {
+            "ip" => template.daemon == Some(true),
+            "exitCode" | "outputs.result" => has_result(template) || (loops && template.container_set.is_some()),
+            "outputs.parameters" => loops,
+            _ => {
+                let parameter = field.strip_prefix("outputs.parameters.");
+                let artifact = field.strip_prefix("outputs.artifacts.");
+                outputs.is_some_and(|outputs| {
+                    parameter.is_some_and(|name| outputs.parameters.iter().any(|output| output.name == name))
+                        || artifact.is_some_and(|name| outputs.artifacts.iter().any(|output| output.name == name))
+                })
+            }
+        }
+    }
+
+    /// Looks up what an expression names: the whole of something, or something inside a value,
+    /// is as good as the value.
+    pub fn look_up_part(&self, name: &str, items: &Items<'_>) -> Look {
+        let exact = self.look_up(name, items);
+        if exact != Look::Unknown || self.is_whole(name) {
+            return exact;
+        }
+        let prefixes = name.match_indices('.').map(|(at, _)| &name[..at]).filter(|prefix| prefix.contains('.'));
+        let inside = prefixes.map(|prefix| self.look_up(prefix, items)).find(|look| *look != Look::Unknown);
+        inside.unwrap_or(Look::Unknown)
+    }
+
+    /// Returns whether the name is of a group of variables.
+    fn is_whole(&self, name: &str) -> bool {
+        let whole = ["inputs.parameters", "inputs.artifacts", "workflow.outputs", "workflow.outputs.parameters", "workflow.outputs.artifacts"];
+        whole.contains(&name) || self.root.is_some_and(|root| {
+            let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+            rest.and_then(|rest| self.node(rest))
+                .is_some_and(|(_, _, field)| ["", "outputs", "outputs.parameters", "outputs.artifacts"].contains(&field))
+        })
+    }
+
+    /// Returns the names that would have been right, as far as they begin like `name`.
+    pub fn candidates(&self, name: &str, items: &Items<'_>) -> Vec<String> {
+        /// A message shows one name; looking at more would make it dear in a large graph.
+        const CANDIDATES_MAX: usize = 1000;
+        let mut names: Vec<String> = self.globals.names().collect();
+        names.extend(self.input_names());
+        if let Items::Listed([first, ..]) = items
+            && let serde_json::Value::Object(fields) = &first.0
+        {
+            names.extend(fields.keys().map(|key| format!("item.{key}")));
+        }
+        let rest = self.root.and_then(|root| name.strip_prefix(root)).and_then(|rest| rest.strip_prefix('.'));
+        match rest.and_then(|rest| self.node(rest)) {
+            Some((_, task, _)) => names.extend(self.fields_of(task)),
+            None => {
+                let field = rest.and_then(|rest| rest.split_once('.')).map(|(_, field)| field).unwrap_or("outputs.result");
+                let root = self.root.into_iter();
+                names.extend(root.flat_map(|root| self.nodes.keys().map(move |node| format!("{root}.{node}.{field}"))));
+            }
+        }
+        names.truncate(CANDIDATES_MAX);
+        names
+    }
+
+    fn input_names(&self) -> Vec<String> {
+        let inputs = self.template.inputs.iter();
+        inputs
+            .flat_map(|inputs| {
+                let parameters = inputs.parameters.iter().map(|input| format!("inputs.parameters.{}", input.name));
+                parameters.chain(inputs.artifacts.iter().map(|input| format!("inputs.artifacts.{}", input.name)))
+            })
+            .collect()
+    }
+
+    fn fields_of(&self, task: &Task) -> Vec<String> {
+        let root = self.root.unwrap_or_default();
+        let of = |field: &str| format!("{root}.{}.{field}", task.name);
+        let mut fields: Vec<String> = ["status", "id", "startedAt", "finishedAt"].map(of).into();
+        let Some(target) = task.target else { return fields };
+        let template = &self.draft.templates[target.index()].spec;
+        if has_result(template) {
+            fields.extend(["outputs.result", "exitCode"].map(of));
+        }
+        for outputs in &template.outputs {
+            fields.extend(outputs.parameters.iter().map(|output| of(&format!("outputs.parameters.{}", output.name))));
+            fields.extend(outputs.artifacts.iter().map(|output| of(&format!("outputs.artifacts.{}", output.name))));
+        }
+        fields
+    }
+}
+
+/// Returns whether `inputs.REST` exists in a template.
+fn has_input(template: &spec::Template, rest: &str) -> bool {
+    let Some(inputs) = &template.inputs else { return false };
+    if rest == "parameters" {
+        return !inputs.parameters.is_empty();
+    }
+    if let Some(name) = rest.strip_prefix("parameters.") {
+        return inputs.parameters.iter().any(|input| input.name == name);
+    }
+    let Some(name) = rest.strip_prefix("artifacts.") else { return false };
+    let path_of = name.strip_suffix(".path").filter(|_| is_leaf(template));
+    inputs.artifacts.iter().any(|input| input.name == name || Some(input.name.as_str()) == path_of)
+}
+
+/// Returns whether a template runs a pod. Source: `Template.IsPodType`.
+pub(super) fn is_pod(template: &spec::Template) -> bool {
+    template.container.is_some()
+        || template.container_set.is_some()
+        || template.script.is_some()
+        || template.resource.is_some()
+        || template.data.is_some()
+}
+
+/// Returns whether a template does something itself. Source: `Template.IsLeaf`.
+pub(super) fn is_leaf(template: &spec::Template) -> bool {
+    is_pod(template) || template.http.is_some() || template.plugin.is_some()
+}
+
+/// Returns whether a template has a result and an exit code. Source: `Template.HasOutput`.
+fn has_result(template: &spec::Template) -> bool {
+    let has_main = |set: &spec::ContainerSetTemplate| set.containers.iter().any(|container| container.container["name"] == "main");
+    template.container.is_some()
+        || template.script.is_some()
+        || template.data.is_some()
+        || template.http.is_some()
+        || template.plugin.is_some()
+        || template.container_set.as_ref().is_some_and(has_main)
+}
+
+/// Returns, by template, whether it may run before the run has ended: whether it can be reached
+/// from the entrypoint, or from nothing at all where there is no handler for the end.
+pub(super) fn runs_before_end(draft: &Draft) -> Vec<bool> {
+    let reached = reachable(draft, draft.entrypoint);
+    if draft.on_exit.is_none() && draft.hooks.is_empty() {
+        return vec![true; draft.templates.len()];
+    }
+    reached
+}
+
+/// Returns, by template, whether it can be reached from one.
+fn reachable(draft: &Draft, from: Option<super::model::TemplateIx>) -> Vec<bool> {
+    let mut reached = vec![false; draft.templates.len()];
+    let mut queue: Vec<_> = from.into_iter().collect();
+    while let Some(ix) = queue.pop() {
+        if std::mem::replace(&mut reached[ix.index()], true) {
+            continue;
+        }
+        for task in tasks_of(&draft.templates[ix.index()]) {
+            queue.extend(task.target);
+            queue.extend(task.hooks.values().copied());
+        }
+    }
+    reached
+}
+
+/// Returns the steps or tasks of a template.
+pub(super) fn tasks_of(template: &Template) -> Box<dyn Iterator<Item = &Task> + '_> {
+    match &template.body {
+        Body::Steps(groups) => Box::new(groups.iter().flatten()),
+        Body::Dag(dag) => Box::new(dag.tasks.iter()),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+/// Returns whether a template stands in a call of another one.
+pub(super) fn is_inline(template: &Template) -> bool {
+    template.place.path.last().is_some_and(|last| *last == crate::source::Segment::Key("inline".into()))
+}
+

@@ -1,0 +1,1 @@
+//! Small manifests, each with a mark at the place that is wrong.

@@ -1,0 +1,152 @@
+//! The verdicts of Argo: `validate.jsonl` (its own tests) and `lint-verdicts.json` (its examples,
+//! and manifests that are broken on purpose).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::plan::{Library, lint};
+use crate::source::{Diagnostic, Sources};
+use crate::spec;
+
+fn folder(table: &str) -> Option<PathBuf> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/conformance").to_owned();
+    let folder = PathBuf::from(std::env::var("WF_CONFORMANCE").unwrap_or(default));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("conformance {table}: skipped, ../shared/conformance is absent");
+    None
+}
+
+/// Cases whose verdict differs from Argo's, each with its reason.
+const VALIDATE_EXCEPTIONS: &[(&str, &str)] = &[];
+
+#[test]
+fn argo_validates_the_same() {
+    let Some(folder) = folder("validate.jsonl") else { return };
+    let table = fs::read_to_string(folder.join("validate.jsonl")).expect("the table is readable");
+    let (mut passed, mut total, mut failed) = (0, 0, Vec::new());
+    for (line, case) in table.lines().enumerate() {
+        let case: Value = serde_json::from_str(case).expect("a line is JSON");
+        let name = format!("{}:{}", line + 1, case["test"].as_str().unwrap_or_default());
+        total += 1;
+        let diagnostics = validate(&case);
+        let errors: Vec<&str> = diagnostics.iter().filter(|d| d.is_error()).map(|d| d.message.as_str()).collect();
+        if errors.is_empty() == case["valid"].as_bool().expect("`valid` is a boolean") {
+            passed += 1;
+        } else if !VALIDATE_EXCEPTIONS.iter().any(|(exception, _)| *exception == name) {
+            failed.push(format!("{name}: argo says {}, we say {errors:?}", case["error"]));
+        }
+    }
+    println!("conformance validate.jsonl: {passed}/{total}, 0 skipped by name");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn validate(case: &Value) -> Vec<Diagnostic> {
+    let mut sources = Sources::new();
+    let mut object = case["object"].clone();
+    if object["kind"].is_null() {
+        object["kind"] = match object["spec"].get("workflowSpec") {
+            Some(_) => "CronWorkflow".into(),
+            None => "Workflow".into(),
+        };
+    }
+    add(&mut sources, &mut object);
+    for (list, kind) in [("workflowTemplates", "WorkflowTemplate"), ("clusterWorkflowTemplates", "ClusterWorkflowTemplate")] {
+        for template in case[list].as_array().cloned().unwrap_or_default() {
+            let mut template = template;
+            template["kind"] = kind.into();
+            add(&mut sources, &mut template);
+        }
+    }
+    let (reads, mut diagnostics) = spec::read_all(&sources);
+    let (library, duplicates) = Library::new(&reads[1..]);
+    diagnostics.extend(duplicates);
+    // A table's row is strict where `lint` is not: only `Lint` lets arguments lack their values.
+    diagnostics.extend(match case["options"]["Lint"] == true || object["kind"] != "Workflow" {
+        true => lint(&sources, &reads[0], &library),
+        false => crate::plan::check(&sources, &reads[0], &library, &Default::default()).1,
+    });
+    diagnostics
+}
+
+fn add(sources: &mut Sources, object: &mut Value) {
+    object["apiVersion"] = spec::API_VERSION.into();
+    let text = serde_json::to_string_pretty(&object).expect("a value is JSON");
+    sources.add(format!("{}.json", object["kind"].as_str().unwrap_or_default()), text);
+}
+
+/// Files whose verdict differs from Argo's, each with its reason.
+const LINT_EXCEPTIONS: &[(&str, &str)] = &[];
+
+#[test]
+fn argo_lints_the_same() {
+    let Some(folder) = folder("lint-verdicts.json") else { return };
+    let verdicts = fs::read_to_string(folder.join("lint-verdicts.json")).expect("the table is readable");
+    let verdicts: BTreeMap<String, Value> = serde_json::from_str(&verdicts).expect("the table is JSON");
+    let manifests: Vec<&String> = verdicts.keys().filter(|file| file.starts_with("manifests/")).collect();
+    let mut failed = Vec::new();
+    for file in &manifests {
+        let errors = errors(&lint_files(&folder, &[file]));
+        let accepted = verdicts[*file]["accepted_alone"] == true;
+        if errors.is_empty() != accepted && !LINT_EXCEPTIONS.iter().any(|(exception, _)| exception == file) {
+            failed.push(format!("{file}: argo says {}, we say {errors:?}", verdicts[*file]["output"]));
+        }
+    }
+    println!("conformance lint-verdicts.json: {}/{}, 0 skipped by name", manifests.len() - failed.len(), manifests.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn all_examples_together_have_no_error() {
+    let Some(folder) = folder("lint-verdicts.json (together)") else { return };
+    let verdicts = fs::read_to_string(folder.join("lint-verdicts.json")).expect("the table is readable");
+    let verdicts: BTreeMap<String, Value> = serde_json::from_str(&verdicts).expect("the table is JSON");
+    let manifests: Vec<&String> = verdicts.keys().filter(|file| file.starts_with("manifests/")).collect();
+    let diagnostics = lint_files(&folder, &manifests);
+    assert_eq!(errors(&diagnostics), Vec::<String>::new());
+}
+
+/// Probes that nothing is said about yet, each with its reason.
+const PROBES_SILENT: &[(&str, &str)] = &[];
+
+#[test]
+fn probes_are_found() {
+    let Some(folder) = folder("probes") else { return };
+    let mut files: Vec<String> = fs::read_dir(folder.join("probes"))
+        .expect("the folder is readable")
+        .map(|file| format!("probes/{}", file.expect("an entry is readable").file_name().to_string_lossy()))
+        .collect();
+    files.sort();
+    let mut silent = Vec::new();
+    for file in &files {
+        let said = lint_files(&folder, &[file]);
+        match said.iter().find(|diagnostic| diagnostic.severity >= crate::source::Severity::Warning) {
+            Some(found) => println!("{file}: {:?} {} {}", found.severity, found.rule.0, found.message),
+            None => silent.push(file.as_str()),
+        }
+    }
+    println!("conformance probes: {}/{}, 0 skipped by name", files.len() - silent.len(), files.len());
+    silent.retain(|file| !PROBES_SILENT.iter().any(|(exception, _)| exception == file));
+    assert_eq!(silent, Vec::<&str>::new());
+}
+
+fn lint_files(folder: &std::path::Path, files: &[impl AsRef<str>]) -> Vec<Diagnostic> {
+    let mut sources = Sources::new();
+    for file in files {
+        sources.add(file.as_ref(), fs::read(folder.join(file.as_ref())).expect("a manifest is readable"));
+    }
+    let (reads, mut diagnostics) = spec::read_all(&sources);
+    let (library, duplicates) = Library::new(&reads);
+    diagnostics.extend(duplicates);
+    diagnostics.extend(reads.iter().flat_map(|read| lint(&sources, read, &library)));
+    diagnostics
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> Vec<String> {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    errors.map(|error| format!("{} {}", error.rule.0, error.message)).collect()
+}

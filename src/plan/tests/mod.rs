@@ -1,0 +1,4 @@
+//! The checks on whole manifests: annotated YAML, and the tables of what Argo says.
+
+mod annotated;
+mod conformance;
