@@ -9,11 +9,18 @@ pub mod event;
 pub mod model;
 pub mod observation;
 pub mod run;
+mod scope;
+mod fold;
+mod decide;
+mod pending;
+pub mod selector;
 pub mod value;
 
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
 pub use model::{Node, NodeType, Phase, Waiting};
 pub use observation::{Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
+pub use pending::STOP_GRACE;
 pub use run::{ControlError, Run, Shutdown};
+pub use selector::Selector;
 pub use value::{Inputs, Outputs, Parameter};

@@ -1,16 +1,15 @@
-//! A run: the fold of its log.
+//! A run: the fold of its log, with the counters that make each event cheap.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Action;
-use super::event::{Batch, Event};
+use super::event::Caller;
 use super::model::{Node, Phase};
-use super::observation::Observation;
-use super::value::Outputs;
+use super::value::{Outputs, Parameter};
 use crate::base::{NodeIx, RunName, RunUid, Timestamp};
-use crate::plan::Plan;
+use crate::plan::{Plan, TemplateIx};
 
 /// How a run is being ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +18,16 @@ pub enum Shutdown {
     Stop,
     /// Nothing new at all.
     Terminate,
+}
+
+impl Shutdown {
+    /// Returns Argo's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Shutdown::Stop => "Stop",
+            Shutdown::Terminate => "Terminate",
+        }
+    }
 }
 
 /// Why a control request cannot be done.
@@ -34,56 +43,258 @@ pub enum ControlError {
 
 /// One execution of a plan.
 pub struct Run {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) name: RunName,
+    pub(super) uid: RunUid,
+    pub(super) created_at: Timestamp,
+    pub(super) arguments: Vec<Parameter>,
+    pub(super) phase: Phase,
+    pub(super) message: Arc<str>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) expired: bool,
+    pub(super) suspended: bool,
+    pub(super) shutdown: Option<Shutdown>,
+    pub(super) shutdown_message: Arc<str>,
+    pub(super) outputs: Outputs,
+    pub(super) slots: Vec<Slot>,
+    pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
+    /// Pod nodes that were asked for and have not ended.
+    pub(super) live: BTreeSet<NodeIx>,
+    /// Pods that were finished by decree and may still run: they are to be stopped.
+    pub(super) doomed: BTreeSet<NodeIx>,
+    /// Pods that are daemons and up.
+    pub(super) daemons: BTreeSet<NodeIx>,
+    /// Suspended nodes.
+    pub(super) paused: BTreeSet<NodeIx>,
+    /// Instants at which a node has something due.
+    pub(super) timers: BTreeSet<(Timestamp, NodeIx)>,
+    /// What the fold has touched and no decision has looked at since.
+    pub(super) agenda: VecDeque<Wake>,
+    /// Frames that have something to start and found no room.
+    pub(super) starved: BTreeSet<NodeIx>,
+    /// Pods whose start or stop the fold has caused and nobody has fetched since.
+    pub(super) outbox: VecDeque<NodeIx>,
+    pub(super) pods_done: u32,
+    pub(super) pods_known: u32,
+}
+
+/// Something to look at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// The run as a whole: its entry, hooks and exit handler.
+    Run,
+    /// A node.
+    Node(NodeIx),
+}
+
+/// A node with what the engine keeps beside it.
+pub(super) struct Slot {
+    pub node: Node,
+    pub caller: Caller,
+    pub template: Option<TemplateIx>,
+    pub texts: Vec<Arc<str>>,
+    pub frame: Frame,
+    /// Whether it is fulfilled and its hooks are over.
+    pub settled: bool,
+    /// Whether a `retry` has forgotten it.
+    pub gone: bool,
+    /// Whether it is in the agenda.
+    pub awake: bool,
+    /// Whether it belongs to an exit handler, which `Stop` lets run.
+    pub on_exit: bool,
+    /// Its hooks' nodes that have not settled.
+    pub hooks_open: u32,
+    /// Its children by boundary that are not fulfilled: what `parallelism` of its template counts.
+    pub children_open: u32,
+    /// Its children by boundary that failed.
+    pub children_bad: u32,
+    /// How many templates called each other down to it.
+    pub depth: u32,
+    pub until: Option<Timestamp>,
+}
+
+/// What a node that calls others knows of them.
+pub(super) enum Frame {
+    /// It calls nobody.
+    Leaf,
+    /// The groups so far.
+    Steps(Vec<NodeIx>),
+    /// A group's steps.
+    Group(GroupFrame),
+    /// A DAG's tasks.
+    Dag(Box<DagFrame>),
+    /// A looped task's items.
+    Items(ItemsFrame),
+    /// A node's attempts.
+    Retry(Vec<NodeIx>),
+}
+
+/// The nodes of one step or task.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Called {
+    /// None yet.
+    #[default]
+    Not,
+    /// One.
+    One(NodeIx),
+    /// One for each item of its loop.
+    Items(Vec<NodeIx>),
+}
+
+#[derive(Default)]
+pub(super) struct GroupFrame {
+    pub steps: Vec<Called>,
+    /// Nodes that were made and have not settled.
+    pub open: u32,
+    /// What is still to be called; not known until the group is looked at.
+    pub todo: Option<VecDeque<super::decide::call::Call>>,
+}
+
+#[derive(Default)]
+pub(super) struct ItemsFrame {
+    pub children: Vec<NodeIx>,
+    pub open: u32,
+    pub todo: Option<VecDeque<super::decide::call::Call>>,
+}
+
+pub(super) struct DagFrame {
+    pub tasks: Vec<TaskState>,
+    /// Tasks that were made and have not settled.
+    pub open: u32,
+    /// Tasks whose dependencies have all settled and that were not made.
+    pub ready: BTreeSet<u32>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct TaskState {
+    pub node: Option<NodeIx>,
+    /// Dependencies that have not settled.
+    pub unmet: u32,
+    /// Whether a target depends on it, or it is one.
+    pub needed: bool,
 }
 
 impl Run {
-    /// Returns a run of `plan` to which nothing has happened yet.
-    pub fn new(plan: Arc<Plan>, name: RunName, uid: RunUid, created_at: Timestamp) -> Self { let _ = (name, uid, created_at); Self { plan } }
-    /// Folds a batch of the log.
-    pub fn apply(&mut self, batch: &Batch) { let _ = batch; }
-    /// Returns what `observation` changes, having folded it already; empty when it changes nothing.
-    /// The events must be durable before any action that [`Run::pending`] gives is done.
-    pub fn decide(&mut self, observation: Observation, at: Timestamp) -> Vec<Event> { let _ = (observation, at); Vec::new() }
-    /// Returns whether a control request can be done now; `decide` ignores one that cannot.
-    pub fn check_control(&self, control: &super::Control) -> Result<(), ControlError> { let _ = control; Ok(()) }
-    /// Returns the actions that the fold has caused and that have not been returned before.
-    /// A run that was folded anew from its log returns all that are still to be done.
-    pub fn pending(&mut self) -> Vec<Action> { Vec::new() }
-    /// Returns the next instant at which [`Observation::Time`] has something to decide.
-    pub fn next_wake(&self) -> Option<Timestamp> { None }
-    /// Returns the pod nodes that were asked for and have not ended, for a relist.
-    pub fn live_pods(&self) -> Vec<NodeIx> { Vec::new() }
     /// Returns the plan.
-    pub fn plan(&self) -> &Arc<Plan> { &self.plan }
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     /// Returns the run's name.
-    pub fn name(&self) -> &RunName { unimplemented!() }
+    pub fn name(&self) -> &RunName {
+        &self.name
+    }
+
     /// Returns the run's uid.
-    pub fn uid(&self) -> &RunUid { unimplemented!() }
+    pub fn uid(&self) -> &RunUid {
+        &self.uid
+    }
+
     /// Returns the phase of the run.
-    pub fn phase(&self) -> Phase { unimplemented!() }
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Returns why the run is in its phase.
-    pub fn message(&self) -> &str { unimplemented!() }
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns when the run was submitted.
-    pub fn created_at(&self) -> Timestamp { unimplemented!() }
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// Returns when the run began.
-    pub fn started_at(&self) -> Option<Timestamp> { unimplemented!() }
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
     /// Returns when the run ended.
-    pub fn finished_at(&self) -> Option<Timestamp> { unimplemented!() }
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        self.finished_at
+    }
+
     /// Returns whether the run is suspended as a whole.
-    pub fn is_suspended(&self) -> bool { unimplemented!() }
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
     /// Returns how the run is being ended, if it is.
-    pub fn shutdown(&self) -> Option<Shutdown> { unimplemented!() }
+    pub fn shutdown(&self) -> Option<Shutdown> {
+        self.shutdown
+    }
+
     /// Returns the outputs of the run: what `globalName` made global.
-    pub fn outputs(&self) -> &Outputs { unimplemented!() }
-    /// Returns the labels of the run, `labelsFrom` included.
-    pub fn labels(&self) -> std::collections::BTreeMap<String, String> { unimplemented!() }
-    /// Returns the nodes in the order in which they were made, without removed ones.
-    pub fn nodes(&self) -> Box<dyn Iterator<Item = &Node> + '_> { unimplemented!() }
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
+    }
+
+    /// Returns the arguments of the run with their values.
+    pub fn arguments(&self) -> &[Parameter] {
+        &self.arguments
+    }
+
+    /// Returns the labels of the run.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        super::scope::global::labels(self)
+    }
+
+    /// Returns the nodes in the order in which they were made, without those that a retry forgot.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> + '_ {
+        self.slots.iter().filter(|slot| !slot.gone).map(|slot| &slot.node)
+    }
+
     /// Returns the node at `ix`.
-    pub fn node(&self, ix: NodeIx) -> &Node { let _ = ix; unimplemented!() }
+    ///
+    /// # Panics
+    /// When the run never had such a node: places come from the run itself.
+    pub fn node(&self, ix: NodeIx) -> &Node {
+        &self.slot(ix).node
+    }
+
     /// Returns the node of that full name.
-    pub fn find(&self, name: &str) -> Option<&Node> { let _ = name; unimplemented!() }
+    pub fn find(&self, name: &str) -> Option<&Node> {
+        self.by_name.get(name).map(|ix| self.node(*ix))
+    }
+
     /// Returns how many pods have finished, and how many are known: Argo's progress.
-    pub fn progress(&self) -> (u32, u32) { unimplemented!() }
+    pub fn progress(&self) -> (u32, u32) {
+        (self.pods_done, self.pods_known)
+    }
+
+    /// Returns the pod nodes that were asked for and have not ended, for a relist.
+    pub fn live_pods(&self) -> Vec<NodeIx> {
+        self.live.iter().chain(&self.doomed).copied().collect()
+    }
+
+    /// Returns the suspended nodes.
+    pub fn paused_nodes(&self) -> impl Iterator<Item = &Node> + '_ {
+        self.paused.iter().map(|ix| self.node(*ix))
+    }
+
+    /// Returns the next instant at which [`Observation::Time`](super::Observation::Time) has
+    /// something to decide.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        if self.phase.is_final() {
+            return None;
+        }
+        let deadline = self.deadline.filter(|_| !self.expired);
+        let timer = self.timers.first().map(|(at, _)| *at);
+        deadline.into_iter().chain(timer).min()
+    }
+
+    pub(super) fn slot(&self, ix: NodeIx) -> &Slot {
+        &self.slots[ix.index()]
+    }
+
+    pub(super) fn slot_mut(&mut self, ix: NodeIx) -> &mut Slot {
+        &mut self.slots[ix.index()]
+    }
+
+    pub(super) fn find_ix(&self, name: &str) -> Option<NodeIx> {
+        self.by_name.get(name).copied()
+    }
 }

@@ -185,7 +185,7 @@ mod tests {
             ("without its beginning", vec![&own[1], &own[2]], 1),
         ];
         for (what, lines, at) in cases {
-            let bytes = lines.concat();
+            let bytes: Vec<u8> = lines.into_iter().flatten().copied().collect();
             let rest = read_lines(&bytes, Chain::default()).rest;
             assert!(matches!(rest, Some(Rest::Damaged { line, .. }) if line == at), "{what}: {rest:?}");
         }

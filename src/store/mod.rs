@@ -165,9 +165,9 @@ pub trait Log {
     /// Replaces the summary that listings show. It may be lost; the log is the truth.
     fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Waits for requests of other processes, and returns them in the order of asking. A request
-    /// comes again until it is answered; one that a record has taken never comes. Safe to drop
-    /// while it waits.
+    /// Waits for requests of other processes, and returns them in the order of asking. Each comes
+    /// once to each holder until it is answered; one that a record has taken never comes. Safe to
+    /// drop while it waits.
     fn requests(&mut self) -> impl Future<Output = Result<Vec<Request>, StoreError>>;
 
     /// Answers a request. The answer may be lost; what the log took is taken.

@@ -29,14 +29,16 @@ pub(super) struct Inbox<D: Disk> {
     /// Whether the folder may hold something that was not returned yet.
     may_have_news: bool,
     taken: BTreeSet<RequestId>,
+    /// What was returned already, and may not be answered yet.
+    given: BTreeSet<RequestId>,
 }
 
 impl<D: Disk> Inbox<D> {
     pub(super) fn new(disk: D, paths: RunPaths, taken: BTreeSet<RequestId>) -> Self {
-        Self { disk, paths, watch: None, may_have_news: true, taken }
+        Self { disk, paths, watch: None, may_have_news: true, taken, given: BTreeSet::new() }
     }
 
-    /// Waits for requests that are neither taken nor answered.
+    /// Waits for requests that were neither taken nor returned before.
     pub(super) async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
         loop {
             // The watch begins before the folder is read, so that nothing falls in between.
@@ -73,7 +75,7 @@ impl<D: Disk> Inbox<D> {
         }
     }
 
-    /// Returns the requests in the folder. Those that the log has taken are answered on the way;
+    /// Returns the new requests in the folder. Those that the log has taken are answered on the way;
     /// those that nobody can read are refused.
     fn scan(&mut self) -> Result<Vec<Request>, StoreError> {
         let mut requests = Vec::new();
@@ -83,7 +85,9 @@ impl<D: Disk> Inbox<D> {
             }
             let answer = match self.read(&id)? {
                 _ if self.taken.contains(&id) => Answer::Accepted,
+                _ if self.given.contains(&id) => continue,
                 Ok(control) => {
+                    self.given.insert(id.clone());
                     requests.push(Request { id, control });
                     continue;
                 }

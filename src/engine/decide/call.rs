@@ -1,0 +1,324 @@
+//! A call of a template: the one way in which nodes come to be. Source: Argo's `executeTemplate`.
+
+use std::sync::Arc;
+
+use super::Decider;
+use crate::base::{NodeIx, TimeSpan, Timestamp, limits};
+use crate::engine::event::{Caller, Created};
+use crate::engine::model::{NodeType, Phase};
+use crate::engine::run::Shutdown;
+use crate::engine::scope::global::pod_name;
+use crate::engine::value::{Inputs, Outputs, Parameter};
+use crate::plan::{Body, Scope, Template, TemplateIx};
+use crate::spec;
+
+/// A call that is to be made.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Call {
+    /// The full name of the node.
+    pub name: Arc<str>,
+    /// Who calls.
+    pub caller: Caller,
+    /// The nodes that the new one comes after.
+    pub parents: Vec<NodeIx>,
+    /// What is called.
+    pub template: TemplateIx,
+    /// The template's words, where the caller's do not say them.
+    pub called: Option<(Scope, Arc<str>)>,
+    /// What it is handed; values are final.
+    pub arguments: Option<Arc<spec::Arguments>>,
+    /// The steps whose absent outputs it was to be handed, by parameter: their inputs take defaults.
+    pub absent: Vec<Arc<str>>,
+    /// The name of the step or task, for `steps.name` and `tasks.name`.
+    pub local: Option<(&'static str, Arc<str>)>,
+}
+
+/// What came of a call.
+pub(in crate::engine) enum Outcome {
+    /// A node, which may have ended already.
+    Made,
+    /// There is no room; it is to be tried again when there is.
+    Blocked,
+    /// The node ended in an error whose words the caller passes on.
+    Broken(String),
+}
+
+/// The words that a template's own texts may use beside its inputs.
+pub(super) type Locals = Vec<(&'static str, Arc<str>)>;
+
+impl Decider<'_> {
+    pub(super) fn call(&mut self, call: &Call) -> Outcome {
+        let plan = self.plan.clone();
+        let template = plan.template(call.template);
+        if let Some(words) = self.too_much(&call.caller) {
+            return self.broken(call, words);
+        }
+        let inputs = match self.inputs(call, template) {
+            Ok(inputs) => Arc::new(inputs),
+            Err(words) => return self.broken(call, words),
+        };
+        if !self.has_room(&call.caller) {
+            return Outcome::Blocked;
+        }
+        if self.retry_strategy(call.template).is_some() {
+            let node = self.blank(call, NodeType::Retry, Phase::Running, &inputs);
+            return self.made(node);
+        }
+        self.execute(call, template, &inputs, Vec::new())
+    }
+
+    /// Makes the node of one attempt, or the only one.
+    pub(super) fn execute(
+        &mut self,
+        call: &Call,
+        template: &Template,
+        inputs: &Arc<Inputs>,
+        more: Locals,
+    ) -> Outcome {
+        let mut locals = more;
+        locals.push(("node.name", call.name.clone()));
+        locals.extend(call.local.clone());
+        if matches!(template.body, Body::Pod) {
+            let pod = pod_name(self.run.name.as_str(), &call.name, &template.name);
+            locals.push(("pod.name", pod.into()));
+        }
+        match template.body {
+            Body::Steps(_) => self.group(call, NodeType::Steps, inputs),
+            Body::Dag(_) => self.group(call, NodeType::Dag, inputs),
+            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals),
+            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals),
+            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals),
+            Body::Suspend => self.suspend(call, template, inputs, &locals),
+        }
+    }
+
+    fn group(&mut self, call: &Call, kind: NodeType, inputs: &Arc<Inputs>) -> Outcome {
+        let node = self.blank(call, kind, Phase::Running, inputs);
+        self.made(node)
+    }
+
+    fn leaf(
+        &mut self,
+        call: &Call,
+        template: &Template,
+        kind: NodeType,
+        inputs: &Arc<Inputs>,
+        locals: &Locals,
+    ) -> Outcome {
+        let (texts, given) = match self.template_texts(template, inputs, locals) {
+            Ok(rendered) => rendered,
+            Err(words) => return self.broken(call, words),
+        };
+        let mut node = self.blank(call, kind, Phase::Pending, &given);
+        if let Some(words) = self.no_new_pods(&call.caller) {
+            (node.phase, node.message) = (Phase::Failed, words.into());
+            return self.made(node);
+        }
+        let resolved = super::render::template(template, &texts);
+        node.until = self.patience(&resolved);
+        node.texts = texts;
+        self.made(node)
+    }
+
+    fn suspend(&mut self, call: &Call, template: &Template, inputs: &Arc<Inputs>, locals: &Locals) -> Outcome {
+        let (texts, _) = match self.template_texts(template, inputs, locals) {
+            Ok(rendered) => rendered,
+            Err(words) => return self.broken(call, words),
+        };
+        let resolved = super::render::template(template, &texts);
+        let duration = resolved.suspend.as_ref().and_then(|suspend| suspend.duration.as_deref());
+        let mut node = self.blank(call, NodeType::Suspend, Phase::Running, inputs);
+        match duration.map(TimeSpan::parse).transpose() {
+            Ok(duration) => node.until = duration.map(|duration| self.at + duration),
+            Err(fault) => return self.broken(call, fault.to_string()),
+        }
+        if let Some(words) = self.no_new_pods(&call.caller) {
+            (node.phase, node.message) = (Phase::Failed, words.into());
+        }
+        node.outputs = supplied(&resolved).map(Arc::new);
+        node.texts = texts;
+        let until = node.until;
+        let ends = node.phase.is_final();
+        let ix = self.create(node);
+        if !ends {
+            let on = Some(crate::engine::model::Waiting::Approval { until });
+            self.emit(crate::engine::event::Event::Waits { n: ix, on });
+        }
+        Outcome::Made
+    }
+
+    fn made(&mut self, node: Created) -> Outcome {
+        self.create(node);
+        Outcome::Made
+    }
+
+    pub(super) fn blank(&self, call: &Call, kind: NodeType, phase: Phase, inputs: &Arc<Inputs>) -> Created {
+        let inherits = matches!(&call.caller, Caller::Attempt(retry, _)
+            if self.run.node(*retry).inputs.as_deref().unwrap_or(&Inputs::default()) == &**inputs);
+        let empty = inputs.parameters.is_empty() && inputs.artifacts.is_empty();
+        Created {
+            name: call.name.clone(),
+            kind,
+            phase,
+            caller: call.caller.clone(),
+            parents: call.parents.clone(),
+            message: "".into(),
+            inputs: (!inherits && !empty).then(|| inputs.clone()),
+            texts: Vec::new(),
+            called: call.called.clone(),
+            until: None,
+            outputs: None,
+        }
+    }
+
+    /// Makes a node that ends in an error at once: Argo's `initializeNodeOrMarkError`.
+    pub(super) fn broken(&mut self, call: &Call, words: String) -> Outcome {
+        let words = match call.caller {
+            Caller::Task(..) => format!("task '{}' errored: {words}", call.name),
+            _ => words,
+        };
+        let mut node = self.blank(call, NodeType::Skipped, Phase::Error, &Arc::default());
+        node.message = words.as_str().into();
+        self.create(node);
+        Outcome::Broken(words)
+    }
+
+    fn too_much(&self, caller: &Caller) -> Option<String> {
+        let depth = crate::engine::fold::caller_node(caller).map_or(0, |ix| self.run.slot(ix).depth);
+        if depth + 1 >= limits::TEMPLATE_DEPTH_MAX {
+            let max = limits::TEMPLATE_DEPTH_MAX;
+            return Some(format!("max depth exceeded: templates call each other {max} deep (TEMPLATE_DEPTH_MAX)"));
+        }
+        self.is_full().then(|| format!("the run has {} nodes (NODES_PER_RUN_MAX)", limits::NODES_PER_RUN_MAX))
+    }
+
+    /// Returns the words with which a new pod fails at once, because the run is being ended.
+    fn no_new_pods(&self, caller: &Caller) -> Option<String> {
+        let on_exit = matches!(caller, Caller::Exit)
+            || matches!(caller, Caller::Hook(_, name) if &**name == "exit")
+            || crate::engine::fold::caller_node(caller).is_some_and(|ix| self.run.slot(ix).on_exit);
+        match self.run.shutdown {
+            Some(Shutdown::Terminate) => Some("workflow shutdown with strategy: Terminate".to_owned()),
+            Some(Shutdown::Stop) if !on_exit => Some("workflow shutdown with strategy: Stop".to_owned()),
+            _ if self.run.expired && !on_exit => Some("Step exceeded its deadline".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in.
+    /// Source: Argo's `checkParallelism`.
+    fn has_room(&self, caller: &Caller) -> bool {
+        let pods = self.run.live.len() as i64;
+        if self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
+            return false;
+        }
+        let Some(boundary) = self.boundary(caller) else { return true };
+        let slot = self.run.slot(boundary);
+        let Some(template) = self.run.template_of(boundary) else { return true };
+        template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
+    }
+
+    fn boundary(&self, caller: &Caller) -> Option<NodeIx> {
+        match caller {
+            Caller::Task(dag, ..) => Some(*dag),
+            Caller::Step(group, ..) => self.run.node(*group).boundary,
+            // An attempt takes the place that its retry node had.
+            _ => None,
+        }
+    }
+
+    /// Returns until when a node may stay pending.
+    fn patience(&self, template: &spec::Template) -> Option<Timestamp> {
+        let spans = [&template.timeout, &template.pending_timeout];
+        let spans = spans.into_iter().flatten().filter_map(|text| TimeSpan::parse(text).ok());
+        spans.min().map(|span| self.at + span)
+    }
+
+    /// Returns the values that a call gives to its template. Source: Argo's `ProcessArgs`.
+    fn inputs(&self, call: &Call, template: &Template) -> Result<Inputs, String> {
+        let Some(declared) = &template.spec.inputs else { return Ok(Inputs::default()) };
+        let arguments = call.arguments.as_deref();
+        let mut inputs = Inputs::default();
+        for parameter in &declared.parameters {
+            let value = self.input_value(call, parameter, arguments)?;
+            inputs.parameters.push(Parameter { name: parameter.name.as_str().into(), value });
+        }
+        for artifact in &declared.artifacts {
+            inputs.artifacts.extend(input_artifact(artifact, arguments)?.map(Arc::new));
+        }
+        Ok(inputs)
+    }
+
+    fn input_value(
+        &self,
+        call: &Call,
+        declared: &spec::Parameter,
+        arguments: Option<&spec::Arguments>,
+    ) -> Result<Option<Arc<str>>, String> {
+        let absent = call.absent.iter().any(|name| **name == *declared.name);
+        let given = arguments.into_iter().flat_map(|arguments| &arguments.parameters);
+        let given = given.into_iter().find(|argument| !absent && argument.name == declared.name);
+        if let Some(value) = given.and_then(|argument| argument.value.as_ref()) {
+            return Ok(Some(value.0.as_str().into()));
+        }
+        let from = given.and_then(|argument| argument.value_from.as_ref());
+        if let Some(from) = from.or(declared.value_from.as_ref()) {
+            return self.input_from(&declared.name, from);
+        }
+        let own = declared.value.as_ref().or(declared.default.as_ref());
+        match own {
+            Some(own) => Ok(Some(self.own_text(&own.0)?)),
+            None if absent => Err(format!(
+                "inputs.parameters.{}: argument references an absent optional (skipped/omitted node output with no default)",
+                declared.name
+            )),
+            None => Err(format!("inputs.parameters.{} was not supplied", declared.name)),
+        }
+    }
+
+    fn input_from(&self, name: &str, from: &spec::ValueFrom) -> Result<Option<Arc<str>>, String> {
+        if from.supplied.is_some() {
+            return Ok(None);
+        }
+        let scope = self.global();
+        match crate::engine::scope::global::from_config_map(self.run, from, &scope) {
+            Some(value) => Ok(Some(value.as_str().into())),
+            None => Err(format!("inputs.parameters.{name}: its ConfigMap or key was not found and it has no default")),
+        }
+    }
+}
+
+/// Returns an input artifact with the place that the argument, or the template, gives it.
+fn input_artifact(
+    declared: &spec::Artifact,
+    arguments: Option<&spec::Arguments>,
+) -> Result<Option<spec::Artifact>, String> {
+    let given = arguments.into_iter().flat_map(|arguments| &arguments.artifacts);
+    let given = given.into_iter().find(|argument| argument.name == declared.name);
+    let optional = declared.optional == Some(true);
+    let located = |artifact: &spec::Artifact| artifact.location != spec::ArtifactLocation::default();
+    match given {
+        Some(given) if located(given) => Ok(Some(spec::Artifact {
+            path: declared.path.clone(),
+            mode: declared.mode,
+            recurse_mode: declared.recurse_mode,
+            optional: declared.optional,
+            ..given.clone()
+        })),
+        None if located(declared) => Ok(Some(declared.clone())),
+        _ if optional => Ok(None),
+        Some(_) => Err(format!("inputs.artifacts.{} missing location information", declared.name)),
+        None => Err(format!("inputs.artifacts.{} was not supplied", declared.name)),
+    }
+}
+
+/// Returns the outputs that a suspended node waits for: Argo's `addRawOutputFields`.
+fn supplied(template: &spec::Template) -> Option<Outputs> {
+    let declared = template.outputs.as_ref()?;
+    let waits = declared.parameters.iter().filter(|parameter| {
+        parameter.value_from.as_ref().is_some_and(|from| from.supplied.is_some())
+    });
+    let parameters: Vec<Parameter> =
+        waits.map(|parameter| Parameter { name: parameter.name.as_str().into(), value: None }).collect();
+    (!parameters.is_empty()).then(|| Outputs { parameters, ..Outputs::default() })
+}

@@ -1,0 +1,275 @@
+//! Steps: groups one after the other, the steps of a group together.
+//! Source: Argo's `executeSteps`, `executeStepGroup`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Decider;
+use super::call::{Call, Outcome};
+use super::loops::{Expanded, Planned};
+use crate::base::NodeIx;
+use crate::engine::event::{Caller, Created};
+use crate::engine::model::{NodeType, Phase};
+use crate::engine::run::{Called, Frame};
+use crate::plan::{Body, Task};
+
+impl Decider<'_> {
+    pub(super) fn advance_steps(&mut self, ix: NodeIx) {
+        let Frame::Steps(groups) = &self.run.slot(ix).frame else { return };
+        let (count, last) = (groups.len(), groups.last().copied());
+        let Some(last) = last else { return self.next_group(ix, 0, vec![ix]) };
+        let node = self.run.node(last);
+        match node.phase {
+            Phase::Failed | Phase::Error => {
+                let message = node.message.clone();
+                self.finish(ix, Phase::Failed, message);
+                self.stop_daemons(Some(ix));
+            }
+            Phase::Succeeded if count < self.group_count(ix) => {
+                let parents = self.outbound_of_group(last);
+                self.next_group(ix, count as u32, parents);
+            }
+            Phase::Succeeded => self.finish_group_template(ix),
+            _ => {}
+        }
+    }
+
+    fn group_count(&self, ix: NodeIx) -> usize {
+        match self.run.template_of(ix).map(|template| &template.body) {
+            Some(Body::Steps(groups)) => groups.len(),
+            _ => 0,
+        }
+    }
+
+    fn next_group(&mut self, steps: NodeIx, number: u32, parents: Vec<NodeIx>) {
+        if self.group_count(steps) == 0 {
+            return self.finish_group_template(steps);
+        }
+        let name = format!("{}[{number}]", self.run.node(steps).name);
+        self.create(Created {
+            name: name.into(),
+            kind: NodeType::StepGroup,
+            phase: Phase::Running,
+            caller: Caller::Group(steps, number),
+            parents,
+            message: "".into(),
+            inputs: None,
+            texts: Vec::new(),
+            called: None,
+            until: None,
+            outputs: None,
+        });
+    }
+
+    /// Ends a steps or DAG node well, unless its outputs cannot be had.
+    pub(super) fn finish_group_template(&mut self, ix: NodeIx) {
+        match self.call_outputs(ix) {
+            Ok(outputs) => {
+                self.finish_with(ix, Phase::Succeeded, "", outputs);
+                self.share_outputs(ix);
+            }
+            Err(words) => self.finish(ix, Phase::Error, words),
+        }
+        self.stop_daemons(Some(ix));
+    }
+
+    pub(super) fn advance_group(&mut self, ix: NodeIx) {
+        let Frame::Group(frame) = &mut self.run.slot_mut(ix).frame else { return };
+        let todo = match frame.todo.take() {
+            Some(todo) => Ok(todo),
+            None => self.plan_group(ix),
+        };
+        match todo {
+            Ok(todo) => self.start_group(ix, todo),
+            Err(words) => self.finish(ix, Phase::Error, words),
+        }
+    }
+
+    /// Says what a group is to call, and makes the nodes that are not called at all.
+    fn plan_group(&mut self, ix: NodeIx) -> Result<VecDeque<Call>, String> {
+        let plan = self.plan.clone();
+        let of = self.run.node(ix).boundary.expect("a group has its steps node");
+        let Caller::Group(_, number) = self.run.slot(ix).caller else { return Ok(VecDeque::new()) };
+        let Some(Body::Steps(groups)) = self.run.slot(of).template.map(|t| &plan.template(t).body) else {
+            return Ok(VecDeque::new());
+        };
+        let mut todo = VecDeque::new();
+        for (number, step) in groups[number as usize].iter().enumerate() {
+            let caller = |item| Caller::Step(ix, number as u32, item);
+            match self.expand(of, step) {
+                Expanded::Broken(words) => return Err(format!("failed to resolve references: {words}")),
+                Expanded::Skipped(words) => self.skip(ix, caller(None), &step.name, &words),
+                Expanded::Once(planned) => self.plan_call(ix, of, step, *planned, caller(None), &mut todo)?,
+                Expanded::Each(rounds) if rounds.is_empty() => {
+                    self.skip(ix, caller(None), &step.name, "Skipped, empty params");
+                }
+                Expanded::Each(rounds) => {
+                    for planned in rounds {
+                        let item = planned.item;
+                        self.plan_call(ix, of, step, planned, caller(item), &mut todo)?;
+                    }
+                }
+            }
+        }
+        Ok(todo)
+    }
+
+    fn plan_call(
+        &mut self,
+        group: NodeIx,
+        of: NodeIx,
+        step: &Task,
+        planned: Planned,
+        caller: Caller,
+        todo: &mut VecDeque<Call>,
+    ) -> Result<(), String> {
+        if let Some(words) = &planned.skip {
+            self.skip(group, caller, &planned.name, words);
+            return Ok(());
+        }
+        let name: Arc<str> = format!("{}.{}", self.run.node(group).name, planned.name).into();
+        if self.run.find_ix(&name).is_some() {
+            return Ok(());
+        }
+        let rendered = planned.what.as_ref().map_err(Clone::clone)?;
+        let mut call = self.planned_call(of, step, &planned, rendered, caller, name)?;
+        call.parents = vec![group];
+        todo.push_back(call);
+        Ok(())
+    }
+
+    fn skip(&mut self, group: NodeIx, caller: Caller, step: &str, words: &str) {
+        let name: Arc<str> = format!("{}.{step}", self.run.node(group).name).into();
+        if self.run.find_ix(&name).is_none() {
+            self.never_run(name, caller, vec![group], Phase::Skipped, words);
+        }
+    }
+
+    /// Makes a node that is not called.
+    pub(super) fn never_run(&mut self, name: Arc<str>, caller: Caller, parents: Vec<NodeIx>, phase: Phase, words: &str) {
+        self.create(Created {
+            name,
+            kind: NodeType::Skipped,
+            phase,
+            caller,
+            parents,
+            message: words.into(),
+            inputs: None,
+            texts: Vec::new(),
+            called: None,
+            until: None,
+            outputs: None,
+        });
+    }
+
+    fn start_group(&mut self, ix: NodeIx, mut todo: VecDeque<Call>) {
+        while let Some(call) = todo.pop_front() {
+            match self.call(&call) {
+                Outcome::Made => {}
+                Outcome::Blocked => {
+                    todo.push_front(call);
+                    self.run.starved.insert(ix);
+                    break;
+                }
+                Outcome::Broken(words) => {
+                    let words = format!("step group deemed errored due to child {} error: {words}", call.name);
+                    return self.finish(ix, Phase::Error, words);
+                }
+            }
+        }
+        let idle = todo.is_empty();
+        let Frame::Group(frame) = &mut self.run.slot_mut(ix).frame else { return };
+        frame.todo = Some(todo);
+        if self.is_given_up(ix) {
+            let words = "template has failed or errored children and failFast enabled";
+            return self.finish(ix, Phase::Failed, words);
+        }
+        let Frame::Group(frame) = &self.run.slot(ix).frame else { return };
+        if idle && frame.open == 0 {
+            self.finish_group(ix);
+        }
+    }
+
+    /// Returns whether `failFast` of the template gives the rest up: a child failed and none is at work.
+    /// Source: Argo's `checkParallelism`.
+    pub(super) fn is_given_up(&self, ix: NodeIx) -> bool {
+        let node = self.run.node(ix);
+        let of = if node.kind == NodeType::StepGroup { node.boundary } else { Some(ix) };
+        let Some(of) = of else { return false };
+        let fails_fast = self.run.template_of(of).is_some_and(|template| template.spec.fail_fast == Some(true));
+        let slot = self.run.slot(of);
+        fails_fast && slot.children_bad > 0 && slot.children_open == 0
+    }
+
+    fn finish_group(&mut self, ix: NodeIx) {
+        let children = self.step_nodes(ix);
+        let bad = children.iter().find(|child| {
+            let slot = self.run.slot(**child);
+            slot.node.phase.is_bad() && !self.continues_on(&slot.caller, slot.node.phase)
+        });
+        match bad {
+            Some(child) => {
+                let words = format!("child '{}' failed", self.run.node(*child).id(self.run.name.as_str()));
+                self.finish(ix, Phase::Failed, words);
+            }
+            None => self.finish(ix, Phase::Succeeded, ""),
+        }
+    }
+
+    /// Returns the nodes of a group's steps, hooks left out.
+    pub(super) fn step_nodes(&self, group: NodeIx) -> Vec<NodeIx> {
+        let Frame::Group(frame) = &self.run.slot(group).frame else { return Vec::new() };
+        let mut nodes = Vec::new();
+        for called in &frame.steps {
+            match called {
+                Called::Not => {}
+                Called::One(ix) => nodes.push(*ix),
+                Called::Items(items) => nodes.extend(items),
+            }
+        }
+        nodes
+    }
+
+    /// Returns whether the call that made a node lets what comes after it go on when it ends so.
+    pub(super) fn continues_on(&self, caller: &Caller, phase: Phase) -> bool {
+        let task = self.run.task_of(caller);
+        let Some(on) = task.and_then(|task| task.spec.continue_on.as_ref()) else { return false };
+        match phase {
+            Phase::Failed => on.failed == Some(true),
+            Phase::Error => on.error == Some(true),
+            _ => false,
+        }
+    }
+
+    fn outbound_of_group(&self, group: NodeIx) -> Vec<NodeIx> {
+        let children = self.step_nodes(group);
+        if children.is_empty() {
+            return vec![group];
+        }
+        let mut outbound = Vec::new();
+        for child in children {
+            self.outbound(child, &mut outbound);
+        }
+        outbound
+    }
+
+    /// Collects the nodes that what comes after `ix` is linked below. Source: Argo's `getOutboundNodes`.
+    pub(super) fn outbound(&self, ix: NodeIx, into: &mut Vec<NodeIx>) {
+        let slot = self.run.slot(ix);
+        match &slot.frame {
+            Frame::Leaf | Frame::Group(_) => into.push(ix),
+            Frame::Items(frame) if frame.children.is_empty() => into.push(ix),
+            Frame::Items(frame) => frame.children.iter().for_each(|child| self.outbound(*child, into)),
+            Frame::Retry(_) => into.extend(slot.node.children.last()),
+            Frame::Steps(groups) => match groups.last() {
+                Some(last) => self.step_nodes(*last).into_iter().for_each(|child| self.outbound(child, into)),
+                None => into.push(ix),
+            },
+            Frame::Dag(frame) => {
+                let Some(Body::Dag(dag)) = self.run.template_of(ix).map(|template| &template.body) else { return };
+                let targets = dag.targets.iter().filter_map(|target| frame.tasks[*target].node);
+                targets.for_each(|target| self.outbound(target, into));
+            }
+        }
+    }
+}

@@ -1,0 +1,639 @@
+//! `apply`: from a run and an event to the run after it. It folds, and decides nothing.
+//!
+//! **Invariant:** no expression is evaluated here, and nothing is touched but the event's node, its
+//! callers, and the counters of what waits for it.
+
+use std::sync::Arc;
+
+use super::event::{Batch, Caller, Created, Event};
+use super::model::{Node, NodeType, Phase};
+use super::run::{Called, DagFrame, Frame, GroupFrame, ItemsFrame, Run, Slot, TaskState, Wake};
+use super::scope::global;
+use super::value::{Outputs, Parameter};
+use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
+use crate::plan::{Body, Plan, Task, TemplateIx};
+use crate::spec;
+
+impl Run {
+    /// Returns a run of `plan` to which nothing has happened yet.
+    pub fn new(plan: Arc<Plan>, name: RunName, uid: RunUid, created_at: Timestamp) -> Self {
+        let mut run = Self {
+            plan,
+            name,
+            uid,
+            created_at,
+            arguments: Vec::new(),
+            phase: Phase::Pending,
+            message: "".into(),
+            started_at: None,
+            finished_at: None,
+            deadline: None,
+            expired: false,
+            suspended: false,
+            shutdown: None,
+            shutdown_message: "".into(),
+            outputs: Outputs::default(),
+            slots: Vec::new(),
+            by_name: Default::default(),
+            live: Default::default(),
+            doomed: Default::default(),
+            daemons: Default::default(),
+            paused: Default::default(),
+            timers: Default::default(),
+            agenda: Default::default(),
+            starved: Default::default(),
+            outbox: Default::default(),
+            pods_done: 0,
+            pods_known: 0,
+        };
+        run.arguments = global::arguments(&run);
+        run
+    }
+
+    /// Folds a batch of the log.
+    pub fn apply(&mut self, batch: &Batch) {
+        for event in &batch.events {
+            self.fold(event, batch.at);
+        }
+    }
+
+    pub(super) fn fold(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::Began => self.begin(at),
+            Event::Created(created) => self.create(created, at),
+            Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up),
+            Event::Waits { n, on } => {
+                if let Some(super::model::Waiting::Backoff { until }) = on {
+                    self.set_timer(*n, Some(*until));
+                }
+                self.slot_mut(*n).node.waiting = on.clone();
+            }
+            Event::Supplied { n, out } => self.slot_mut(*n).node.outputs = Some(out.clone()),
+            Event::Finished { n, p, m, out, host, decree } => {
+                if let Some(out) = out {
+                    self.slot_mut(*n).node.outputs = Some(out.clone());
+                }
+                if host.is_some() {
+                    self.slot_mut(*n).node.host = host.clone();
+                }
+                self.finish(*n, *p, m, at);
+                if *decree {
+                    self.doomed.insert(*n);
+                    self.outbox.push_back(*n);
+                }
+            }
+            Event::Settled { n } => self.settle(*n),
+            Event::Global { p, a } => self.globalize(p, a),
+            Event::Suspended => self.suspended = true,
+            Event::Resumed => self.suspended = false,
+            Event::Shutdown { how, m } => {
+                self.shutdown = Some(*how);
+                self.shutdown_message = m.clone();
+                self.suspended = false;
+                self.wake(Wake::Run);
+            }
+            Event::Expired => self.expired = true,
+            Event::Retried { gone, open, args } => self.retried(gone, open, args.as_deref(), at),
+            Event::Ended { p, m } => {
+                self.phase = *p;
+                self.message = m.clone();
+                self.finished_at = Some(at);
+                self.timers.clear();
+            }
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp) {
+        self.phase = Phase::Running;
+        self.started_at = Some(at);
+        let seconds = self.plan.resolved.spec.active_deadline_seconds;
+        self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));
+        self.suspended = self.plan.resolved.spec.suspend == Some(true);
+        self.wake(Wake::Run);
+    }
+
+    fn create(&mut self, created: &Created, at: Timestamp) {
+        let ix = NodeIx(u32::try_from(self.slots.len()).expect("bounded by NODES_PER_RUN_MAX"));
+        let template = self.called_template(created);
+        let boundary = self.boundary_of(&created.caller);
+        let slot = self.new_slot(ix, created, template, boundary, at);
+        self.by_name.insert(slot.node.name.clone(), ix);
+        self.slots.push(slot);
+        for parent in &created.parents {
+            self.link(*parent, ix);
+        }
+        self.join(ix);
+        self.set_timer(ix, created.until);
+        self.count_new(ix);
+        if created.caller == Caller::Entry {
+            self.wake(Wake::Run);
+        }
+        if created.phase.is_final() {
+            self.finish(ix, created.phase, &created.message, at);
+        } else {
+            self.wake(Wake::Node(ix));
+        }
+    }
+
+    fn new_slot(
+        &self,
+        ix: NodeIx,
+        created: &Created,
+        template: Option<TemplateIx>,
+        boundary: Option<NodeIx>,
+        at: Timestamp,
+    ) -> Slot {
+        let (template_name, scope) = self.template_words(&created.caller, template);
+        let parent = caller_node(&created.caller);
+        let inputs = match (&created.inputs, &created.caller) {
+            (None, Caller::Attempt(retry, _)) => self.node(*retry).inputs.clone(),
+            (inputs, _) => inputs.clone(),
+        };
+        let on_exit = match &created.caller {
+            Caller::Exit => true,
+            Caller::Hook(_, name) if &**name == "exit" => true,
+            _ => parent.is_some_and(|parent| self.slot(parent).on_exit),
+        };
+        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..)));
+        Slot {
+            node: Node {
+                ix,
+                name: created.name.clone(),
+                display_name: self.display_name(&created.name, boundary),
+                kind: created.kind,
+                phase: if created.phase.is_final() { Phase::Pending } else { created.phase },
+                boundary,
+                template: template_name,
+                scope,
+                message: created.message.clone(),
+                started_at: at,
+                finished_at: None,
+                children: Vec::new(),
+                inputs,
+                outputs: created.outputs.clone(),
+                daemoned: false,
+                pod_ip: None,
+                host: None,
+                hooked: matches!(created.caller, Caller::Hook(..) | Caller::RunHook(_) | Caller::Exit),
+                waiting: None,
+            },
+            caller: created.caller.clone(),
+            template,
+            texts: created.texts.clone(),
+            frame: self.new_frame(created.kind, template, &created.caller),
+            settled: false,
+            gone: false,
+            awake: false,
+            on_exit,
+            hooks_open: 0,
+            children_open: 0,
+            children_bad: 0,
+            depth: parent.map_or(0, |parent| self.slot(parent).depth) + deeper,
+            until: None,
+        }
+    }
+
+    fn new_frame(&self, kind: NodeType, template: Option<TemplateIx>, caller: &Caller) -> Frame {
+        match (kind, template.map(|ix| &self.plan.template(ix).body)) {
+            (NodeType::Steps, _) => Frame::Steps(Vec::new()),
+            (NodeType::StepGroup, _) => {
+                let steps = self.group_steps(caller).map_or(0, <[Task]>::len);
+                Frame::Group(GroupFrame { steps: vec![Called::Not; steps], ..GroupFrame::default() })
+            }
+            (NodeType::TaskGroup, _) => Frame::Items(ItemsFrame::default()),
+            (NodeType::Retry, _) => Frame::Retry(Vec::new()),
+            (NodeType::Dag, Some(Body::Dag(dag))) => Frame::Dag(Box::new(DagFrame::new(dag))),
+            _ => Frame::Leaf,
+        }
+    }
+
+    /// Returns the template's name and scope in Argo's words; a group has only its steps' scope.
+    fn template_words(&self, caller: &Caller, template: Option<TemplateIx>) -> (Arc<str>, Arc<str>) {
+        let template = template.map(|ix| self.plan.template(ix));
+        let scope = match caller_node(caller).and_then(|ix| self.calling_template(ix)) {
+            Some(ix) => super::scope::words(&self.plan.template(ix).scope, self.name.as_str()),
+            None => super::scope::words(&crate::plan::Scope::Local, self.name.as_str()),
+        };
+        (template.map_or_else(|| "".into(), |template| template.name.clone()), scope)
+    }
+
+    /// Returns the template whose body the calls of the node at `ix` stand in.
+    fn calling_template(&self, ix: NodeIx) -> Option<TemplateIx> {
+        let slot = self.slot(ix);
+        match slot.node.kind {
+            NodeType::Steps | NodeType::Dag => slot.template,
+            _ => slot.node.boundary.and_then(|boundary| self.slot(boundary).template),
+        }
+    }
+
+    /// Returns the node's name without its boundary's: Argo's `initializeNode`.
+    fn display_name(&self, name: &Arc<str>, boundary: Option<NodeIx>) -> Arc<str> {
+        let Some(boundary) = boundary else { return name.clone() };
+        let rest = name.strip_prefix(&*self.node(boundary).name).unwrap_or(name);
+        match rest.strip_prefix('.') {
+            Some(rest) => rest.into(),
+            None => match rest.split_once("].") {
+                Some((group, step)) if group[1..].bytes().all(|b| b.is_ascii_digit()) => step.into(),
+                _ => rest.into(),
+            },
+        }
+    }
+
+    /// Returns the template that a new node is of.
+    fn called_template(&self, created: &Created) -> Option<TemplateIx> {
+        if let Some((scope, name)) = &created.called {
+            return self.plan.lookup(scope, name);
+        }
+        match &created.caller {
+            Caller::Entry => Some(self.plan.entrypoint),
+            Caller::Exit => self.plan.on_exit,
+            Caller::RunHook(name) => self.plan.hooks.get(name).copied(),
+            Caller::Group(..) => None,
+            Caller::Step(..) | Caller::Task(..) => self.task_of(&created.caller)?.target,
+            Caller::Attempt(retry, _) => self.slot(*retry).template,
+            Caller::Hook(of, name) => self.task_of(&self.slot(*of).caller)?.hooks.get(name).copied(),
+        }
+    }
+
+    fn boundary_of(&self, caller: &Caller) -> Option<NodeIx> {
+        match caller {
+            Caller::Entry | Caller::Exit | Caller::RunHook(_) => None,
+            Caller::Group(steps, _) => Some(*steps),
+            Caller::Task(dag, ..) => Some(*dag),
+            Caller::Step(ix, ..) | Caller::Attempt(ix, _) | Caller::Hook(ix, _) => self.node(*ix).boundary,
+        }
+    }
+
+    /// Returns the step or task that `caller` names.
+    pub(super) fn task_of(&self, caller: &Caller) -> Option<&Task> {
+        match caller {
+            Caller::Step(group, step, _) => self.group_steps(&self.slot(*group).caller)?.get(*step as usize),
+            Caller::Task(dag, task, _) => match &self.template_of(*dag)?.body {
+                Body::Dag(dag) => dag.tasks.get(*task as usize),
+                _ => None,
+            },
+            Caller::Attempt(retry, _) => self.task_of(&self.slot(*retry).caller),
+            _ => None,
+        }
+    }
+
+    /// Returns the steps of the group that `caller` asked for.
+    pub(super) fn group_steps(&self, caller: &Caller) -> Option<&[Task]> {
+        let Caller::Group(steps, number) = caller else { return None };
+        match &self.template_of(*steps)?.body {
+            Body::Steps(groups) => groups.get(*number as usize).map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
+    pub(super) fn template_of(&self, ix: NodeIx) -> Option<&crate::plan::Template> {
+        self.slot(ix).template.map(|template| self.plan.template(template))
+    }
+
+    fn link(&mut self, parent: NodeIx, child: NodeIx) {
+        self.slot_mut(parent).node.children.push(child);
+    }
+
+    /// Tells the caller of a new node of it.
+    fn join(&mut self, ix: NodeIx) {
+        match self.slot(ix).caller.clone() {
+            Caller::Group(steps, _) => {
+                if let Frame::Steps(groups) = &mut self.slot_mut(steps).frame {
+                    groups.push(ix);
+                }
+            }
+            Caller::Step(group, step, item) => {
+                if let Frame::Group(frame) = &mut self.slot_mut(group).frame {
+                    frame.open += 1;
+                    frame.steps[step as usize].add(ix, item);
+                }
+            }
+            Caller::Task(dag, task, None) => {
+                if let Frame::Dag(frame) = &mut self.slot_mut(dag).frame {
+                    frame.open += 1;
+                    frame.ready.remove(&task);
+                    frame.tasks[task as usize].node = Some(ix);
+                }
+            }
+            Caller::Task(dag, task, Some(_)) => {
+                if let Some(group) = self.task_node(dag, task)
+                    && let Frame::Items(frame) = &mut self.slot_mut(group).frame
+                {
+                    frame.open += 1;
+                    frame.children.push(ix);
+                }
+            }
+            Caller::Attempt(retry, _) => {
+                if let Frame::Retry(attempts) = &mut self.slot_mut(retry).frame {
+                    attempts.push(ix);
+                }
+            }
+            Caller::Hook(of, _) => self.slot_mut(of).hooks_open += 1,
+            Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
+        }
+    }
+
+    /// Returns the node of a DAG's task.
+    pub(super) fn task_node(&self, dag: NodeIx, task: u32) -> Option<NodeIx> {
+        match &self.slot(dag).frame {
+            Frame::Dag(frame) => frame.tasks.get(task as usize)?.node,
+            _ => None,
+        }
+    }
+
+    fn count_new(&mut self, ix: NodeIx) {
+        let node = self.node(ix);
+        let (kind, boundary) = (node.kind, node.boundary);
+        if kind == NodeType::Pod {
+            self.pods_known += 1;
+            self.live.insert(ix);
+            self.outbox.push_back(ix);
+        }
+        if kind == NodeType::Suspend {
+            self.paused.insert(ix);
+        }
+        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+            self.slot_mut(boundary).children_open += 1;
+        }
+    }
+
+    fn runs(&mut self, ix: NodeIx, ip: &Option<Arc<str>>, host: &Option<Arc<str>>, up: bool) {
+        let node = &mut self.slot_mut(ix).node;
+        node.phase = Phase::Running;
+        node.waiting = None;
+        node.message = "".into();
+        node.pod_ip = ip.clone();
+        node.host = host.clone().or(node.host.take());
+        let is_entry = self.slot(ix).caller == Caller::Entry;
+        if is_entry {
+            self.wake(Wake::Run);
+        }
+        let node = &mut self.slot_mut(ix).node;
+        if up && !node.daemoned {
+            node.daemoned = true;
+            if node.kind == NodeType::Pod {
+                self.daemons.insert(ix);
+            }
+            self.fulfilled(ix);
+        } else if self.has_hooks(ix) {
+            self.wake(Wake::Node(ix));
+        }
+    }
+
+    fn finish(&mut self, ix: NodeIx, phase: Phase, message: &Arc<str>, at: Timestamp) {
+        let was_fulfilled = self.node(ix).is_fulfilled();
+        let slot = self.slot_mut(ix);
+        slot.node.phase = phase;
+        slot.node.message = message.clone();
+        slot.node.finished_at.get_or_insert(at);
+        slot.node.daemoned = false;
+        slot.node.waiting = None;
+        let (kind, boundary) = (slot.node.kind, slot.node.boundary);
+        self.set_timer(ix, None);
+        self.paused.remove(&ix);
+        if kind == NodeType::Pod {
+            self.pods_done += 1;
+            self.live.remove(&ix);
+            self.daemons.remove(&ix);
+        }
+        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+            let slot = self.slot_mut(boundary);
+            slot.children_open = slot.children_open.saturating_sub(1);
+            slot.children_bad += u32::from(phase.is_bad());
+        }
+        if was_fulfilled {
+            self.wake_caller(ix);
+        } else {
+            self.fulfilled(ix);
+        }
+    }
+
+    /// What follows when a node needs no waiting for any more, but perhaps its hooks do.
+    fn fulfilled(&mut self, ix: NodeIx) {
+        if self.has_hooks(ix) {
+            self.wake(Wake::Node(ix));
+        } else {
+            self.settle(ix);
+        }
+        for starved in std::mem::take(&mut self.starved) {
+            self.wake(Wake::Node(starved));
+        }
+    }
+
+    /// Returns whether the call that made the node declares hooks that it is to have.
+    pub(super) fn has_hooks(&self, ix: NodeIx) -> bool {
+        let slot = self.slot(ix);
+        match &slot.caller {
+            Caller::Step(..) => self.task_of(&slot.caller).is_some_and(|task| !task.hooks.is_empty()),
+            Caller::Task(_, _, item) => self.task_of(&slot.caller).is_some_and(|task| match item {
+                // The other hooks of a looped task are its group's.
+                Some(_) => task.hooks.contains_key("exit"),
+                None => !task.hooks.is_empty(),
+            }),
+            _ => false,
+        }
+    }
+
+    fn settle(&mut self, ix: NodeIx) {
+        if std::mem::replace(&mut self.slot_mut(ix).settled, true) {
+            return;
+        }
+        match self.slot(ix).caller.clone() {
+            Caller::Step(group, ..) => {
+                if let Frame::Group(frame) = &mut self.slot_mut(group).frame {
+                    frame.open -= 1;
+                }
+            }
+            Caller::Task(dag, task, None) => self.task_settled(dag, task),
+            Caller::Task(dag, task, Some(_)) => {
+                if let Some(group) = self.task_node(dag, task)
+                    && let Frame::Items(frame) = &mut self.slot_mut(group).frame
+                {
+                    frame.open -= 1;
+                }
+            }
+            Caller::Hook(of, _) => self.slot_mut(of).hooks_open -= 1,
+            Caller::Group(..) | Caller::Attempt(..) | Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
+        }
+        self.wake_caller(ix);
+    }
+
+    fn task_settled(&mut self, dag: NodeIx, task: u32) {
+        let plan = self.plan.clone();
+        let Some(Body::Dag(body)) = self.slot(dag).template.map(|ix| &plan.template(ix).body) else { return };
+        let Frame::Dag(frame) = &mut self.slot_mut(dag).frame else { return };
+        frame.open -= 1;
+        for dependent in &body.dependents[task as usize] {
+            let state = &mut frame.tasks[*dependent];
+            state.unmet = state.unmet.saturating_sub(1);
+            if state.unmet == 0 && state.needed && state.node.is_none() {
+                frame.ready.insert(*dependent as u32);
+            }
+        }
+    }
+
+    pub(super) fn wake_caller(&mut self, ix: NodeIx) {
+        let wake = match &self.slot(ix).caller {
+            Caller::Entry | Caller::Exit | Caller::RunHook(_) => Wake::Run,
+            Caller::Task(dag, task, Some(_)) => Wake::Node(self.task_node(*dag, *task).unwrap_or(*dag)),
+            caller => Wake::Node(caller_node(caller).expect("only the run's own calls have no node")),
+        };
+        self.wake(wake);
+    }
+
+    pub(super) fn wake(&mut self, wake: Wake) {
+        if let Wake::Node(ix) = wake
+            && std::mem::replace(&mut self.slot_mut(ix).awake, true)
+        {
+            return;
+        }
+        self.agenda.push_back(wake);
+    }
+
+    fn set_timer(&mut self, ix: NodeIx, until: Option<Timestamp>) {
+        if let Some(old) = std::mem::replace(&mut self.slot_mut(ix).until, until) {
+            self.timers.remove(&(old, ix));
+        }
+        if let Some(until) = until {
+            self.timers.insert((until, ix));
+        }
+    }
+
+    /// Keeps the last writer's value, as Argo's `AddParamToGlobalScope`.
+    fn globalize(&mut self, parameters: &[Parameter], artifacts: &[Arc<spec::Artifact>]) {
+        for parameter in parameters {
+            match self.outputs.parameters.iter_mut().find(|known| known.name == parameter.name) {
+                Some(known) => known.value = parameter.value.clone(),
+                None => self.outputs.parameters.push(parameter.clone()),
+            }
+        }
+        for artifact in artifacts {
+            match self.outputs.artifacts.iter_mut().find(|known| known.name == artifact.name) {
+                Some(known) => *known = artifact.clone(),
+                None => self.outputs.artifacts.push(artifact.clone()),
+            }
+        }
+    }
+
+    /// Forgets `gone`, opens `open` again, and makes all counters anew from what is left.
+    fn retried(&mut self, gone: &[NodeIx], open: &[NodeIx], arguments: Option<&[Parameter]>, at: Timestamp) {
+        for ix in gone {
+            let slot = self.slot_mut(*ix);
+            slot.gone = true;
+            let name = slot.node.name.clone();
+            self.by_name.remove(&name);
+            self.live.remove(ix);
+        }
+        for ix in open {
+            let node = &mut self.slot_mut(*ix).node;
+            node.phase = Phase::Running;
+            node.message = "".into();
+            node.finished_at = None;
+            node.outputs = None;
+        }
+        if let Some(arguments) = arguments {
+            self.arguments = arguments.to_vec();
+        }
+        self.phase = Phase::Running;
+        self.message = "".into();
+        self.finished_at = None;
+        self.shutdown = None;
+        self.suspended = false;
+        self.expired = false;
+        self.started_at = Some(at);
+        let seconds = self.plan.resolved.spec.active_deadline_seconds;
+        self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));
+        self.recount();
+    }
+
+    /// Makes frames and counters anew: the one walk over a run, for the rare event that undoes others.
+    fn recount(&mut self) {
+        (self.pods_done, self.pods_known) = (0, 0);
+        self.agenda.clear();
+        self.starved.clear();
+        let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
+        for ix in &kept {
+            let slot = self.slot(*ix);
+            let frame = self.new_frame(slot.node.kind, slot.template, &slot.caller);
+            let slot = self.slot_mut(*ix);
+            (slot.frame, slot.settled, slot.awake) = (frame, false, false);
+            (slot.hooks_open, slot.children_open, slot.children_bad) = (0, 0, 0);
+        }
+        for ix in &kept {
+            let children = std::mem::take(&mut self.slot_mut(*ix).node.children);
+            self.slot_mut(*ix).node.children = children.into_iter().filter(|child| !self.slot(*child).gone).collect();
+            self.join(*ix);
+        }
+        for ix in &kept {
+            self.recount_node(*ix);
+        }
+        self.wake(Wake::Run);
+    }
+
+    fn recount_node(&mut self, ix: NodeIx) {
+        let node = self.node(ix);
+        let (kind, phase, boundary) = (node.kind, node.phase, node.boundary);
+        if kind == NodeType::Pod {
+            self.pods_known += 1;
+            self.pods_done += u32::from(phase.is_final());
+        }
+        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+            let slot = self.slot_mut(boundary);
+            slot.children_open += u32::from(!phase.is_final());
+            slot.children_bad += u32::from(phase.is_bad());
+        }
+        if phase.is_final() {
+            self.fulfilled(ix);
+        } else {
+            self.wake(Wake::Node(ix));
+        }
+    }
+}
+
+impl Called {
+    fn add(&mut self, ix: NodeIx, item: Option<u32>) {
+        match (item, &mut *self) {
+            (None, _) => *self = Called::One(ix),
+            (Some(_), Called::Items(items)) => items.push(ix),
+            (Some(_), _) => *self = Called::Items(vec![ix]),
+        }
+    }
+}
+
+impl DagFrame {
+    /// Only what a target depends on is called: Argo walks a DAG from its targets.
+    fn new(dag: &crate::plan::Dag) -> Self {
+        let mut tasks: Vec<TaskState> = dag
+            .parents
+            .iter()
+            .map(|parents| TaskState { node: None, unmet: parents.len() as u32, needed: false })
+            .collect();
+        let mut walk = dag.targets.clone();
+        while let Some(task) = walk.pop() {
+            if !std::mem::replace(&mut tasks[task].needed, true) {
+                walk.extend(&dag.parents[task]);
+            }
+        }
+        let ready = (0..tasks.len()).filter(|task| tasks[*task].needed && tasks[*task].unmet == 0);
+        let ready = ready.map(|task| task as u32).collect();
+        Self { tasks, open: 0, ready }
+    }
+}
+
+/// Returns the node that a caller is; the run's own calls have none.
+pub(super) fn caller_node(caller: &Caller) -> Option<NodeIx> {
+    match caller {
+        Caller::Entry | Caller::Exit | Caller::RunHook(_) => None,
+        Caller::Group(ix, _)
+        | Caller::Step(ix, ..)
+        | Caller::Task(ix, ..)
+        | Caller::Attempt(ix, _)
+        | Caller::Hook(ix, _) => Some(*ix),
+    }
+}
+
+/// Returns whether a node of this kind takes a place of its template's `parallelism`.
+/// Source: Argo's `getActiveChildrenCounter`.
+fn counts_as_child(kind: NodeType) -> bool {
+    matches!(kind, NodeType::Pod | NodeType::Steps | NodeType::Dag)
+}

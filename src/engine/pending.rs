@@ -1,0 +1,75 @@
+//! `pending`: from the folded state to the actions that are to be done.
+
+use std::sync::Arc;
+
+use super::action::{Action, PodRequest};
+use super::decide::render;
+use super::model::Phase;
+use super::run::Run;
+use super::scope::global::pod_name;
+use crate::base::{NodeIx, TimeSpan};
+use crate::plan::Template;
+use crate::spec;
+
+/// How long processes have between SIGTERM and SIGKILL: Kubernetes' default grace.
+pub const STOP_GRACE: TimeSpan = TimeSpan::from_secs(30);
+
+impl Run {
+    /// Returns the actions that the fold has caused and that have not been returned before.
+    /// A run that was folded anew from its log returns all that are still to be done.
+    pub fn pending(&mut self) -> Vec<Action> {
+        let touched: Vec<NodeIx> = std::mem::take(&mut self.outbox).into();
+        touched.into_iter().filter_map(|ix| self.action(ix)).collect()
+    }
+
+    fn action(&self, ix: NodeIx) -> Option<Action> {
+        let slot = self.slot(ix);
+        if self.doomed.contains(&ix) {
+            return Some(Action::Stop { node: ix, grace: STOP_GRACE });
+        }
+        if slot.gone || slot.node.phase.is_final() {
+            return None;
+        }
+        self.request(ix).map(|request| Action::Start(Box::new(request)))
+    }
+
+    fn request(&self, ix: NodeIx) -> Option<PodRequest> {
+        let slot = self.slot(ix);
+        let plan: &Template = self.template_of(ix)?;
+        let template = render::template(plan, &slot.texts);
+        let captures = self.task_of(&slot.caller).is_some_and(|task| task.captures_result);
+        Some(PodRequest {
+            node: ix,
+            node_name: slot.node.name.clone(),
+            pod_name: pod_name(self.name.as_str(), &slot.node.name, &slot.node.template),
+            deadline_after: deadline_after(&template),
+            deadline: self.deadline.filter(|_| !slot.on_exit),
+            capture_result: captures,
+            inputs: slot.node.inputs.clone().unwrap_or_else(Arc::default),
+            template,
+        })
+    }
+
+    /// Returns the name and template of the object that a node's template comes from, if not its workflow.
+    pub(super) fn template_reference(&self, ix: NodeIx) -> Option<(String, String)> {
+        let template = self.template_of(ix)?;
+        match &template.scope {
+            crate::plan::Scope::Local => None,
+            crate::plan::Scope::Namespaced(name) | crate::plan::Scope::Cluster(name) => {
+                Some((name.to_string(), template.name.to_string()))
+            }
+        }
+    }
+
+    /// Returns whether nothing is left to be observed: the run has ended and every pod with it.
+    pub fn is_over(&self) -> bool {
+        self.phase.is_final() && self.live.is_empty() && self.phase != Phase::Pending
+    }
+}
+
+/// Returns how long a pod may run: the lesser of `activeDeadlineSeconds` and `timeout`.
+fn deadline_after(template: &spec::Template) -> Option<TimeSpan> {
+    let seconds = template.active_deadline_seconds.as_ref().and_then(|seconds| seconds.as_text().trim().parse().ok());
+    let timeout = template.timeout.as_deref().and_then(|text| TimeSpan::parse(text).ok());
+    seconds.map(TimeSpan::from_secs).into_iter().chain(timeout).min()
+}
