@@ -38,23 +38,23 @@ Exit codes: 0 success, 1 the run or the lint failed, 2 usage, 3 not found, 4 for
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Run on this machine, whatever cluster is configured
-    #[arg(long, global = true, env = "WF_LOCAL")]
+    #[arg(long, global = true, env = "WF_LOCAL", hide_env_values = true)]
     pub local: bool,
 
     /// Namespace of the cluster
-    #[arg(long, short = 'n', global = true, value_name = "NAME", env = "WF_NAMESPACE")]
+    #[arg(long, short = 'n', global = true, value_name = "NAME", env = "WF_NAMESPACE", hide_env_values = true)]
     pub namespace: Option<String>,
 
     /// Context of the cluster's configuration
-    #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT")]
+    #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
     /// Folder that holds the runs of this machine
-    #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
 
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "WF_COLOR")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "WF_COLOR", hide_env_values = true)]
     pub color: Colour,
 
     /// Use no colour; the same as --color=never
@@ -62,11 +62,11 @@ pub struct Global {
     pub no_color: bool,
 
     /// Use words and ASCII instead of symbols
-    #[arg(long, global = true, env = "WF_NO_UTF8")]
+    #[arg(long, global = true, env = "WF_NO_UTF8", hide_env_values = true)]
     pub no_utf8: bool,
 
     /// Never ask; a missing answer is an error
-    #[arg(long, global = true, env = "WF_NO_INPUT")]
+    #[arg(long, global = true, env = "WF_NO_INPUT", hide_env_values = true)]
     pub no_input: bool,
 
     /// Print only data and errors

@@ -1,5 +1,6 @@
 //! The surroundings, read once: variables, terminals, the clock. Everything below gets values.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dialoguer::console::Term;
 use etcetera::BaseStrategy;
 
+use super::error::Error;
+use crate::backend::local::LocalOptions;
 use crate::base::Timestamp;
 
 /// Columns assumed where there is no terminal to ask.
@@ -53,6 +56,18 @@ impl Env {
     }
 }
 
+/// What every step has in its environment, unless its container says otherwise.
+const BASE_VARIABLES: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
+
+impl Env {
+    /// Returns what the local backend takes from the surroundings.
+    pub fn local_options(&self) -> Result<LocalOptions, Error> {
+        let executable = std::env::current_exe().map_err(|error| Error::io("find this program's own file", &error))?;
+        let variable = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+        Ok(LocalOptions { executable, base_env: BASE_VARIABLES.into_iter().filter_map(variable).collect() })
+    }
+}
+
 fn locale_is_utf8(locale: Option<&str>) -> bool {
     locale.is_none_or(|locale| {
         let locale = locale.to_lowercase();
@@ -78,13 +93,21 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Returns `count` characters by chance, of those that Kubernetes completes generated names with.
+/// Returns `count` characters by chance, of those that Kubernetes completes generated names with:
+/// letters that form no words. Source: Kubernetes' `rand.String`.
 pub fn random_suffix(count: usize) -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // Letters that form no words, as in Kubernetes' `rand.String`.
-    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    // The keys of a hash map's hasher are the chance that the standard library offers.
-    (0..count).map(|at| char::from(LETTERS[(RandomState::new().hash_one(at) % LETTERS.len() as u64) as usize])).collect()
+    random_of(b"bcdfghjklmnpqrstvwxz2456789", count)
+}
+
+/// Returns `count` hexadecimal digits by chance.
+pub fn random_hex(count: usize) -> String {
+    random_of(b"0123456789abcdef", count)
+}
+
+/// The keys of a hash map's hasher are the chance that the standard library offers.
+fn random_of(letters: &[u8], count: usize) -> String {
+    let chance = |at| RandomState::new().hash_one(at) % letters.len() as u64;
+    (0..count).map(|at| char::from(letters[chance(at) as usize])).collect()
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ impl Kind {
 }
 
 /// An end of a command that is no success.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Error {
     /// What kind of end.
     pub kind: Kind,

@@ -35,13 +35,13 @@ pub fn read(paths: &[PathBuf]) -> Result<Input, Error> {
     for path in paths {
         if path.as_os_str() == STDIN {
             let bytes = bounded("standard input", &mut std::io::stdin().lock())?;
-            input.sources.add("<stdin>", text_of("standard input", bytes)?.into_bytes());
+            input.sources.add("<stdin>", bytes);
             continue;
         }
         let mut found = Vec::new();
         collect(path, 0, &mut found)?;
         for file in found {
-            input.sources.add(file.display().to_string(), read_text(&file)?.into_bytes());
+            input.sources.add(file.display().to_string(), read_bytes(&file)?);
             input.files.push(std::path::absolute(&file).unwrap_or(file));
         }
     }
@@ -80,6 +80,11 @@ fn is_wanted(path: &Path) -> bool {
 
 /// Reads a text file within the bound for manifests.
 pub fn read_text(path: &Path) -> Result<String, Error> {
+    text_of(&format!("`{}`", path.display()), read_bytes(path)?)
+}
+
+/// Reads a file within the bound for manifests; whether it is text is for diagnostics to say.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let name = format!("`{}`", path.display());
     let about = |error: std::io::Error| unreadable(path, &error);
     let mut file = File::open(path).map_err(about)?;
@@ -91,7 +96,7 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
     if metadata.len() > limits::MANIFEST_BYTES_MAX as u64 {
         return Err(too_large(&name));
     }
-    text_of(&name, bounded(&name, &mut file)?)
+    bounded(&name, &mut file)
 }
 
 fn bounded(name: &str, from: &mut impl Read) -> Result<Vec<u8>, Error> {
@@ -179,7 +184,7 @@ mod tests {
             ("huge.yaml", Kind::Usage, "is larger than 8 MiB"),
             ("b.yml", Kind::NotFound, "failed to read"),
         ] {
-            let error = read(&[folder.path().join(name)]).expect_err(name);
+            let error = read_text(&folder.path().join(name)).expect_err(name);
             assert_eq!(error.kind, kind, "{error:?}");
             assert!(error.message.contains(part), "{error:?}");
         }

@@ -29,6 +29,12 @@ pub fn render(view: &RunView, look: Look) -> String {
     text
 }
 
+/// Returns the result in one line, and how to go on where it is bad.
+pub fn brief(view: &RunView, look: Look) -> String {
+    let next = if view.phase.is_bad() { go_on(view) } else { String::new() };
+    result(view, look) + &next
+}
+
 fn result(view: &RunView, look: Look) -> String {
     let mark = look.mark(Mark::of(view.phase));
     let state = if look.utf8 { format!(" {}", view.status()) } else { String::new() };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::model::{NodeView, RunView};
 use crate::base::{NodeIx, Timestamp};
-use crate::engine::{Node, Run};
+use crate::engine::{Node, Parameter, Run};
 
 impl RunView {
     /// Returns the view of `run` at `now`. It walks the whole run: for `get`, not for each change.
@@ -31,7 +31,7 @@ impl RunView {
             suspended: run.is_suspended(),
             shutdown: run.shutdown(),
             progress: run.progress(),
-            arguments: arguments(&spec),
+            arguments: run.arguments().iter().map(argument).collect(),
             outputs: run.outputs().clone(),
             labels: run.labels(),
             name,
@@ -50,6 +50,7 @@ impl NodeView {
 
     fn placed(node: &Node, run: &str, place: impl Fn(&NodeIx) -> Option<usize>) -> Self {
         NodeView {
+            ix: node.ix,
             id: node.id(run),
             name: node.name.clone(),
             display_name: node.display_name.clone(),
@@ -76,12 +77,6 @@ fn text(object: &Value, key: &str) -> String {
     object.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Returns the arguments of a spec, as they stand in its JSON form.
-fn arguments(spec: &Value) -> Vec<(String, Option<String>)> {
-    let parameters = spec.pointer("/arguments/parameters").and_then(Value::as_array);
-    let argument = |parameter: &Value| {
-        let value = parameter.get("value").or_else(|| parameter.get("default")).and_then(Value::as_str);
-        (text(parameter, "name"), value.map(str::to_owned))
-    };
-    parameters.into_iter().flatten().map(argument).collect()
+fn argument(parameter: &Parameter) -> (String, Option<String>) {
+    (parameter.name.to_string(), parameter.value.as_deref().map(str::to_owned))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::look::Mark;
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Inputs, NodeType, Outputs, Phase, Shutdown, Waiting, model};
 
 /// A run at one instant.
@@ -55,6 +55,8 @@ pub struct RunView {
 /// A node at one instant. Places (`boundary`, `children`) are indices of [`RunView::nodes`].
 #[derive(Debug, Clone)]
 pub struct NodeView {
+    /// Its place in the log, which names its pod's folder.
+    pub ix: NodeIx,
     /// Argo's id.
     pub id: String,
     /// The full name.
@@ -127,6 +129,18 @@ impl RunView {
         };
         let loose = |node: &&NodeView| &*node.display_name == text || &*node.template == text;
         self.nodes.iter().rev().find(exact).or_else(|| self.nodes.iter().rev().find(loose))
+    }
+
+    /// Returns the places of the node and of all nodes that it holds, in the order of the run.
+    pub fn within(&self, node: &NodeView) -> Vec<usize> {
+        let mut is_within = vec![false; self.nodes.len()];
+        for place in 0..self.nodes.len() {
+            let at = &self.nodes[place];
+            let is_attempt = at.name.strip_prefix(&*node.name).is_some_and(|rest| rest.starts_with('('));
+            // A boundary is made before what it holds.
+            is_within[place] = at.ix == node.ix || is_attempt || at.boundary.is_some_and(|boundary| is_within[boundary]);
+        }
+        (0..self.nodes.len()).filter(|&place| is_within[place]).collect()
     }
 
     /// Returns the name of the node's pod, as Argo makes it (`POD_NAMES=v2`); empty for other nodes.
@@ -255,8 +269,13 @@ pub(crate) mod tests {
             labels: BTreeMap::new(),
             metadata: serde_json::json!({"generateName": "wf-"}),
             spec: serde_json::json!({"entrypoint": "main"}),
-            nodes: lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| node(name, line)).collect(),
+            nodes: nodes(name, lines),
         }
+    }
+
+    fn nodes(run: &str, lines: &str) -> Vec<NodeView> {
+        let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.zip(0..).map(|(line, ix)| NodeView { ix: NodeIx(ix), ..node(run, line) }).collect()
     }
 
     pub(crate) fn node(run: &str, line: &str) -> NodeView {
@@ -271,6 +290,7 @@ pub(crate) mod tests {
         let lasted = TimeSpan::from_secs(number("for=").unwrap_or(3) as u64);
         let last = name.rsplit('.').next().unwrap_or(name);
         NodeView {
+            ix: NodeIx(0),
             id: model::node_id(run, name),
             name: name.into(),
             display_name: option("display=").unwrap_or(last).into(),
@@ -337,5 +357,7 @@ pub(crate) mod tests {
         assert_eq!(found("make").as_deref(), Some("wf.build(1)"));
         assert_eq!(found(&view.pod_name(&view.nodes[2])).as_deref(), Some("wf.build(0)"));
         assert_eq!(found("nothing"), None);
+        assert_eq!(view.within(&view.nodes[1]), [1, 2, 3]);
+        assert_eq!(view.within(&view.nodes[0]), [0, 1, 2, 3]);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::look::{self, Look, Mark};
 use super::model::{NodeView, label};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
-use crate::engine::{NodeType, Phase, Waiting};
+use crate::engine::{Batch, Event, NodeType, Phase, Waiting};
 
 /// What is followed of a run.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Change {
     pub at: Timestamp,
     /// What happened.
     pub what: What,
+    /// The node's place in the run.
+    pub ix: NodeIx,
     /// The node's label; see [`NodeView::label`].
     pub label: String,
     /// The node as it is now.
@@ -111,7 +113,7 @@ impl Watch {
         } else {
             self.active.insert(ix, node.clone());
         }
-        what.map(|what| Change { at, what, label, node })
+        what.map(|what| Change { at, what, ix, label, node })
     }
 }
 
@@ -183,6 +185,42 @@ pub fn split_item(label: &str) -> Option<(&str, &str)> {
         }
     }
     None
+}
+
+/// Finds out which nodes events are about. A node is named when it is made by its number only,
+/// so the events must be shown from the first of the log on, each once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Touched {
+    made: u32,
+}
+
+impl Touched {
+    /// Returns the nodes that `batches` touch, in the order in which they were made.
+    pub fn of(&mut self, batches: &[Batch]) -> BTreeSet<NodeIx> {
+        batches.iter().flat_map(|batch| &batch.events).flat_map(|event| self.of_event(event)).collect()
+    }
+
+    fn of_event(&mut self, event: &Event) -> Vec<NodeIx> {
+        match event {
+            Event::Created(_) => {
+                self.made += 1;
+                vec![NodeIx(self.made - 1)]
+            }
+            Event::Runs { n, .. }
+            | Event::Waits { n, .. }
+            | Event::Supplied { n, .. }
+            | Event::Finished { n, .. }
+            | Event::Settled { n } => vec![*n],
+            Event::Retried { open, .. } => open.clone(),
+            Event::Began
+            | Event::Global { .. }
+            | Event::Suspended
+            | Event::Resumed
+            | Event::Shutdown { .. }
+            | Event::Expired
+            | Event::Ended { .. } => Vec::new(),
+        }
+    }
 }
 
 /// Columns of a label in the scrollback; longer ones push their durations to the right.

@@ -9,6 +9,7 @@ pub mod wait;
 pub mod logs;
 pub mod suspend;
 pub mod resume;
+pub mod going_on;
 pub mod stop;
 pub mod terminate;
 pub mod retry;
