@@ -18,6 +18,9 @@ pub const YAML_NODES_MAX: usize = 4_000_000;
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 
+/// Problems told of one file: nobody reads on, and each holds its words in memory.
+pub const DIAGNOSTICS_PER_FILE_MAX: usize = 1000;
+
 /// Length of one expression or template text.
 pub const EXPR_BYTES_MAX: usize = 256 << 10;
 
