@@ -33,6 +33,10 @@ pub const EXPR_STEPS_MAX: u64 = 1_000_000;
 /// Bytes that one evaluation may make.
 pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
 
+/// How deep a value that an expression makes may nest: writing, comparing and dropping it recurse.
+/// JSON texts end at 128.
+pub const EXPR_VALUE_DEPTH_MAX: usize = 256;
+
 /// How deep templates may call templates, as Argo's `maxRecursionDepth`.
 pub const TEMPLATE_DEPTH_MAX: u32 = 100;
 
