@@ -44,16 +44,16 @@ impl Field<'_> {
     }
 
     fn unknown(&self, expression: &lang::Ast, variables: &Variables<'_>) -> Vec<Problem> {
-        let named = expression.variables().into_iter();
+        let named = expression.variables().iter();
         let unknown = named.filter(|named| {
             !named.guarded
                 && scopes::is_variable(&named.name)
                 && variables.look_up_part(&named.name, &Items::None) == Look::Unknown
         });
-        let problem = |named: lang::Named| {
+        let problem = |named: &lang::Named| {
             let candidates = variables.candidates(&named.name, &Items::None);
             Problem::error(rules::VARIABLE, self.place.clone(), format!("there is no `{}` here", named.name))
-                .within(named.at)
+                .within(named.at.clone())
                 .suggest(&named.name, candidates.iter().map(String::as_str))
         };
         unknown.map(problem).collect()
