@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::model::{NodeType, Phase, Waiting};
+use super::reuse::Reusable;
 use super::run::Shutdown;
 use super::value::{Inputs, Outputs, Parameter};
 use crate::base::{NodeIx, Timestamp};
@@ -28,6 +29,13 @@ pub struct Batch {
 pub enum Event {
     /// The run began.
     Began,
+    /// What succeeded in another run may be reused in this one.
+    Reuses {
+        /// The other run.
+        from: Arc<str>,
+        /// What it made.
+        nodes: Vec<Reusable>,
+    },
     /// A node was made. Its place is the number of nodes made before it.
     Created(Box<Created>),
     /// A node's pod runs, or its state while running changed.
@@ -156,6 +164,9 @@ pub struct Created {
     /// The template, where the caller's own words do not say it: its name was made of tags.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub called: Option<(Scope, Arc<str>)>,
+    /// The numbers of a DAG's targets, where their names were made of tags.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<u32>>,
     /// When something is due for it: the end of a pause, or of its patience.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::event::{Batch, Caller, Created, Event};
-use super::model::{Node, NodeType, Phase};
+use super::model::{CalledBy, Node, NodeType, Phase};
 use super::run::{Called, DagFrame, Frame, GroupFrame, ItemsFrame, Run, Slot, TaskState, Wake};
 use super::scope::global;
 use super::value::{Outputs, Parameter};
@@ -33,6 +33,7 @@ impl Run {
             shutdown: None,
             shutdown_message: "".into(),
             outputs: Outputs::default(),
+            reuses: None,
             slots: Vec::new(),
             by_name: Default::default(),
             live: Default::default(),
@@ -60,6 +61,10 @@ impl Run {
     pub(super) fn fold(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Began => self.begin(at),
+            Event::Reuses { from, nodes } => {
+                let by_name = nodes.iter().map(|node| (node.name.clone(), node.clone())).collect();
+                self.reuses = Some((from.clone(), by_name));
+            }
             Event::Created(created) => self.create(created, at),
             Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up),
             Event::Waits { n, on } => {
@@ -164,6 +169,7 @@ impl Run {
                 phase: if created.phase.is_final() { Phase::Pending } else { created.phase },
                 boundary,
                 template: template_name,
+                called_by: self.called_by(&created.caller),
                 scope,
                 message: created.message.clone(),
                 started_at: at,
@@ -180,7 +186,8 @@ impl Run {
             caller: created.caller.clone(),
             template,
             texts: created.texts.clone(),
-            frame: self.new_frame(created.kind, template, &created.caller),
+            frame: self.new_frame(created.kind, template, &created.caller, created.targets.as_deref()),
+            targets: created.targets.clone(),
             settled: false,
             gone: false,
             awake: false,
@@ -193,7 +200,13 @@ impl Run {
         }
     }
 
-    fn new_frame(&self, kind: NodeType, template: Option<TemplateIx>, caller: &Caller) -> Frame {
+    fn new_frame(
+        &self,
+        kind: NodeType,
+        template: Option<TemplateIx>,
+        caller: &Caller,
+        targets: Option<&[u32]>,
+    ) -> Frame {
         match (kind, template.map(|ix| &self.plan.template(ix).body)) {
             (NodeType::Steps, _) => Frame::Steps(Vec::new()),
             (NodeType::StepGroup, _) => {
@@ -202,7 +215,7 @@ impl Run {
             }
             (NodeType::TaskGroup, _) => Frame::Items(ItemsFrame::default()),
             (NodeType::Retry, _) => Frame::Retry(Vec::new()),
-            (NodeType::Dag, Some(Body::Dag(dag))) => Frame::Dag(Box::new(DagFrame::new(dag))),
+            (NodeType::Dag, Some(Body::Dag(dag))) => Frame::Dag(Box::new(DagFrame::new(dag, targets))),
             _ => Frame::Leaf,
         }
     }
@@ -252,6 +265,31 @@ impl Run {
             Caller::Step(..) | Caller::Task(..) => self.task_of(&created.caller)?.target,
             Caller::Attempt(retry, _) => self.slot(*retry).template,
             Caller::Hook(of, name) => self.task_of(&self.slot(*of).caller)?.hooks.get(name).copied(),
+        }
+    }
+
+    fn called_by(&self, caller: &Caller) -> CalledBy {
+        let (inline, reference) = match caller {
+            Caller::Attempt(retry, _) => return self.node(*retry).called_by.clone(),
+            Caller::Step(..) | Caller::Task(..) => match self.task_of(caller) {
+                Some(task) => (task.spec.inline.is_some(), task.spec.template_ref.as_ref()),
+                None => (false, None),
+            },
+            Caller::Hook(of, name) => {
+                let task = self.task_of(&self.slot(*of).caller);
+                (false, task.and_then(|task| task.spec.hooks.get(&**name)?.template_ref.as_ref()))
+            }
+            Caller::RunHook(name) => (false, self.plan.spec().hooks.get(&**name).and_then(|hook| hook.template_ref.as_ref())),
+            Caller::Exit => (false, self.plan.spec().hooks.get("exit").and_then(|hook| hook.template_ref.as_ref())),
+            Caller::Entry | Caller::Group(..) => (false, None),
+        };
+        match reference {
+            _ if inline => CalledBy::Inline,
+            Some(reference) => CalledBy::Reference {
+                object: reference.name.as_deref().unwrap_or_default().into(),
+                cluster: reference.cluster_scope == Some(true),
+            },
+            None => CalledBy::Name,
         }
     }
 
@@ -554,7 +592,7 @@ impl Run {
         let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
         for ix in &kept {
             let slot = self.slot(*ix);
-            let frame = self.new_frame(slot.node.kind, slot.template, &slot.caller);
+            let frame = self.new_frame(slot.node.kind, slot.template, &slot.caller, slot.targets.as_deref());
             let slot = self.slot_mut(*ix);
             (slot.frame, slot.settled, slot.awake) = (frame, false, false);
             (slot.hooks_open, slot.children_open, slot.children_bad) = (0, 0, 0);
@@ -602,13 +640,17 @@ impl Called {
 
 impl DagFrame {
     /// Only what a target depends on is called: Argo walks a DAG from its targets.
-    fn new(dag: &crate::plan::Dag) -> Self {
+    fn new(dag: &crate::plan::Dag, targets: Option<&[u32]>) -> Self {
         let mut tasks: Vec<TaskState> = dag
             .parents
             .iter()
             .map(|parents| TaskState { node: None, unmet: parents.len() as u32, needed: false })
             .collect();
-        let mut walk = dag.targets.clone();
+        let targets = match targets {
+            Some(targets) => targets.iter().map(|target| *target as usize).collect(),
+            None => dag.targets.clone(),
+        };
+        let mut walk = targets.clone();
         while let Some(task) = walk.pop() {
             if !std::mem::replace(&mut tasks[task].needed, true) {
                 walk.extend(&dag.parents[task]);
@@ -616,7 +658,7 @@ impl DagFrame {
         }
         let ready = (0..tasks.len()).filter(|task| tasks[*task].needed && tasks[*task].unmet == 0);
         let ready = ready.map(|task| task as u32).collect();
-        Self { tasks, open: 0, ready }
+        Self { tasks, targets, open: 0, ready }
     }
 }
 

@@ -13,14 +13,19 @@ mod scope;
 mod fold;
 mod decide;
 mod pending;
+pub mod reuse;
 pub mod selector;
 pub mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
-pub use model::{Node, NodeType, Phase, Waiting};
+pub use model::{CalledBy, Node, NodeType, Phase, Waiting};
 pub use observation::{Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
 pub use pending::STOP_GRACE;
 pub use run::{ControlError, Run, Shutdown};
+pub use reuse::reuse;
 pub use selector::Selector;
 pub use value::{Inputs, Outputs, Parameter};

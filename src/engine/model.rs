@@ -126,6 +126,8 @@ pub struct Node {
     pub boundary: Option<NodeIx>,
     /// Its template's name; empty for groups.
     pub template: Arc<str>,
+    /// How its caller named the template.
+    pub called_by: CalledBy,
     /// Where the template was found, in Argo's form: `local/name`, `namespaced/name`, `cluster/name`.
     pub scope: Arc<str>,
     /// Why it is in its phase, in words.
@@ -150,6 +152,23 @@ pub struct Node {
     pub hooked: bool,
     /// What it waits for, when it waits.
     pub waiting: Option<Waiting>,
+}
+
+/// How a template was named by what calls it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CalledBy {
+    /// By its name alone.
+    #[default]
+    Name,
+    /// By a `templateRef` to another object.
+    Reference {
+        /// The object.
+        object: Arc<str>,
+        /// Whether it is a ClusterWorkflowTemplate.
+        cluster: bool,
+    },
+    /// It stands in the call itself.
+    Inline,
 }
 
 /// What keeps a node from starting or ending.
@@ -178,6 +197,11 @@ impl Node {
     /// Source: Argo's `NodeStatus.Fulfilled`.
     pub fn is_fulfilled(&self) -> bool {
         self.phase.is_final() || self.daemoned
+    }
+
+    /// Returns Argo's `templateName`, which is empty when the template was not called by its name.
+    pub fn template_name(&self) -> &str {
+        if self.called_by == CalledBy::Name { &self.template } else { "" }
     }
 
     /// Returns the node's id in Argo's form: the run's name and the FNV-1a hash of the node's name.

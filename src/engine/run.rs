@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
 use super::model::{Node, Phase};
+use super::reuse::Reusable;
 use super::value::{Outputs, Parameter};
 use crate::base::{NodeIx, RunName, RunUid, Timestamp};
 use crate::plan::{Plan, TemplateIx};
@@ -58,6 +59,8 @@ pub struct Run {
     pub(super) shutdown: Option<Shutdown>,
     pub(super) shutdown_message: Arc<str>,
     pub(super) outputs: Outputs,
+    /// What may be reused, and the run that made it.
+    pub(super) reuses: Option<(Arc<str>, BTreeMap<Arc<str>, Reusable>)>,
     pub(super) slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
     /// Pod nodes that were asked for and have not ended.
@@ -95,6 +98,8 @@ pub(super) struct Slot {
     pub caller: Caller,
     pub template: Option<TemplateIx>,
     pub texts: Vec<Arc<str>>,
+    /// A DAG's targets, where they were made of tags.
+    pub targets: Option<Vec<u32>>,
     pub frame: Frame,
     /// Whether it is fulfilled and its hooks are over.
     pub settled: bool,
@@ -149,18 +154,20 @@ pub(super) struct GroupFrame {
     /// Nodes that were made and have not settled.
     pub open: u32,
     /// What is still to be called; not known until the group is looked at.
-    pub todo: Option<VecDeque<super::decide::call::Call>>,
+    pub todo: Option<VecDeque<super::decide::call::Todo>>,
 }
 
 #[derive(Default)]
 pub(super) struct ItemsFrame {
     pub children: Vec<NodeIx>,
     pub open: u32,
-    pub todo: Option<VecDeque<super::decide::call::Call>>,
+    pub todo: Option<VecDeque<super::decide::call::Todo>>,
 }
 
 pub(super) struct DagFrame {
     pub tasks: Vec<TaskState>,
+    /// The tasks that decide the outcome.
+    pub targets: Vec<usize>,
     /// Tasks that were made and have not settled.
     pub open: u32,
     /// Tasks whose dependencies have all settled and that were not made.

@@ -33,6 +33,15 @@ pub(in crate::engine) struct Call {
     pub local: Option<(&'static str, Arc<str>)>,
 }
 
+/// One of the things that a group or a loop is to do, in order.
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum Todo {
+    /// Make a call.
+    Make(Box<Call>),
+    /// Make a node that is not called: its name, its caller, its phase, and why.
+    Skip(Arc<str>, Caller, Phase, String),
+}
+
 /// What came of a call.
 pub(in crate::engine) enum Outcome {
     /// A node, which may have ended already.
@@ -60,6 +69,9 @@ impl Decider<'_> {
         if !self.has_room(&call.caller) {
             return Outcome::Blocked;
         }
+        if let Some(node) = self.reused(call, template, &inputs) {
+            return self.made(node);
+        }
         if self.retry_strategy(call.template).is_some() {
             let node = self.blank(call, NodeType::Retry, Phase::Running, &inputs);
             return self.made(node);
@@ -75,16 +87,19 @@ impl Decider<'_> {
         inputs: &Arc<Inputs>,
         more: Locals,
     ) -> Outcome {
-        let mut locals = more;
-        locals.push(("node.name", call.name.clone()));
-        locals.extend(call.local.clone());
-        if matches!(template.body, Body::Pod) {
-            let pod = pod_name(self.run.name.as_str(), &call.name, &template.name);
-            locals.push(("pod.name", pod.into()));
-        }
+        let locals = self.locals(call, template, more);
         match template.body {
-            Body::Steps(_) => self.group(call, NodeType::Steps, inputs),
-            Body::Dag(_) => self.group(call, NodeType::Dag, inputs),
+            Body::Steps(_) => {
+                let node = self.blank(call, NodeType::Steps, Phase::Running, inputs);
+                self.made(node)
+            }
+            Body::Dag(ref dag) => match self.targets(dag, inputs) {
+                Ok(targets) => {
+                    let node = self.blank(call, NodeType::Dag, Phase::Running, inputs);
+                    self.made(Created { targets, ..node })
+                }
+                Err(words) => self.broken(call, words),
+            },
             Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals),
             Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals),
             Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals),
@@ -92,9 +107,29 @@ impl Decider<'_> {
         }
     }
 
-    fn group(&mut self, call: &Call, kind: NodeType, inputs: &Arc<Inputs>) -> Outcome {
-        let node = self.blank(call, kind, Phase::Running, inputs);
-        self.made(node)
+    /// Returns the node of a pod that another run has run already, with what it made there.
+    fn reused(&self, call: &Call, template: &Template, inputs: &Arc<Inputs>) -> Option<Created> {
+        let (from, known) = self.run.reuses.as_ref()?;
+        let known = known.get(&call.name[self.run.name.as_str().len()..])?;
+        let (texts, given) = self.template_texts(template, inputs, &self.locals(call, template, Vec::new())).ok()?;
+        if known.digest != crate::engine::reuse::digest(template, &given, &texts) {
+            return None;
+        }
+        let mut node = self.blank(call, NodeType::Pod, Phase::Succeeded, &given);
+        node.message = format!("reused from {from}").into();
+        node.texts = texts;
+        node.outputs = known.outputs.clone();
+        Some(node)
+    }
+
+    fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
+        locals.push(("node.name", call.name.clone()));
+        locals.extend(call.local.clone());
+        if matches!(template.body, Body::Pod) {
+            let pod = pod_name(self.run.name.as_str(), &call.name, &template.name);
+            locals.push(("pod.name", pod.into()));
+        }
+        locals
     }
 
     fn leaf(
@@ -148,7 +183,11 @@ impl Decider<'_> {
     }
 
     fn made(&mut self, node: Created) -> Outcome {
-        self.create(node);
+        let shares = node.outputs.is_some() && node.phase.is_final();
+        let ix = self.create(node);
+        if shares {
+            self.share_outputs(ix);
+        }
         Outcome::Made
     }
 
@@ -166,6 +205,7 @@ impl Decider<'_> {
             inputs: (!inherits && !empty).then(|| inputs.clone()),
             texts: Vec::new(),
             called: call.called.clone(),
+            targets: None,
             until: None,
             outputs: None,
         }

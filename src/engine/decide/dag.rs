@@ -5,14 +5,18 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Call, Outcome};
+use super::call::{Call, Outcome, Todo};
 use super::loops::{Expanded, Planned};
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Created};
 use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Frame;
+use crate::engine::scope::inner::{Chain, Inner};
+use crate::engine::value::Inputs;
+use crate::expr::Unresolved;
 use crate::expr::depends::TaskResult;
 use crate::plan::{Body, Dag, Plan, Task, TaskIx};
+use crate::spec;
 
 impl Decider<'_> {
     pub(super) fn advance_dag(&mut self, ix: NodeIx) {
@@ -37,6 +41,21 @@ impl Decider<'_> {
         if frame.open == 0 && frame.ready.is_empty() {
             self.finish_dag(ix, dag);
         }
+    }
+
+    /// Returns the targets of a DAG whose `target` has tags; an unknown name is refused in words.
+    pub(super) fn targets(&self, dag: &Dag, inputs: &Arc<Inputs>) -> Result<Option<Vec<u32>>, String> {
+        let Some(text) = &dag.target_text else { return Ok(None) };
+        let blank = spec::Template::default();
+        let inner = Inner { template: &blank, inputs, locals: &[] };
+        let global = self.global();
+        let named = text.render(&Chain(&[&inner, &global]), Unresolved::Refuse, &self.ambient(0));
+        let named = named.map_err(|fault| fault.to_string())?;
+        let find = |name: &str| match dag.by_name.get(name) {
+            Some(task) => Ok(*task as u32),
+            None => Err(format!("target `{name}` is not a task of the DAG")),
+        };
+        named.split_whitespace().map(find).collect::<Result<_, _>>().map(Some)
     }
 
     fn dag<'p>(&self, plan: &'p Plan, ix: NodeIx) -> Option<&'p Dag> {
@@ -125,6 +144,7 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
@@ -134,15 +154,15 @@ impl Decider<'_> {
         }
     }
 
-    /// Says what a loop is to call, and makes the nodes of the rounds that are not called.
+    /// Says what a loop is to call, and which rounds it is not.
     fn plan_rounds(
-        &mut self,
+        &self,
         ix: NodeIx,
         task: &Task,
         number: u32,
         group: NodeIx,
         rounds: VecDeque<Planned>,
-    ) -> VecDeque<Call> {
+    ) -> VecDeque<Todo> {
         let mut todo = VecDeque::new();
         for planned in rounds {
             let name: Arc<str> = format!("{}.{}", self.run.node(ix).name, planned.name).into();
@@ -150,8 +170,8 @@ impl Decider<'_> {
                 continue;
             }
             let caller = Caller::Task(ix, number, planned.item);
-            if let Some(words) = &planned.skip {
-                self.never_run(name, caller, vec![group], Phase::Skipped, words);
+            if let Some(words) = planned.skip {
+                todo.push_back(Todo::Skip(name, caller, Phase::Skipped, words));
                 continue;
             }
             let rendered = planned.what.as_ref().map_err(Clone::clone);
@@ -159,28 +179,31 @@ impl Decider<'_> {
                 self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone())
             });
             match call {
-                Ok(call) => todo.push_back(Call { parents: vec![group], ..call }),
-                Err(words) => self.never_run(name, caller, vec![group], Phase::Error, &words),
+                Ok(call) => todo.push_back(Todo::Make(Box::new(Call { parents: vec![group], ..call }))),
+                Err(words) => todo.push_back(Todo::Skip(name, caller, Phase::Error, words)),
             }
         }
         todo
     }
 
     pub(super) fn advance_items(&mut self, ix: NodeIx) {
-        let mut todo = match &mut self.run.slot_mut(ix).frame {
-            Frame::Items(frame) => frame.todo.take(),
-            _ => return,
-        }
-        .unwrap_or_else(|| self.plan_rounds_again(ix));
+        let Frame::Items(frame) = &mut self.run.slot_mut(ix).frame else { return };
+        let known = frame.todo.take();
+        let mut todo = known.unwrap_or_else(|| self.plan_rounds_again(ix));
         let boundary = self.run.node(ix).boundary.expect("a task has its DAG");
         if self.starts_nothing(boundary) {
             todo.clear();
         }
-        while let Some(call) = todo.pop_front() {
-            if matches!(self.call(&call), Outcome::Blocked) {
-                todo.push_front(call);
-                self.run.starved.insert(ix);
-                break;
+        while let Some(next) = todo.pop_front() {
+            match next {
+                Todo::Skip(name, caller, phase, words) => self.never_run(name, caller, vec![ix], phase, &words),
+                Todo::Make(call) => {
+                    if matches!(self.call(&call), Outcome::Blocked) {
+                        todo.push_front(Todo::Make(call));
+                        self.run.starved.insert(ix);
+                        break;
+                    }
+                }
             }
         }
         let idle = todo.is_empty();
@@ -196,7 +219,7 @@ impl Decider<'_> {
     }
 
     /// After a take-over what was still to be called is said again.
-    fn plan_rounds_again(&mut self, group: NodeIx) -> VecDeque<Call> {
+    fn plan_rounds_again(&self, group: NodeIx) -> VecDeque<Todo> {
         let plan = self.plan.clone();
         let Caller::Task(dag_ix, number, _) = self.run.slot(group).caller else { return VecDeque::new() };
         let Some(dag) = self.dag(&plan, dag_ix) else { return VecDeque::new() };
@@ -275,7 +298,8 @@ impl Decider<'_> {
     fn assess(&self, ix: NodeIx, dag: &Dag) -> Phase {
         let mut known: Vec<Option<Phase>> = vec![None; dag.tasks.len()];
         let mut result = Phase::Succeeded;
-        for target in &dag.targets {
+        let Frame::Dag(frame) = &self.run.slot(ix).frame else { return Phase::Error };
+        for target in &frame.targets {
             let phase = self.branch_phase(ix, dag, *target, &mut known);
             let continues = || {
                 let caller = Caller::Task(ix, *target as u32, None);

@@ -31,7 +31,7 @@ pub(in crate::engine) fn template(template: &Template, texts: &[Arc<str>]) -> Ar
 
 /// Returns the texts that are replaced when the template is called: all but the declared values of
 /// input parameters, which the call's own values have taken the place of.
-fn own_texts(template: &Template) -> impl Iterator<Item = &Text> {
+pub(in crate::engine) fn own_texts(template: &Template) -> impl Iterator<Item = &Text> {
     template.texts.iter().filter(|text| !begins(text, &["inputs", "parameters"]))
 }
 

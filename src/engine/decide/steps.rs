@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Call, Outcome};
+use super::call::{Outcome, Todo};
 use super::loops::{Expanded, Planned};
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Created};
@@ -56,6 +56,7 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
@@ -85,8 +86,8 @@ impl Decider<'_> {
         }
     }
 
-    /// Says what a group is to call, and makes the nodes that are not called at all.
-    fn plan_group(&mut self, ix: NodeIx) -> Result<VecDeque<Call>, String> {
+    /// Says what a group is to call, and what it is not.
+    fn plan_group(&self, ix: NodeIx) -> Result<VecDeque<Todo>, String> {
         let plan = self.plan.clone();
         let of = self.run.node(ix).boundary.expect("a group has its steps node");
         let Caller::Group(_, number) = self.run.slot(ix).caller else { return Ok(VecDeque::new()) };
@@ -98,10 +99,10 @@ impl Decider<'_> {
             let caller = |item| Caller::Step(ix, number as u32, item);
             match self.expand(of, step) {
                 Expanded::Broken(words) => return Err(format!("failed to resolve references: {words}")),
-                Expanded::Skipped(words) => self.skip(ix, caller(None), &step.name, &words),
+                Expanded::Skipped(words) => todo.extend(self.skip(ix, caller(None), &step.name, words)),
                 Expanded::Once(planned) => self.plan_call(ix, of, step, *planned, caller(None), &mut todo)?,
                 Expanded::Each(rounds) if rounds.is_empty() => {
-                    self.skip(ix, caller(None), &step.name, "Skipped, empty params");
+                    todo.extend(self.skip(ix, caller(None), &step.name, "Skipped, empty params".to_owned()));
                 }
                 Expanded::Each(rounds) => {
                     for planned in rounds {
@@ -115,16 +116,16 @@ impl Decider<'_> {
     }
 
     fn plan_call(
-        &mut self,
+        &self,
         group: NodeIx,
         of: NodeIx,
         step: &Task,
         planned: Planned,
         caller: Caller,
-        todo: &mut VecDeque<Call>,
+        todo: &mut VecDeque<Todo>,
     ) -> Result<(), String> {
-        if let Some(words) = &planned.skip {
-            self.skip(group, caller, &planned.name, words);
+        if let Some(words) = planned.skip {
+            todo.extend(self.skip(group, caller, &planned.name, words));
             return Ok(());
         }
         let name: Arc<str> = format!("{}.{}", self.run.node(group).name, planned.name).into();
@@ -134,15 +135,14 @@ impl Decider<'_> {
         let rendered = planned.what.as_ref().map_err(Clone::clone)?;
         let mut call = self.planned_call(of, step, &planned, rendered, caller, name)?;
         call.parents = vec![group];
-        todo.push_back(call);
+        todo.push_back(Todo::Make(Box::new(call)));
         Ok(())
     }
 
-    fn skip(&mut self, group: NodeIx, caller: Caller, step: &str, words: &str) {
+    /// Says that a step is not called, unless its node says so already.
+    fn skip(&self, group: NodeIx, caller: Caller, step: &str, words: String) -> Option<Todo> {
         let name: Arc<str> = format!("{}.{step}", self.run.node(group).name).into();
-        if self.run.find_ix(&name).is_none() {
-            self.never_run(name, caller, vec![group], Phase::Skipped, words);
-        }
+        self.run.find_ix(&name).is_none().then(|| Todo::Skip(name, caller, Phase::Skipped, words))
     }
 
     /// Makes a node that is not called.
@@ -157,17 +157,25 @@ impl Decider<'_> {
             inputs: None,
             texts: Vec::new(),
             called: None,
+            targets: None,
             until: None,
             outputs: None,
         });
     }
 
-    fn start_group(&mut self, ix: NodeIx, mut todo: VecDeque<Call>) {
-        while let Some(call) = todo.pop_front() {
+    fn start_group(&mut self, ix: NodeIx, mut todo: VecDeque<Todo>) {
+        while let Some(next) = todo.pop_front() {
+            let call = match next {
+                Todo::Make(call) => call,
+                Todo::Skip(name, caller, phase, words) => {
+                    self.never_run(name, caller, vec![ix], phase, &words);
+                    continue;
+                }
+            };
             match self.call(&call) {
                 Outcome::Made => {}
                 Outcome::Blocked => {
-                    todo.push_front(call);
+                    todo.push_front(Todo::Make(call));
                     self.run.starved.insert(ix);
                     break;
                 }
@@ -266,8 +274,7 @@ impl Decider<'_> {
                 None => into.push(ix),
             },
             Frame::Dag(frame) => {
-                let Some(Body::Dag(dag)) = self.run.template_of(ix).map(|template| &template.body) else { return };
-                let targets = dag.targets.iter().filter_map(|target| frame.tasks[*target].node);
+                let targets = frame.targets.iter().filter_map(|target| frame.tasks[*target].node);
                 targets.for_each(|target| self.outbound(target, into));
             }
         }
