@@ -15,4 +15,6 @@ pub mod view;
 pub mod backend;
 pub mod store;
 pub mod driver;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod cli;
