@@ -2,3 +2,4 @@
 
 mod conformance;
 mod engine_runs;
+mod local_backend;
