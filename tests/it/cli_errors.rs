@@ -19,25 +19,36 @@ spec:
 fn a_missing_file_suggests_its_neighbour() {
     let env = TestEnv::new();
     env.write("workflow.yaml", HELLO);
-    assert_snapshot!(env.wf(&["submit", "workflwo.yaml"]).all(), @"");
+    assert_snapshot!(env.wf(&["submit", "workflwo.yaml"]).all(), @"
+    exit 3
+    --- stderr
+    error: failed to read `workflwo.yaml`: No such file or directory (os error 2)
+    hint: did you mean `workflow.yaml`?
+    ");
 }
 
 #[test]
 fn a_folder_without_manifests_is_not_found() {
     let env = TestEnv::new();
     env.write("docs/readme.md", "# nothing");
-    assert_snapshot!(env.wf(&["lint", "docs"]).all(), @"");
+    assert_snapshot!(env.wf(&["lint", "docs"]).all(), @"
+    exit 3
+    --- stderr
+    error: found no .yaml, .yml or .json file in `docs`
+    ");
 }
 
 #[test]
 fn what_is_no_text_is_refused() {
     let env = TestEnv::new();
-    for (name, bytes) in [("binary.yaml", &b"\x7fELF\x02\x01\0\0\0"[..]), ("latin1.yaml", b"# caf\xe9\nkind: Workflow\n")] {
+    for (name, bytes, rule) in
+        [("binary.yaml", &b"\x7fELF\x02\x01\0\0\0"[..], "WF001"), ("latin1.yaml", b"# caf\xe9\nkind: Workflow\n", "WF005")]
+    {
         env.write(name, bytes);
         for command in ["lint", "submit"] {
             let outcome = env.wf(&[command, name]);
             assert_eq!(outcome.code, 1, "{}", outcome.all());
-            assert!(outcome.all().contains("WF005") && outcome.all().contains(name), "{}", outcome.all());
+            assert!(outcome.all().contains(rule) && outcome.all().contains(name), "{}", outcome.all());
         }
     }
 }
@@ -47,7 +58,11 @@ fn a_huge_file_is_refused_before_it_is_read() {
     let env = TestEnv::new();
     let path = env.write("huge.yaml", "");
     std::fs::File::options().write(true).open(path).and_then(|file| file.set_len(100 << 20)).expect("a sparse file");
-    assert_snapshot!(env.wf(&["lint", "huge.yaml"]).all(), @"");
+    assert_snapshot!(env.wf(&["lint", "huge.yaml"]).all(), @"
+    exit 2
+    --- stderr
+    error: `huge.yaml` is larger than 8 MiB (MANIFEST_BYTES_MAX), so it is no manifest
+    ");
 }
 
 #[test]
@@ -55,16 +70,41 @@ fn a_file_without_a_workflow_says_what_can_be_submitted() {
     let env = TestEnv::new();
     let template = HELLO.replace("kind: Workflow", "kind: WorkflowTemplate").replace("generateName: hello-", "name: hello");
     env.write("t.yaml", template);
-    assert_snapshot!(env.wf(&["submit", "t.yaml"]).all(), @"");
-    assert_snapshot!(env.wf(&["submit", "t.yaml", "--from", "wftmpl/helo"]).all(), @"");
+    assert_snapshot!(env.wf(&["submit", "t.yaml"]).all(), @"
+    exit 2
+    --- stderr
+    error: the files hold no Workflow
+    hint: submit a template with --from workflowtemplate/hello
+    ");
+    assert_snapshot!(env.wf(&["submit", "t.yaml", "--from", "wftmpl/helo"]).all(), @"
+    exit 3
+    --- stderr
+    error: the files hold no WorkflowTemplate `helo`
+    hint: did you mean `hello`?
+    ");
 }
 
 #[test]
 fn unknown_runs_and_no_runs_are_not_found() {
     let env = TestEnv::new();
-    assert_snapshot!(env.wf(&["get", "@latest"]).all(), @"");
-    assert_snapshot!(env.wf(&["logs", "nothing"]).all(), @"");
-    assert_snapshot!(env.wf(&["delete", "No_Name"]).all(), @"");
+    assert_snapshot!(env.wf(&["get", "@latest"]).all(), @"
+    exit 3
+    --- stderr
+    error: there are no runs yet
+    hint: wf submit FILE
+    ");
+    assert_snapshot!(env.wf(&["logs", "nothing"]).all(), @"
+    exit 3
+    --- stderr
+    error: there is no run `nothing`
+    hint: wf list
+    ");
+    assert_snapshot!(env.wf(&["delete", "No_Name"]).all(), @"
+    exit 3
+    --- stderr
+    error: `No_Name` is not a valid name: it may hold only lower-case letters, digits, `-` and `.`
+    hint: wf list
+    ");
     for command in ["watch", "wait", "suspend", "resume", "stop", "terminate", "retry", "resubmit"] {
         assert_eq!(env.wf(&[command, "nothing"]).code, 3, "{command}");
     }
@@ -96,7 +136,12 @@ fn usage_errors_exit_2() {
 fn a_context_is_refused_rather_than_ignored() {
     let env = TestEnv::new();
     env.write("w.yaml", HELLO);
-    assert_snapshot!(env.wf(&["submit", "--context", "prod", "w.yaml"]).all(), @"");
+    assert_snapshot!(env.wf(&["submit", "--context", "prod", "w.yaml"]).all(), @"
+    exit 5
+    --- stderr
+    error: cannot use context `prod`: this release has no cluster backend
+    hint: run on this machine with --local
+    ");
 }
 
 #[test]
