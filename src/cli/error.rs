@@ -173,7 +173,7 @@ fn io_error(message: String, source: &std::io::Error) -> Error {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             error.hint("make room, then go on with `wf watch @latest`: what was written is kept")
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
             error.hint("choose a folder that can be written with --state-dir or WF_STATE_DIR")
         }
         _ => error,

@@ -15,5 +15,5 @@ pub const MEANING: &str = "the local backend cannot run this";
 pub fn diagnostics(plan: &Plan, read: &Read) -> Vec<Diagnostic> {
     let span = read.document.span(&crate::source::Path::root().key("spec"));
     let unsupported = local::unsupported(plan).into_iter();
-    unsupported.map(|what| Diagnostic::new(RULE, Severity::Error, Some(span), what.to_string())).collect()
+    unsupported.map(|_| Diagnostic::new(RULE, Severity::Error, Some(span), MEANING)).collect()
 }

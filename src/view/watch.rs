@@ -213,6 +213,7 @@ impl Touched {
             | Event::Settled { n } => vec![*n],
             Event::Retried { open, .. } => open.clone(),
             Event::Began
+            | Event::Reuses { .. }
             | Event::Global { .. }
             | Event::Suspended
             | Event::Resumed

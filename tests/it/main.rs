@@ -1,5 +1,11 @@
 //! The integration tests: one binary, a module a subject.
 
+mod cli_errors;
+mod cli_help;
+mod cli_lint;
+mod cli_runs;
 mod conformance;
 mod engine_runs;
+mod env;
+mod generated;
 mod local_backend;

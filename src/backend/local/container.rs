@@ -52,10 +52,15 @@ pub(super) fn container(container: &Value, name: &str, around: &Surroundings<'_>
     })
 }
 
+/// Returns the elements of a container's `command`.
+pub(super) fn command_words(container: &Value) -> impl Iterator<Item = &Value> {
+    items(container, "command")
+}
+
 /// Joins `command` and `args`; without a command, the image's entrypoint by convention.
 fn command(container: &Value, env: &Declared) -> Result<Vec<String>, Fault> {
-    let list = |field| items(container, field).map(|part| environment::expand(&scalar(part), env));
-    let mut command: Vec<String> = list("command").collect();
+    let expanded = |part| environment::expand(&scalar(part), env);
+    let mut command: Vec<String> = command_words(container).map(expanded).collect();
     if command.is_empty() {
         let image = text(container, "image").unwrap_or_default();
         let program = entrypoint(image).ok_or_else(|| {
@@ -63,7 +68,7 @@ fn command(container: &Value, env: &Declared) -> Result<Vec<String>, Fault> {
         })?;
         command.push(program.to_owned());
     }
-    command.extend(list("args"));
+    command.extend(items(container, "args").map(expanded));
     Ok(command)
 }
 

@@ -56,7 +56,7 @@ mod platform;
 pub use client::{LocalBackend, LocalOptions};
 pub use files::LocalFiles;
 pub use isolation::Isolation;
-pub use support::{Unsupported, notes, unsupported};
+pub use support::{Unsupported, notes, shared_paths, unsupported};
 
 /// The address of every pod: they share this machine's network.
 const POD_IP: &str = "127.0.0.1";

@@ -7,11 +7,11 @@ use super::going_on::GoingOn;
 use crate::cli::complete;
 use crate::cli::create::{self, Created, New};
 use crate::cli::drive;
-use crate::cli::error::Error;
+use crate::cli::error::{Error, Kind};
 use crate::cli::parameters::{self, Pair};
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
-use crate::engine::{Event, Run};
+use crate::engine::reuse;
 use crate::plan::{Call, Resolved};
 
 /// Run again what runs ran, as new runs
@@ -69,7 +69,7 @@ impl Resubmit {
         let prefix = resolved.metadata.generate_name.clone().unwrap_or_else(|| format!("{old_name}-"));
         let call = Call { generate_name: Some(prefix), ..Call::default() };
         let name = create::name(&resolved.metadata, &call)?;
-        let reused = if self.memoized { taken_over(&old.run, &resolved)? } else { Vec::new() };
+        let reused = self.memoized.then(|| reuse(&old.run)).into_iter().collect();
         create::create(session, New { name, resolved, files: old.stored.header.files, reused }).await
     }
 
@@ -94,12 +94,5 @@ impl Resubmit {
 const RESUBMITTED_FROM: &str = "workflows.argoproj.io/resubmitted-from-workflow";
 
 fn no_parameter(name: &str) -> Error {
-    Error::new(super::super::error::Kind::Usage, format!("the workflow has no parameter `{name}`"))
-}
-
-/// Returns the events by which a new run begins with what succeeded in an old one.
-fn taken_over(old: &Run, resolved: &Resolved) -> Result<Vec<Event>, Error> {
-    let plan = runs::plan_of(resolved)?;
-    let _ = (old, plan);
-    Ok(Vec::new())
+    Error::new(Kind::Usage, format!("the workflow has no parameter `{name}`"))
 }

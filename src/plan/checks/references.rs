@@ -175,7 +175,8 @@ impl Judge<'_> {
 /// Returns whether a name looks like one of Argo's, and not like another template language's.
 fn is_path(name: &str) -> bool {
     let word = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     name.contains('.') && name.split('.').all(word)
 }

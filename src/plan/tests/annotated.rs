@@ -22,7 +22,8 @@ fn check(yaml: &str) {
     for (line, notes) in notes {
         for note in notes.split("; ") {
             let (rule, words) = note.split_once(' ').unwrap_or((note, ""));
-            let place = unexpected.iter().position(|found| found.0 == line && found.1 == rule && found.2.contains(words));
+            let place =
+                unexpected.iter().position(|found| found.0 == line && found.1 == rule && found.2.contains(words));
             match place {
                 Some(place) => drop(unexpected.remove(place)),
                 None => panic!("line {line}: `{note}` was not found, but {unexpected:?} in\n{yaml}"),
@@ -49,7 +50,9 @@ const WORK: &str = "
 fn where_a_workflow_begins() {
     let head = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\n";
     check(&format!("{head}spec: #! WF100 `entrypoint` is missing\n  templates: [{{name: a, suspend: {{}}}}]\n"));
-    check(&format!("{head}spec:\n  entrypoint: mian #! WF101 no template `mian`\n  templates: [{{name: main, suspend: {{}}}}]\n"));
+    check(&format!(
+        "{head}spec:\n  entrypoint: mian #! WF101 no template `mian`\n  templates: [{{name: main, suspend: {{}}}}]\n"
+    ));
 }
 
 #[test]
