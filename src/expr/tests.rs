@@ -301,10 +301,11 @@ fn conditions_come_to_what_govaluate_makes_of_them() {
 #[test]
 fn dependencies_hold_by_results() {
     use depends::{Expr, TaskResult};
-    let holds = |name: &str, result: Option<TaskResult>| match (name, result) {
-        ("ok", None | Some(TaskResult::Succeeded)) => true,
-        ("bad", Some(TaskResult::Failed)) => true,
-        _ => false,
+    let holds = |name: &str, result: Option<TaskResult>| {
+        matches!(
+            (name, result),
+            ("ok", None | Some(TaskResult::Succeeded)) | ("bad", Some(TaskResult::Failed))
+        )
     };
     let cases = [
         ("ok", true),
