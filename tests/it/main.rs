@@ -8,4 +8,6 @@ mod conformance;
 mod engine_runs;
 mod env;
 mod generated;
+mod kill;
 mod local_backend;
+mod local_runs;
