@@ -3,8 +3,6 @@
 //! The modules stand in the order in which a manifest takes its way through them; each
 //! imports only from those above it (`tests/it/tidy.rs` checks).
 
-#![warn(missing_docs)]
-
 pub mod base;
 pub mod source;
 pub mod expr;
