@@ -64,8 +64,10 @@ pub(super) enum Heard {
 #[derive(Default)]
 pub(super) struct State {
     pub connection: Option<Connection>,
-    /// Who waits for the supervisor's answer to a start.
-    pub starting: BTreeMap<NodeIx, oneshot::Sender<Result<(), String>>>,
+    /// How many connections there were.
+    pub connections: u64,
+    /// Who waits for the supervisor's answer to a start, and over which connection.
+    pub starting: BTreeMap<NodeIx, (u64, oneshot::Sender<Result<(), String>>)>,
     /// What pods get, once it is known.
     pub isolation: Option<Isolation>,
     /// Pods that were started, and whose end was not reported.
@@ -74,6 +76,14 @@ pub(super) struct State {
     queue: VecDeque<(NodeIx, Arc<Vec<u8>>)>,
     /// What is to be reported next.
     reports: Vec<(NodeIx, PodReport)>,
+}
+
+impl State {
+    /// Lets go of a connection that broke. Whoever waits for an answer over it asks again.
+    pub(super) fn lost(&mut self, id: u64) {
+        self.connection.take_if(|connection| connection.id == id);
+        self.starting.retain(|_, (over, _)| *over != id);
+    }
 }
 
 impl LocalBackend {
@@ -143,15 +153,9 @@ impl LocalBackend {
         self.state().live.insert(node);
         for _ in 0..SUPERVISOR_TRIES_MAX {
             self.connect().await?;
-            let (answer, answered) = oneshot::channel();
-            let connection = {
-                let mut state = self.state();
-                state.starting.insert(node, answer);
-                state.connection.clone()
-            };
-            let Some(connection) = connection else { continue };
+            let Some((connection, answered)) = self.awaiting(node) else { continue };
             if connection.start(node, order).await.is_err() {
-                continue;
+                self.state().lost(connection.id);
             }
             match answered.await {
                 Ok(Ok(())) => return Ok(()),
@@ -164,6 +168,30 @@ impl LocalBackend {
             }
         }
         Err(Fault::refused("the supervisor of the run ends again and again; its log is `supervisor.log` in the run's folder"))
+    }
+
+    /// Has a pod end that was started. What is asked is written down first, so that a supervisor that
+    /// takes over knows of it as well.
+    async fn stop_started(&self, node: NodeIx, folder: &NodeDir, grace: TimeSpan) -> Result<(), Fault> {
+        let part = folder.stop().with_extension("part");
+        fs::write(&part, grace.0.to_string()).doing("write", &part)?;
+        fs::rename(&part, folder.stop()).doing("write", &part)?;
+        self.state().live.insert(node);
+        self.connect().await?;
+        let Some(connection) = self.state().connection.clone() else { return Ok(()) };
+        if connection.stop(node).await.is_err() {
+            self.state().lost(connection.id);
+        }
+        Ok(())
+    }
+
+    /// Prepares for the answer to a start.
+    fn awaiting(&self, node: NodeIx) -> Option<(Connection, oneshot::Receiver<Result<(), String>>)> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state();
+        let connection = state.connection.clone()?;
+        state.starting.insert(node, (connection.id, answer));
+        Some((connection, answered))
     }
 
     /// Starts pods that wait, as far as there is room.
@@ -274,13 +302,8 @@ impl Backend for LocalBackend {
         if !folder.path().exists() || folder.exit().exists() {
             return Ok(());
         }
-        let fault = |fault: Fault| unavailable(format!("stop node {node}"), &fault);
-        self.connect().await.map_err(fault)?;
-        let connection = self.state().connection.clone();
-        match connection {
-            Some(connection) => connection.stop(node, grace).await.map_err(fault),
-            None => Err(fault(Fault::refused("the supervisor of the run went away"))),
-        }
+        let stopped = self.stop_started(node, &folder, grace).await;
+        stopped.map_err(|fault| unavailable(format!("stop node {node}"), &fault))
     }
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

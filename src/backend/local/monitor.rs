@@ -201,10 +201,6 @@ impl Pod<'_> {
             place::volume(volume, &site.volumes)?;
         }
         for (source, target, read_only) in process::binds(&self.order.main, site) {
-            // A part of a volume that is not there becomes a folder, as a kubelet makes it.
-            if !source.exists() {
-                fs::create_dir_all(&source).doing("make", &source)?;
-            }
             platform::bind(&source, &target, read_only).doing("mount a volume at", &target)?;
         }
         for input in &self.order.inputs {
@@ -268,8 +264,7 @@ impl Pod<'_> {
         let at = self.logs.iter().position(|(name, _)| *name == container.name);
         let at = at.ok_or_else(|| Fault::refused(format!("two containers are called `{}`", container.name)))?;
         let (_, log) = self.logs.swap_remove(at);
-        let own_mounts = self.site.isolated && container.mounts != self.order.main.mounts;
-        let process = Process::start(container, &self.site, own_mounts, log)?;
+        let process = Process::start(container, &self.order.main, &self.site, log)?;
         // Whoever finds the monitor dead ends what it started.
         let birth = platform::birth(process.pid).unwrap_or_default();
         let noted = writeln!(self.held, "{} {birth}", process.pid);

@@ -54,17 +54,19 @@ struct Output {
 }
 
 impl Process {
-    /// Starts `container`. With `own_mounts` it sees the pod's view with mounts of its own.
-    pub(super) fn start(container: &Container, site: &Site, own_mounts: bool, log: File) -> Result<Self, Fault> {
+    /// Starts `container`. It sees the pod's view, in which the volumes of `main` are mounted, with
+    /// its own volumes in their place.
+    pub(super) fn start(container: &Container, main: &Container, site: &Site, log: File) -> Result<Self, Fault> {
         let mut command = command(container, site)?;
         let (out, err) = (stream(Stream::Out)?, stream(Stream::Err)?);
         command.stdin(Stdio::null()).stdout(out.1).stderr(err.1).process_group(0);
-        let binds = if own_mounts { binds(container, site) } else { Vec::new() };
+        let is_alike = !site.isolated || container.mounts == main.mounts;
+        let (hidden, shown) = (binds(main, site), binds(container, site));
         // SAFETY: the process is single-threaded, so its child may allocate and do what it likes.
         unsafe {
             command.pre_exec(move || {
                 platform::die_with_parent()?;
-                binds.is_empty().then_some(()).map_or_else(|| mount(&binds), Ok)
+                if is_alike { Ok(()) } else { change_mounts(&hidden, &shown) }
             });
         }
         let child = command.spawn().doing("start", Path::new(command.get_program()))?;
@@ -195,9 +197,11 @@ pub(super) fn binds(container: &Container, site: &Site) -> Vec<Bind> {
     container.mounts.iter().map(bind).collect()
 }
 
-fn mount(binds: &[Bind]) -> io::Result<()> {
+fn change_mounts(hidden: &[Bind], shown: &[Bind]) -> io::Result<()> {
     platform::own_mounts()?;
-    binds.iter().try_for_each(|(source, target, read_only)| platform::bind(source, target, *read_only))
+    // The last one first: a volume may be mounted in another.
+    hidden.iter().rev().try_for_each(|(_, target, _)| platform::unbind(target))?;
+    shown.iter().try_for_each(|(source, target, read_only)| platform::bind(source, target, *read_only))
 }
 
 #[cfg(test)]

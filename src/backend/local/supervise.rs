@@ -11,7 +11,7 @@
 //! | `hello 1 <isolation>` | the first line to a driver: version and [`Isolation`](super::Isolation) |
 //! | `start <node> <bytes>` | from the driver, followed by so many bytes, the order as JSON |
 //! | `accepted <node>`, `refused <node> <why>` | its answer |
-//! | `stop <node> <milliseconds>` | from the driver: end it, by force after so long |
+//! | `stop <node> 0` | from the driver: end it, as its file `stop` says |
 //! | `running <node>`, `ready <node>`, `ended <node>` | look at the node's folder |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +83,8 @@ struct Supervisor {
     /// Processes that remove what a pod left.
     cleaners: BTreeSet<Pid>,
     idle_since: Instant,
-    _lock: File,
+    /// Held while it lives. Its children must not hold it, who live longer.
+    lock: Option<File>,
 }
 
 /// A pod whose monitor lives, as far as is known.
@@ -128,7 +129,7 @@ impl Supervisor {
             pods: BTreeMap::new(),
             cleaners: BTreeSet::new(),
             idle_since: Instant::now(),
-            _lock: lock,
+            lock: Some(lock),
         };
         supervisor.adopt()?;
         say_ready()?;
@@ -187,6 +188,9 @@ impl Supervisor {
                 Some(monitor) => {
                     let adopted = platform::watch(monitor).ok();
                     self.pods.insert(node, Watched { monitor, adopted });
+                    if folder.stop().exists() {
+                        self.stop(node);
+                    }
                 }
                 None if folder.scratch().exists() => self.clean(node),
                 None => {}
@@ -247,6 +251,7 @@ impl Supervisor {
     /// Lets go of what only the supervisor may hold, in a child of it.
     fn forget(&mut self) {
         self.listener = None;
+        self.lock = None;
         self.drivers.clear();
     }
 
@@ -287,10 +292,8 @@ impl Supervisor {
                 Ok(()) => format!("accepted {node}\n"),
                 Err(fault) => format!("refused {node} {}\n", fault.to_string().replace('\n', " ")),
             }),
-            Request::Stop { node, grace_ms } => {
-                if let Err(fault) = self.stop(node, grace_ms) {
-                    eprintln!("{fault}");
-                }
+            Request::Stop { node } => {
+                self.stop(node);
                 None
             }
         }
@@ -339,11 +342,13 @@ impl Supervisor {
         }
     }
 
-    fn stop(&self, node: NodeIx, grace_ms: u64) -> Result<(), Fault> {
-        let folder = self.layout.node(node);
-        let Some(pod) = self.pods.get(&node).filter(|_| !folder.exit().exists()) else { return Ok(()) };
-        fs::write(folder.stop(), grace_ms.to_string()).doing("write", &folder.stop())?;
-        kill(pod.monitor, Signal::SIGTERM).doing("end", folder.path())
+    /// Has the monitor look at what its pod's folder says of the end.
+    fn stop(&self, node: NodeIx) {
+        let Some(pod) = self.pods.get(&node) else { return };
+        // The id of a child that has ended is nobody else's until it is reaped.
+        if pod.adopted.is_none() || leftover::is_alive(&self.layout.node(node)) {
+            let _ = kill(pod.monitor, Signal::SIGTERM);
+        }
     }
 }
 
@@ -351,7 +356,7 @@ impl Supervisor {
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     Start { node: NodeIx, order: Vec<u8> },
-    Stop { node: NodeIx, grace_ms: u64 },
+    Stop { node: NodeIx },
 }
 
 impl Driver {
@@ -401,7 +406,7 @@ fn parse_request(said: &[u8]) -> Option<Option<(Request, usize)>> {
     let [verb, node, number] = words[..] else { return None };
     let (node, body) = (NodeIx(node.parse().ok()?), end + 1);
     match verb {
-        "stop" => Some(Some((Request::Stop { node, grace_ms: number.parse().ok()? }, body))),
+        "stop" => Some(Some((Request::Stop { node }, body))),
         "start" => {
             let length = number.parse::<usize>().ok().filter(|length| *length <= ORDER_BYTES_MAX)?;
             let order = said.get(body..body + length);
@@ -444,8 +449,8 @@ mod tests {
 
     #[test]
     fn requests_are_read_when_they_are_whole() {
-        let stop = Request::Stop { node: NodeIx(4), grace_ms: 50 };
-        assert_eq!(parse_request(b"stop 4 50\nstart"), Some(Some((stop, 10))));
+        let stop = Request::Stop { node: NodeIx(4) };
+        assert_eq!(parse_request(b"stop 4 0\nstart"), Some(Some((stop, 9))));
         let start = Request::Start { node: NodeIx(7), order: b"{}".to_vec() };
         assert_eq!(parse_request(b"start 7 2\n{}x"), Some(Some((start, 12))));
         for part in ["", "sta", "start 7 2\n", "start 7 2\n{"] {
