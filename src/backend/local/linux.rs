@@ -451,6 +451,14 @@ pub(super) fn name_process(name: &str) {
     }
 }
 
+/// Closes what this process got open from the one that started it, but for its standard streams.
+/// It must be called before anything is opened.
+pub(super) fn close_inherited() {
+    // SAFETY: nothing here owns a descriptor yet, by the caller's word. A kernel that has no such
+    // call leaves them open, as they were.
+    let _ = unsafe { nix::libc::close_range(3, nix::libc::c_uint::MAX, 0) };
+}
+
 /// Makes this process the parent of its descendants whose parents end.
 pub(super) fn adopt_orphans() {
     let _ = prctl::set_child_subreaper(true);

@@ -112,6 +112,7 @@ struct Driver {
 impl Supervisor {
     /// Makes everything ready, and says so; nothing when another supervisor is at work.
     fn begin() -> Result<Option<Self>, Fault> {
+        platform::close_inherited();
         let run = std::env::current_dir().doing("find", Path::new("."))?;
         let layout = Layout::new(run);
         platform::name_process(PROCESS_NAME);
