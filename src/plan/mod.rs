@@ -9,11 +9,15 @@
 mod call;
 mod check;
 mod checks;
+mod collect;
 mod compile;
 mod cron;
 mod diagnose;
+mod globals;
 mod graph;
+mod kinds;
 mod library;
+mod link;
 mod merge;
 mod model;
 mod problem;
@@ -22,9 +26,10 @@ mod results;
 pub mod rules;
 mod scopes;
 mod texts;
+mod wire;
 
 pub use crate::source::Segment;
-pub use check::{check, lint, plan_of};
+pub use check::{check, lint, lint_all, plan_of};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};
