@@ -64,8 +64,10 @@ pub(super) enum Heard {
 #[derive(Default)]
 pub(super) struct State {
     pub connection: Option<Connection>,
-    /// Who waits for the supervisor's answer to a start.
-    pub starting: BTreeMap<NodeIx, oneshot::Sender<Result<(), String>>>,
+    /// How many connections there were.
+    pub connections: u64,
+    /// Who waits for the supervisor's answer to a start, and over which connection.
+    pub starting: BTreeMap<NodeIx, (u64, oneshot::Sender<Result<(), String>>)>,
     /// What pods get, once it is known.
     pub isolation: Option<Isolation>,
     /// Pods that were started, and whose end was not reported.
@@ -76,10 +78,19 @@ pub(super) struct State {
     reports: Vec<(NodeIx, PodReport)>,
 }
 
+impl State {
+    /// Lets go of a connection that broke. Whoever waits for an answer over it asks again.
+    pub(super) fn lost(&mut self, id: u64) {
+        self.connection.take_if(|connection| connection.id == id);
+        self.starting.retain(|_, (over, _)| *over != id);
+    }
+}
+
 impl LocalBackend {
     /// Makes the backend of the run in `run_dir`, an existing folder. Nothing is started by it.
     pub fn new(run_dir: &Path, resolved: &Resolved, mut files: LocalFiles, options: LocalOptions) -> Self {
-        let bytes = |data: &BTreeMap<String, String>| data.iter().map(|(k, v)| (k.clone(), v.clone().into_bytes())).collect();
+        let bytes =
+            |data: &BTreeMap<String, String>| data.iter().map(|(k, v)| (k.clone(), v.clone().into_bytes())).collect();
         for (name, data) in &resolved.config_maps {
             files.config_maps.entry(name.clone()).or_insert_with(|| bytes(data));
         }
@@ -120,7 +131,7 @@ impl LocalBackend {
         let _ = self.hears.send(Heard::Wake);
     }
 
-    /// Connects to the supervisor, and starts one when there is none.
+    /// Connects to the supervisor, and starts one when there is none. Pods that live are looked at.
     async fn connect(&self) -> Result<(), Fault> {
         let _alone = self.connecting.lock().await;
         if self.state().connection.is_some() {
@@ -135,6 +146,9 @@ impl LocalBackend {
             tried = connection::open(&self.layout).await;
         }
         connection::attach(tried?, self.state.clone(), self.hears.clone());
+        // News of pods that live may have been told to nobody.
+        self.look_at_all();
+        let _ = self.hears.send(Heard::Wake);
         Ok(())
     }
 
@@ -143,15 +157,9 @@ impl LocalBackend {
         self.state().live.insert(node);
         for _ in 0..SUPERVISOR_TRIES_MAX {
             self.connect().await?;
-            let (answer, answered) = oneshot::channel();
-            let connection = {
-                let mut state = self.state();
-                state.starting.insert(node, answer);
-                state.connection.clone()
-            };
-            let Some(connection) = connection else { continue };
+            let Some((connection, answered)) = self.awaiting(node) else { continue };
             if connection.start(node, order).await.is_err() {
-                continue;
+                self.state().lost(connection.id);
             }
             match answered.await {
                 Ok(Ok(())) => return Ok(()),
@@ -163,7 +171,33 @@ impl LocalBackend {
                 Err(_) => {}
             }
         }
-        Err(Fault::refused("the supervisor of the run ends again and again; its log is `supervisor.log` in the run's folder"))
+        Err(Fault::refused(
+            "the supervisor of the run ends again and again; its log is `supervisor.log` in the run's folder",
+        ))
+    }
+
+    /// Has a pod end that was started. What is asked is written down first, so that a supervisor that
+    /// takes over knows of it as well.
+    async fn stop_started(&self, node: NodeIx, folder: &NodeDir, grace: TimeSpan) -> Result<(), Fault> {
+        let part = folder.stop().with_extension("part");
+        fs::write(&part, grace.0.to_string()).doing("write", &part)?;
+        fs::rename(&part, folder.stop()).doing("write", &part)?;
+        self.state().live.insert(node);
+        self.connect().await?;
+        let Some(connection) = self.state().connection.clone() else { return Ok(()) };
+        if connection.stop(node).await.is_err() {
+            self.state().lost(connection.id);
+        }
+        Ok(())
+    }
+
+    /// Prepares for the answer to a start.
+    fn awaiting(&self, node: NodeIx) -> Option<(Connection, oneshot::Receiver<Result<(), String>>)> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state();
+        let connection = state.connection.clone()?;
+        state.starting.insert(node, (connection.id, answer));
+        Some((connection, answered))
     }
 
     /// Starts pods that wait, as far as there is room.
@@ -205,11 +239,7 @@ impl LocalBackend {
             let state = self.state();
             state.connection.is_none() && !state.live.is_empty()
         };
-        if is_lost {
-            self.connect().await?;
-            self.look_at_all();
-        }
-        Ok(())
+        if is_lost { self.connect().await } else { Ok(()) }
     }
 
     async fn wait_for_news(&self) -> Result<(), Fault> {
@@ -274,13 +304,8 @@ impl Backend for LocalBackend {
         if !folder.path().exists() || folder.exit().exists() {
             return Ok(());
         }
-        let fault = |fault: Fault| unavailable(format!("stop node {node}"), &fault);
-        self.connect().await.map_err(fault)?;
-        let connection = self.state().connection.clone();
-        match connection {
-            Some(connection) => connection.stop(node, grace).await.map_err(fault),
-            None => Err(fault(Fault::refused("the supervisor of the run went away"))),
-        }
+        let stopped = self.stop_started(node, &folder, grace).await;
+        stopped.map_err(|fault| unavailable(format!("stop node {node}"), &fault))
     }
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
@@ -313,8 +338,11 @@ impl Backend for LocalBackend {
     }
 }
 
-/// Returns what a pod's folder says; nothing of one that runs and has no news.
+/// Returns what a pod's folder says; nothing of one that is not started yet, or runs and has no news.
 fn seen(folder: &NodeDir) -> Option<PodReport> {
+    if !folder.path().exists() {
+        return None;
+    }
     if let Some(end) = recorded(folder) {
         return Some(PodReport::Ended(end));
     }

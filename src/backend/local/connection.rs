@@ -17,11 +17,13 @@ use super::isolation::Isolation;
 use super::layout::{Layout, SOCKET};
 use super::supervise::{EXIT_CODE_NOT_NEEDED, PROCESS_NAME, READY, VERSION};
 use super::{news, platform};
-use crate::base::{NodeIx, TimeSpan};
+use crate::base::NodeIx;
 
 /// The writing side.
 #[derive(Clone)]
 pub(super) struct Connection {
+    /// What tells it from those before and after it.
+    pub id: u64,
     writer: Arc<AsyncMutex<OwnedWriteHalf>>,
 }
 
@@ -39,9 +41,9 @@ impl Connection {
         self.write(&[head.as_bytes(), order].concat()).await
     }
 
-    /// Asks for the end of a pod.
-    pub(super) async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), Fault> {
-        self.write(format!("stop {node} {}\n", grace.0).as_bytes()).await
+    /// Asks for the end of a pod whose folder says how long it may take.
+    pub(super) async fn stop(&self, node: NodeIx) -> Result<(), Fault> {
+        self.write(format!("stop {node} 0\n").as_bytes()).await
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), Fault> {
@@ -72,17 +74,19 @@ pub(super) async fn open(layout: &Layout) -> Result<Opened, Fault> {
 
 /// Makes the connection the one that is used, and listens to it until it breaks.
 pub(super) fn attach(opened: Opened, state: Arc<Mutex<State>>, hears: UnboundedSender<Heard>) {
-    let connection = Connection { writer: Arc::new(AsyncMutex::new(opened.writer)) };
-    {
+    let id = {
         let mut state = state.lock().expect("nothing panics while it holds the lock");
-        state.connection = Some(connection);
+        state.connections += 1;
+        let id = state.connections;
+        state.connection = Some(Connection { id, writer: Arc::new(AsyncMutex::new(opened.writer)) });
         state.isolation = Some(opened.isolation);
-    }
+        id
+    };
     // It ends with the backend: when the receiver of what it hears is gone.
-    tokio::spawn(listen(opened.lines, state, hears));
+    tokio::spawn(listen(id, opened.lines, state, hears));
 }
 
-async fn listen(mut lines: BufReader<OwnedReadHalf>, state: Arc<Mutex<State>>, hears: UnboundedSender<Heard>) {
+async fn listen(id: u64, mut lines: BufReader<OwnedReadHalf>, state: Arc<Mutex<State>>, hears: UnboundedSender<Heard>) {
     let mut line = String::new();
     loop {
         line.clear();
@@ -95,12 +99,7 @@ async fn listen(mut lines: BufReader<OwnedReadHalf>, state: Arc<Mutex<State>>, h
             _ => break,
         }
     }
-    {
-        let mut state = state.lock().expect("nothing panics while it holds the lock");
-        state.connection = None;
-        // Whoever waits for an answer asks again.
-        state.starting.clear();
-    }
+    state.lock().expect("nothing panics while it holds the lock").lost(id);
     let _ = hears.send(Heard::Wake);
 }
 
@@ -110,7 +109,7 @@ fn take(line: &str, state: &Mutex<State>, hears: &UnboundedSender<Heard>) {
         let _ = hears.send(Heard::News(word, node));
     } else if let Some((node, answer)) = answer(line) {
         let waiting = state.lock().expect("nothing panics while it holds the lock").starting.remove(&node);
-        if let Some(waiting) = waiting {
+        if let Some((_, waiting)) = waiting {
             let _ = waiting.send(answer);
         }
     }
@@ -157,7 +156,10 @@ fn spawn(layout: &Layout, executable: &Path) -> Result<(), Fault> {
     if status.code() == Some(EXIT_CODE_NOT_NEEDED) {
         return Ok(());
     }
-    Err(Fault::refused(format!("the supervisor of the run ended at once, with {status}; see `{}`", complaints.display())))
+    Err(Fault::refused(format!(
+        "the supervisor of the run ended at once, with {status}; see `{}`",
+        complaints.display()
+    )))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! first: the making and removing of its folders took longer than all the rest together (on ext4
 //! without a journal 10 ms per pod). Only volumes lie on the disk: large data belong there.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -32,6 +33,9 @@ use super::isolation::{Isolation, View};
 /// File systems below `/` that a view takes along. Machines with container engines have hundreds,
 /// each costing every pod a mount; the others appear as the folders that they are mounted on.
 const MOUNTS_MAX: usize = 32;
+
+/// Parts of a view: each costs every pod a mount. What is beyond is bound with what it lies in.
+const PARTS_MAX: usize = 128;
 
 /// How much of a survey's answer is read: its parts are a few hundred bytes each.
 const SURVEY_BYTES_MAX: u64 = 1 << 20;
@@ -113,11 +117,12 @@ impl Ground {
             return;
         }
         let folder = resolved(folder);
-        let part = self.parts.iter().position(|part| folder.starts_with(&part.path)).map(|at| (at, &self.parts[at]));
-        let (below, root) = match part {
-            None => (Path::new("/"), stage.join("root")),
+        // Parts come after those that they lie in.
+        let at = self.parts.iter().rposition(|part| folder.starts_with(&part.path));
+        let (below, root) = match at.map(|at| (at, &self.parts[at])) {
+            None | Some((_, Part { how: How::Empty, .. })) => (Path::new("/"), stage.join("root")),
             Some((at, Part { path, how: How::Overlay })) => (&**path, upper(stage, Some(at))),
-            Some(_) => return,
+            Some((_, Part { how: How::Bind | How::Link(_), .. })) => return,
         };
         // What cannot be made here is found out by the pod that writes to it.
         let _ = fs::create_dir_all(root.join(folder.strip_prefix(below).unwrap_or(&folder)));
@@ -165,21 +170,30 @@ fn found(base: Base, stage: &Path) -> Result<Ground, Fault> {
     };
     make_base(base, stage)?;
     let mut parts: Vec<Part> = Vec::new();
-    for (path, is_read_only) in candidates {
+    let mut waiting: VecDeque<(PathBuf, bool)> = candidates.into();
+    while let Some((path, is_read_only)) = waiting.pop_front() {
         let is_covered = parts.iter().any(|part| part.how == How::Bind && path.starts_with(&part.path));
-        if !is_covered {
-            let part = found_part(path, is_read_only, parts.len(), base, stage);
-            parts.push(part);
+        if is_covered {
+            continue;
         }
+        let inner = if base == Base::Folder { entries(&path) } else { Vec::new() };
+        let may_split = !inner.is_empty() && parts.len() + waiting.len() + inner.len() < PARTS_MAX;
+        let part = found_part(path, is_read_only, may_split, parts.len(), base, stage);
+        if part.how == How::Empty && may_split {
+            waiting.extend(inner.into_iter().map(|path| (path, false)));
+        }
+        parts.push(part);
     }
     finish(&View { stage, folders: &[], volumes: &[] })?;
     Ok(Ground { base, parts })
 }
 
-/// Finds how a view can have `path`, and leaves it so.
-fn found_part(path: PathBuf, is_read_only: bool, at: usize, base: Base, stage: &Path) -> Part {
+/// Finds how a view can have `path`, and leaves it so. An overlay is refused where a file system is
+/// mounted below; with `may_split` the folder is empty then, and what is in it gets parts of its own.
+fn found_part(path: PathBuf, is_read_only: bool, may_split: bool, at: usize, base: Base, stage: &Path) -> Part {
     let ways = match fs::symlink_metadata(&path) {
         Ok(found) if found.is_symlink() => vec![How::Link(fs::read_link(&path).unwrap_or_default())],
+        Ok(found) if found.is_dir() && may_split => vec![How::Overlay, How::Empty],
         Ok(found) if found.is_dir() && !is_read_only => vec![How::Overlay, How::Bind],
         _ => vec![How::Bind],
     };
@@ -316,11 +330,17 @@ fn bind_all(source: &Path, target: &Path) -> io::Result<()> {
 
 /// Returns what is at the top of the host's file system, but for what every view has anyway.
 fn top_folders() -> Result<Vec<(PathBuf, bool)>, Fault> {
-    let entries = fs::read_dir("/").doing("list", Path::new("/"))?;
+    fs::read_dir("/").doing("list", Path::new("/"))?;
+    let paths = entries(Path::new("/")).into_iter().filter(|path| !is_given(path));
+    Ok(paths.map(|path| (path, false)).collect())
+}
+
+/// Returns what is in a folder, in order; nothing when it cannot be read.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| !is_given(path));
     paths.sort();
-    Ok(paths.into_iter().map(|path| (path, false)).collect())
+    paths
 }
 
 /// Returns whether every view has something else at `path`, or the host's as it is.
@@ -371,8 +391,11 @@ pub(super) fn own_mounts() -> io::Result<()> {
     Ok(unshare(CloneFlags::CLONE_NEWNS)?)
 }
 
-/// Shows `source` at `target`, which is made when it is not there.
+/// Shows `source` at `target`. What is not there is made: folders, unless the other is a file.
 pub(super) fn bind(source: &Path, target: &Path, read_only: bool) -> io::Result<()> {
+    if !source.exists() {
+        fs::create_dir_all(source)?;
+    }
     if source.is_dir() {
         fs::create_dir_all(target)?;
     } else if !target.exists() {
@@ -385,6 +408,11 @@ pub(super) fn bind(source: &Path, target: &Path, read_only: bool) -> io::Result<
         mount(None::<&str>, target, None::<&str>, again, None::<&str>)?;
     }
     Ok(())
+}
+
+/// Takes away what [`bind`] showed at `target`.
+pub(super) fn unbind(target: &Path) -> io::Result<()> {
+    Ok(umount2(target, MntFlags::MNT_DETACH)?)
 }
 
 /// A folder of the host that stays within reach after [`Ground::isolate`].
@@ -421,6 +449,14 @@ pub(super) fn name_process(name: &str) {
         // A process that keeps its old name is no worse for it.
         let _ = prctl::set_name(&name);
     }
+}
+
+/// Closes what this process got open from the one that started it, but for its standard streams.
+/// It must be called before anything is opened.
+pub(super) fn close_inherited() {
+    // SAFETY: nothing here owns a descriptor yet, by the caller's word. A kernel that has no such
+    // call leaves them open, as they were.
+    let _ = unsafe { nix::libc::close_range(3, nix::libc::c_uint::MAX, 0) };
 }
 
 /// Makes this process the parent of its descendants whose parents end.

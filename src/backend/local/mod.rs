@@ -16,6 +16,13 @@
 //! | `artifacts/` | the run's artifact repository: a file or folder per key |
 //! | `supervisor.*` | socket, lock, queue of news and log of the supervisor |
 //!
+//! A pod is what Kubernetes would make of the template, with this machine's programs in place of
+//! images: its containers share one view of the host's files, in which all that they write is
+//! theirs and goes with them. A container that says no `workingDir` works in `/`, as most images do;
+//! `/tmp` is new; volumes are mounted where they are wanted, for each container its own. They have
+//! a clean environment, share the machine's network and, since nothing stands between, its
+//! processes and its memory.
+//!
 //! What is particular to Linux is in `linux.rs`, and what takes its place elsewhere in `portable.rs`.
 //! A power cut may take back the making of a node's folder, since it is not flushed to the disk:
 //! a pod that was started in the last moments before it is then started again.

@@ -9,14 +9,14 @@ use std::process::{Command, Stdio};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{AccessFlags, Pid, access, pipe2};
+use nix::unistd::{AccessFlags, Pid, access};
 
 use super::fault::{Doing, Fault};
 use super::logs::{self, Stream, Tail};
 use super::order::Container;
 use super::platform;
-use crate::base::limits::{DRAIN_BYTES_MAX, RESULT_BYTES_MAX};
 use crate::base::Timestamp;
+use crate::base::limits::{DRAIN_BYTES_MAX, RESULT_BYTES_MAX};
 
 /// As much as a pipe of Linux holds.
 const READ_BYTES: usize = 64 << 10;
@@ -54,17 +54,19 @@ struct Output {
 }
 
 impl Process {
-    /// Starts `container`. With `own_mounts` it sees the pod's view with mounts of its own.
-    pub(super) fn start(container: &Container, site: &Site, own_mounts: bool, log: File) -> Result<Self, Fault> {
+    /// Starts `container`. It sees the pod's view, in which the volumes of `main` are mounted, with
+    /// its own volumes in their place.
+    pub(super) fn start(container: &Container, main: &Container, site: &Site, log: File) -> Result<Self, Fault> {
         let mut command = command(container, site)?;
         let (out, err) = (stream(Stream::Out)?, stream(Stream::Err)?);
         command.stdin(Stdio::null()).stdout(out.1).stderr(err.1).process_group(0);
-        let binds = if own_mounts { binds(container, site) } else { Vec::new() };
+        let is_alike = !site.isolated || container.mounts == main.mounts;
+        let (hidden, shown) = (binds(main, site), binds(container, site));
         // SAFETY: the process is single-threaded, so its child may allocate and do what it likes.
         unsafe {
             command.pre_exec(move || {
                 platform::die_with_parent()?;
-                binds.is_empty().then_some(()).map_or_else(|| mount(&binds), Ok)
+                if is_alike { Ok(()) } else { change_mounts(&hidden, &shown) }
             });
         }
         let child = command.spawn().doing("start", Path::new(command.get_program()))?;
@@ -124,7 +126,9 @@ impl Process {
         let output = &mut self.outputs[at];
         let count = match output.reader.read(&mut bytes) {
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error).doing("read the output of", Path::new(&self.name)),
         };
         if output.stream == Stream::Out {
@@ -141,10 +145,10 @@ impl Process {
 
 /// Returns a reader that never waits, and the end that a process writes to.
 fn stream(stream: Stream) -> Result<(Output, OwnedFd), Fault> {
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).doing("make a pipe for", Path::new(stream.as_str()))?;
+    let (reader, writer) = io::pipe().doing("make a pipe for", Path::new(stream.as_str()))?;
     let set = nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     set.doing("prepare the pipe for", Path::new(stream.as_str()))?;
-    Ok((Output { stream, reader: reader.into() }, writer))
+    Ok((Output { stream, reader: OwnedFd::from(reader).into() }, writer.into()))
 }
 
 fn command(container: &Container, site: &Site) -> Result<Command, Fault> {
@@ -195,9 +199,11 @@ pub(super) fn binds(container: &Container, site: &Site) -> Vec<Bind> {
     container.mounts.iter().map(bind).collect()
 }
 
-fn mount(binds: &[Bind]) -> io::Result<()> {
+fn change_mounts(hidden: &[Bind], shown: &[Bind]) -> io::Result<()> {
     platform::own_mounts()?;
-    binds.iter().try_for_each(|(source, target, read_only)| platform::bind(source, target, *read_only))
+    // The last one first: a volume may be mounted in another.
+    hidden.iter().rev().try_for_each(|(_, target, _)| platform::unbind(target))?;
+    shown.iter().try_for_each(|(source, target, read_only)| platform::bind(source, target, *read_only))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 //! | `hello 1 <isolation>` | the first line to a driver: version and [`Isolation`](super::Isolation) |
 //! | `start <node> <bytes>` | from the driver, followed by so many bytes, the order as JSON |
 //! | `accepted <node>`, `refused <node> <why>` | its answer |
-//! | `stop <node> <milliseconds>` | from the driver: end it, by force after so long |
+//! | `stop <node> 0` | from the driver: end it, as its file `stop` says |
 //! | `running <node>`, `ready <node>`, `ended <node>` | look at the node's folder |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,6 +49,9 @@ pub(super) const READY: &[u8] = b"ready\n";
 
 /// The exit code of a supervisor that found another one at work.
 pub(super) const EXIT_CODE_NOT_NEEDED: i32 = 3;
+
+/// How often monitors of an earlier supervisor are looked at where the system does not tell of their end.
+const ADOPTED_LOOK: Duration = Duration::from_secs(1);
 
 /// A request's first line is short.
 const LINE_BYTES_MAX: usize = 128;
@@ -83,14 +86,22 @@ struct Supervisor {
     /// Processes that remove what a pod left.
     cleaners: BTreeSet<Pid>,
     idle_since: Instant,
-    _lock: File,
+    /// Held while it lives. Its children must not hold it, who live longer.
+    lock: Option<File>,
 }
 
 /// A pod whose monitor lives, as far as is known.
 struct Watched {
     monitor: Pid,
-    /// Tells of the end of a monitor that an earlier supervisor started.
-    adopted: Option<OwnedFd>,
+    whose: Whose,
+}
+
+/// Who started a monitor, and so how its end is noticed.
+enum Whose {
+    /// This supervisor, whose child it is.
+    Ours,
+    /// An earlier one. The descriptor tells of its end, where the system has such a thing.
+    Adopted(Option<OwnedFd>),
 }
 
 struct Driver {
@@ -101,6 +112,7 @@ struct Driver {
 impl Supervisor {
     /// Makes everything ready, and says so; nothing when another supervisor is at work.
     fn begin() -> Result<Option<Self>, Fault> {
+        platform::close_inherited();
         let run = std::env::current_dir().doing("find", Path::new("."))?;
         let layout = Layout::new(run);
         platform::name_process(PROCESS_NAME);
@@ -128,7 +140,7 @@ impl Supervisor {
             pods: BTreeMap::new(),
             cleaners: BTreeSet::new(),
             idle_since: Instant::now(),
-            _lock: lock,
+            lock: Some(lock),
         };
         supervisor.adopt()?;
         say_ready()?;
@@ -151,18 +163,28 @@ impl Supervisor {
     }
 
     fn is_done(&mut self) -> bool {
-        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
-        if !idle {
+        if !self.is_idle() {
             self.idle_since = Instant::now();
         }
-        idle && self.idle_since.elapsed() >= SUPERVISOR_LINGER
+        self.is_idle() && self.idle_since.elapsed() >= SUPERVISOR_LINGER
+    }
+
+    fn is_idle(&self) -> bool {
+        self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty()
     }
 
     fn wait(&self) -> Result<(), Fault> {
-        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
         let left = SUPERVISOR_LINGER.saturating_sub(self.idle_since.elapsed());
-        let timeout = if idle { poll_timeout(left) } else { PollTimeout::NONE };
-        let adopted = self.pods.values().filter_map(|pod| pod.adopted.as_ref()).map(AsFd::as_fd);
+        let is_looking = self.pods.values().any(|pod| matches!(pod.whose, Whose::Adopted(None)));
+        let timeout = match self.is_idle() {
+            true => poll_timeout(left),
+            false if is_looking => poll_timeout(ADOPTED_LOOK),
+            false => PollTimeout::NONE,
+        };
+        let adopted = self.pods.values().filter_map(|pod| match &pod.whose {
+            Whose::Adopted(end) => end.as_ref().map(AsFd::as_fd),
+            Whose::Ours => None,
+        });
         let fds = [self.wake.fd(), self.news.fd()].into_iter().chain(self.listener.as_ref().map(AsFd::as_fd));
         let fds = fds.chain(adopted).chain(self.drivers.iter().map(|driver| driver.stream.as_fd()));
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
@@ -185,8 +207,11 @@ impl Supervisor {
             let folder = NodeDir(path);
             match leftover::monitor(&folder) {
                 Some(monitor) => {
-                    let adopted = platform::watch(monitor).ok();
-                    self.pods.insert(node, Watched { monitor, adopted });
+                    let whose = Whose::Adopted(platform::watch(monitor).ok());
+                    self.pods.insert(node, Watched { monitor, whose });
+                    if folder.stop().exists() {
+                        self.stop(node);
+                    }
                 }
                 None if folder.scratch().exists() => self.clean(node),
                 None => {}
@@ -204,9 +229,13 @@ impl Supervisor {
                 None => drop(self.cleaners.remove(&pid)),
             }
         }
-        let is_over = |pod: &&Watched| pod.adopted.as_ref().is_some_and(is_readable);
-        let over: Vec<NodeIx> = self.pods.iter().filter(|(_, pod)| is_over(pod)).map(|(node, _)| *node).collect();
-        over.into_iter().for_each(|node| self.gone(node));
+        let is_over = |node: &NodeIx, pod: &Watched| match &pod.whose {
+            Whose::Ours => false,
+            Whose::Adopted(Some(end)) => is_readable(end),
+            Whose::Adopted(None) => !leftover::is_alive(&self.layout.node(*node)),
+        };
+        let over = self.pods.iter().filter(|(node, pod)| is_over(node, pod)).map(|(node, _)| *node);
+        over.collect::<Vec<_>>().into_iter().for_each(|node| self.gone(node));
     }
 
     /// Deals with a monitor that is no more.
@@ -226,7 +255,9 @@ impl Supervisor {
     /// Ends the processes that a dead monitor left to this one.
     fn end_strangers(&self) {
         let known = |pid: &Pid| self.cleaners.contains(pid) || self.pods.values().any(|pod| pod.monitor == *pid);
-        platform::children().into_iter().filter(|pid| !known(pid)).for_each(|pid| { let _ = kill(pid, Signal::SIGKILL); });
+        platform::children().into_iter().filter(|pid| !known(pid)).for_each(|pid| {
+            let _ = kill(pid, Signal::SIGKILL);
+        });
     }
 
     /// Removes what a pod left, in a process of its own, since that may be much.
@@ -247,6 +278,7 @@ impl Supervisor {
     /// Lets go of what only the supervisor may hold, in a child of it.
     fn forget(&mut self) {
         self.listener = None;
+        self.lock = None;
         self.drivers.clear();
     }
 
@@ -287,10 +319,8 @@ impl Supervisor {
                 Ok(()) => format!("accepted {node}\n"),
                 Err(fault) => format!("refused {node} {}\n", fault.to_string().replace('\n', " ")),
             }),
-            Request::Stop { node, grace_ms } => {
-                if let Err(fault) = self.stop(node, grace_ms) {
-                    eprintln!("{fault}");
-                }
+            Request::Stop { node } => {
+                self.stop(node);
                 None
             }
         }
@@ -313,7 +343,7 @@ impl Supervisor {
         // SAFETY: this process is single-threaded, so its child may do what it likes.
         match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => {
-                self.pods.insert(node, Watched { monitor: child, adopted: None });
+                self.pods.insert(node, Watched { monitor: child, whose: Whose::Ours });
                 Ok(())
             }
             Ok(ForkResult::Child) => {
@@ -339,11 +369,13 @@ impl Supervisor {
         }
     }
 
-    fn stop(&self, node: NodeIx, grace_ms: u64) -> Result<(), Fault> {
-        let folder = self.layout.node(node);
-        let Some(pod) = self.pods.get(&node).filter(|_| !folder.exit().exists()) else { return Ok(()) };
-        fs::write(folder.stop(), grace_ms.to_string()).doing("write", &folder.stop())?;
-        kill(pod.monitor, Signal::SIGTERM).doing("end", folder.path())
+    /// Has the monitor look at what its pod's folder says of the end.
+    fn stop(&self, node: NodeIx) {
+        let Some(pod) = self.pods.get(&node) else { return };
+        // The id of a child that has ended is nobody else's until it is reaped.
+        if matches!(pod.whose, Whose::Ours) || leftover::is_alive(&self.layout.node(node)) {
+            let _ = kill(pod.monitor, Signal::SIGTERM);
+        }
     }
 }
 
@@ -351,7 +383,7 @@ impl Supervisor {
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     Start { node: NodeIx, order: Vec<u8> },
-    Stop { node: NodeIx, grace_ms: u64 },
+    Stop { node: NodeIx },
 }
 
 impl Driver {
@@ -401,7 +433,7 @@ fn parse_request(said: &[u8]) -> Option<Option<(Request, usize)>> {
     let [verb, node, number] = words[..] else { return None };
     let (node, body) = (NodeIx(node.parse().ok()?), end + 1);
     match verb {
-        "stop" => Some(Some((Request::Stop { node, grace_ms: number.parse().ok()? }, body))),
+        "stop" => Some(Some((Request::Stop { node }, body))),
         "start" => {
             let length = number.parse::<usize>().ok().filter(|length| *length <= ORDER_BYTES_MAX)?;
             let order = said.get(body..body + length);
@@ -444,8 +476,8 @@ mod tests {
 
     #[test]
     fn requests_are_read_when_they_are_whole() {
-        let stop = Request::Stop { node: NodeIx(4), grace_ms: 50 };
-        assert_eq!(parse_request(b"stop 4 50\nstart"), Some(Some((stop, 10))));
+        let stop = Request::Stop { node: NodeIx(4) };
+        assert_eq!(parse_request(b"stop 4 0\nstart"), Some(Some((stop, 9))));
         let start = Request::Start { node: NodeIx(7), order: b"{}".to_vec() };
         assert_eq!(parse_request(b"start 7 2\n{}x"), Some(Some((start, 12))));
         for part in ["", "sta", "start 7 2\n", "start 7 2\n{"] {

@@ -36,7 +36,8 @@ const IN_A_CLUSTER: &str = "run it in a cluster";
 const SAY_COMMAND: &str = "say `command:`; images are not pulled here";
 const GIVE_A_VALUE: &str = "give it a `value`";
 const BRING_IT: &str = "fetch it in a step of its own, or run it in a cluster";
-const ANOTHER_VOLUME: &str = "use `emptyDir`, `configMap`, `secret`, `downwardAPI` or `projected`, or run it in a cluster";
+const ANOTHER_VOLUME: &str =
+    "use `emptyDir`, `configMap`, `secret`, `downwardAPI` or `projected`, or run it in a cluster";
 
 /// Returns what of `plan` cannot run here, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
@@ -106,7 +107,12 @@ type Faults = Vec<(String, &'static str)>;
 fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults {
     match template.body {
         Body::Steps(_) | Body::Dag(_) | Body::Suspend => return Faults::new(),
-        Body::Http => return vec![("it sends a request without a container".to_owned(), "send it by `curl` in a container, or run it in a cluster")],
+        Body::Http => {
+            return vec![(
+                "it sends a request without a container".to_owned(),
+                "send it by `curl` in a container, or run it in a cluster",
+            )];
+        }
         Body::Plugin => return vec![("it calls a plugin".to_owned(), IN_A_CLUSTER)],
         Body::Pod => {}
     }
@@ -122,6 +128,9 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
     let mut faults = Faults::new();
     for container in containers(template) {
         container_faults(container, template, workflow, &mut faults);
+    }
+    if let Some(field) = template.pod_spec_patch.as_deref().and_then(patched_field) {
+        faults.push((format!("its `podSpecPatch` changes `{field}`"), "write it in the template itself"));
     }
     for artifact in template.inputs.iter().flat_map(|inputs| &inputs.artifacts) {
         if let Some(store) = foreign_store(&artifact.location).filter(|_| artifact.optional != Some(true)) {
@@ -141,12 +150,18 @@ fn containers(template: &spec::Template) -> Vec<&Value> {
 fn container_faults(container: &Value, template: &spec::Template, workflow: &spec::WorkflowSpec, faults: &mut Faults) {
     let image = text(container, "image").unwrap_or_default();
     if command_words(container).next().is_none() && entrypoint(image).is_none() {
-        faults.push((format!("a container has no command, and what the image `{image}` starts is not known here"), SAY_COMMAND));
+        faults.push((
+            format!("a container has no command, and what the image `{image}` starts is not known here"),
+            SAY_COMMAND,
+        ));
     }
     for entry in items(container, "env") {
         if entry["valueFrom"].get("resourceFieldRef").is_some() {
             let name = text(entry, "name").unwrap_or_default();
-            faults.push((format!("its variable `{name}` is a limit of resources, of which there are none"), GIVE_A_VALUE));
+            faults.push((
+                format!("its variable `{name}` is a limit of resources, of which there are none"),
+                GIVE_A_VALUE,
+            ));
         }
     }
     if items(container, "volumeDevices").next().is_some() {
@@ -156,6 +171,19 @@ fn container_faults(container: &Value, template: &spec::Template, workflow: &spe
         let fault = text(mount, "name").and_then(|name| volume_fault(name, template, workflow));
         faults.extend(fault.map(|what| (what, ANOTHER_VOLUME)));
     }
+}
+
+/// What of a pod matters here, as its patch may change it.
+const FIELDS_THAT_MATTER: [&str; 6] = ["args", "command", "env", "envFrom", "volumeMounts", "workingDir"];
+
+/// Returns a field that a pod's patch changes and that matters here. A patch that is known only when
+/// its tags are replaced is taken to change none: most are about resources.
+fn patched_field(patch: &str) -> Option<&'static str> {
+    let patch: Value = serde_yaml::from_str(patch).ok()?;
+    let mut containers = items(&patch, "containers").chain(items(&patch, "initContainers"));
+    let found =
+        containers.find_map(|container| FIELDS_THAT_MATTER.into_iter().find(|field| container.get(field).is_some()));
+    found.or_else(|| patch.get("volumes").map(|_| "volumes"))
 }
 
 fn volume_fault(name: &str, template: &spec::Template, workflow: &spec::WorkflowSpec) -> Option<String> {
@@ -194,7 +222,10 @@ fn note_images(templates: &[&spec::Template]) -> Option<String> {
 fn note_stores(templates: &[&spec::Template]) -> Option<String> {
     let outputs = templates.iter().filter_map(|template| template.outputs.as_ref());
     let foreign = outputs.flat_map(|outputs| &outputs.artifacts);
-    let foreign: BTreeSet<&str> = foreign.filter(|artifact| foreign_store(&artifact.location).is_some()).map(|artifact| artifact.name.as_str()).collect();
+    let foreign: BTreeSet<&str> = foreign
+        .filter(|artifact| foreign_store(&artifact.location).is_some())
+        .map(|artifact| artifact.name.as_str())
+        .collect();
     let listed = listed(foreign.into_iter())?;
     Some(format!("artifacts are kept in the run's folder, not in their stores: {listed}"))
 }
@@ -275,7 +306,8 @@ mod tests {
     use crate::plan::{Resolved, plan_of};
 
     fn plan(spec: Value) -> Plan {
-        let resolved: Resolved = serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
+        let resolved: Resolved =
+            serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
         let (plan, problems) = plan_of(resolved);
         plan.unwrap_or_else(|| panic!("a plan; {} problems", problems.len()))
     }
@@ -311,6 +343,9 @@ mod tests {
             json!({ "container": { "image": "x", "command": ["y"], "volumeMounts": mounts } }),
             &["its volume `pvc` is of kind `persistentVolumeClaim`", "its volume `host` is of kind `hostPath`"],
         );
+        let patched = |patch: &str| json!({ "container": { "image": "x", "command": ["y"] }, "podSpecPatch": patch });
+        check(patched("containers:\n- name: main\n  resources: {}\n"), &[]);
+        check(patched("{\"containers\": [{\"env\": []}]}"), &["its `podSpecPatch` changes `env`"]);
         let artifacts = json!([
             { "name": "code", "path": "/code", "git": { "repo": "https://x" } },
             { "name": "own", "path": "/own", "s3": { "key": "k" } },
@@ -334,7 +369,8 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_said_once() {
-        let container = |image: &str| json!({ "image": image, "command": ["y"], "resources": { "limits": { "cpu": "1" } } });
+        let container =
+            |image: &str| json!({ "image": image, "command": ["y"], "resources": { "limits": { "cpu": "1" } } });
         let plan = plan(json!({
             "entrypoint": "a", "serviceAccountName": "me", "templates": [
                 { "name": "a", "steps": [[{ "name": "s", "template": "b" }, { "name": "t", "template": "c" }]] },
