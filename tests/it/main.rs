@@ -2,3 +2,6 @@
 
 mod conformance;
 mod engine_runs;
+mod examples;
+mod rust_text;
+mod tidy;
