@@ -63,6 +63,11 @@ impl Played {
             for action in actions {
                 self.clock += 1_000;
                 match action {
+                    Action::Start(request) if request.template.daemon == Some(true) => {
+                        let ip = Some("10.0.0.1".to_owned());
+                        let report = PodReport::Running { ready: true, ip, host: None };
+                        self.observe(Observation::Pod(request.node, report));
+                    }
                     Action::Start(request) => {
                         let end = ends(&request);
                         self.observe(Observation::Pod(request.node, PodReport::Ended(end)));
@@ -129,7 +134,16 @@ fn steps_run_group_after_group() {
     - - {{name: c, template: echo, withItems: [x, y]}}{ECHO}"
     ));
     let mut played = Played::new(&text);
-    insta::assert_snapshot!(played.play(&ok).show(), @"");
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Succeeded
+    0 wf Steps Succeeded [1]
+    1 wf[0] StepGroup Succeeded [2 3]
+    2 wf[0].a Pod Succeeded [4]
+    3 wf[0].b Skipped Skipped [4] when '1 == 2' evaluated false
+    4 wf[1] StepGroup Succeeded [5 6]
+    5 wf[1].c(0:x) Pod Succeeded []
+    6 wf[1].c(1:true) Pod Succeeded []
+    ");
 }
 
 #[test]
@@ -147,7 +161,14 @@ fn a_dag_omits_what_depends_on_a_failure() {
     ));
     let mut played = Played::new(&text);
     let fails = |request: &PodRequest| PodEnd::exited(i32::from(&*request.node_name == "wf.a"));
-    insta::assert_snapshot!(played.play(&fails).show(), @"");
+    insta::assert_snapshot!(played.play(&fails).show(), @"
+    Succeeded
+    0 wf DAG Succeeded [1]
+    1 wf.a Pod Failed [2 3] main: Error (exit code 1)
+    2 wf.b Skipped Omitted [4] omitted: depends condition not met
+    3 wf.c Pod Succeeded [4]
+    4 wf.d Pod Succeeded []
+    ");
 }
 
 #[test]
@@ -156,11 +177,353 @@ fn retries_back_off_and_give_up() {
         "  entrypoint: main
   templates:
   - name: main
-    retryStrategy: {limit: 2, backoff: {duration: 10, factor: 2}}
+    retryStrategy: {limit: 2, backoff: {duration: '10', factor: 2}}
     container: {image: alpine, command: [sh, -c, 'exit {{retries}}']}
 ",
     );
     let mut played = Played::new(&text);
-    insta::assert_snapshot!(played.play(&|_| PodEnd::exited(1)).show(), @"");
-    assert_eq!(played.clock, 0);
+    insta::assert_snapshot!(played.play(&|_| PodEnd::exited(1)).show(), @"
+    Failed No more retries left
+    0 wf Retry Failed [1 2 3] No more retries left
+    1 wf(0) Pod Failed [] main: Error (exit code 1)
+    2 wf(1) Pod Failed [] main: Error (exit code 1)
+    3 wf(2) Pod Failed [] main: Error (exit code 1)
+    ");
+    assert_eq!(played.clock, 34_000, "1 s an attempt, and waits of 10 s and 20 s");
+}
+
+/// A pod that prints its arguments as its result.
+fn prints(request: &PodRequest) -> PodEnd {
+    let container = request.template.container.as_ref().expect("a container");
+    let words = container.0["command"].as_array().expect("a command").iter().skip(1);
+    let words: Vec<&str> = words.map(|word| word.as_str().expect("a text")).collect();
+    PodEnd { result: request.capture_result.then(|| words.join(" ")), ..PodEnd::exited(0) }
+}
+
+#[test]
+fn results_pass_through_templates_and_loops() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  arguments: {{parameters: [{{name: who, value: '{{{{workflow.name}}}}'}}]}}
+  templates:
+  - name: main
+    steps:
+    - - {{name: list, template: echo, arguments: {{parameters: [{{name: m, value: '[1, {{\"a\": 2}}]'}}]}}}}
+    - - name: each
+        template: echo
+        arguments: {{parameters: [{{name: m, value: '\"{{{{item}}}} {{{{workflow.parameters.who}}}}\"'}}]}}
+        withParam: '{{{{steps.list.outputs.result}}}}'
+    - - {{name: all, template: inner, arguments: {{parameters: [{{name: m, value: '{{{{steps.each.outputs.result}}}}'}}]}}}}
+    outputs: {{parameters: [{{name: out, globalName: seen, valueFrom: {{parameter: '{{{{steps.all.outputs.parameters.size}}}}'}}}}]}}
+  - name: inner
+    inputs: {{parameters: [{{name: m}}]}}
+    dag:
+      tasks: [{{name: a, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{=len(fromJSON(inputs.parameters.m))}}}}'}}]}}}}]
+    outputs: {{parameters: [{{name: size, valueFrom: {{expression: 'tasks.a.outputs.result'}}}}]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    insta::assert_snapshot!(played.play(&prints).show(), @"
+    Succeeded
+    0 wf Steps Succeeded [1]
+    1 wf[0] StepGroup Succeeded [2]
+    2 wf[0].list Pod Succeeded [3]
+    3 wf[1] StepGroup Succeeded [4 5]
+    4 wf[1].each(0:1) Pod Succeeded [6]
+    5 wf[1].each(1:a:2) Pod Succeeded [6]
+    6 wf[2] StepGroup Succeeded [7]
+    7 wf[2].all DAG Succeeded [8]
+    8 wf[2].all.a Pod Succeeded []
+    ");
+    assert_eq!(played.run.outputs().parameter("seen").map(|value| &**value), Some("2"));
+    let each = played.run.find("wf[1].each(0:1)").and_then(|node| node.outputs.clone()).expect("it has a result");
+    assert_eq!(each.result.as_deref(), Some("\"1 wf\""));
+}
+
+#[test]
+fn hooks_and_exit_handlers_run_and_are_waited_for() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  hooks:
+    exit: {{template: echo}}
+    running: {{expression: 'workflow.status == \"Running\"', template: echo}}
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - name: a
+        template: echo
+        hooks:
+          exit: {{template: echo, arguments: {{parameters: [{{name: m, value: '{{{{tasks.a.status}}}}'}}]}}}}
+          done: {{expression: 'tasks.a.status == \"Succeeded\"', template: echo}}
+      - {{name: b, template: echo, dependencies: [a]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Succeeded
+    0 wf DAG Succeeded [1 2]
+    1 wf.hooks.running Pod Succeeded []
+    2 wf.a Pod Succeeded [3 4 5]
+    3 wf.a.hooks.done Pod Succeeded []
+    4 wf.a.onExit Pod Succeeded []
+    5 wf.b Pod Succeeded []
+    6 wf.onExit Pod Succeeded []
+    ");
+    let exit = played.run.find("wf.a.onExit").and_then(|node| node.inputs.clone()).expect("it has inputs");
+    assert_eq!(exit.parameter("m").map(|value| &**value), Some("Succeeded"));
+}
+
+#[test]
+fn daemons_are_up_while_their_template_is_at_work() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {{name: server, template: server}}
+    - - {{name: client, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{steps.server.ip}}}}'}}]}}}}
+  - name: server
+    daemon: true
+    container: {{image: alpine, command: [serve]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Succeeded
+    0 wf Steps Succeeded [1]
+    1 wf[0] StepGroup Succeeded [2]
+    2 wf[0].server Pod Succeeded [3]
+    3 wf[1] StepGroup Succeeded [4]
+    4 wf[1].client Pod Succeeded []
+    ");
+    let client = played.run.find("wf[1].client").and_then(|node| node.inputs.clone()).expect("it has inputs");
+    assert_eq!(client.parameter("m").map(|value| &**value), Some("10.0.0.1"));
+}
+
+#[test]
+fn a_pause_waits_for_a_person_or_its_end() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {{name: wait, template: wait}}
+    - - {{name: ask, template: ask}}
+    - - {{name: go, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{steps.ask.outputs.parameters.ok}}}}'}}]}}}}
+  - name: wait
+    suspend: {{duration: 1m}}
+  - name: ask
+    suspend: {{}}
+    outputs: {{parameters: [{{name: ok, valueFrom: {{supplied: {{}}}}}}]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.play(&ok);
+    assert_eq!(played.run.phase(), Phase::Running);
+    let resume = Control::Resume { selector: String::new(), message: String::new() };
+    let refused = played.run.check_control(&resume).unwrap_err();
+    insta::assert_snapshot!(refused, @"raw output parameter 'ok' has not been set and does not have a default value");
+    let parameters = BTreeMap::from([("ok".to_owned(), "yes".to_owned())]);
+    let selector = "displayName=ask".to_owned();
+    played.observe(Observation::Control(Control::NodeSet { selector, parameters, phase: None, message: String::new() }));
+    played.observe(Observation::Control(resume));
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Succeeded
+    0 wf Steps Succeeded [1]
+    1 wf[0] StepGroup Succeeded [2]
+    2 wf[0].wait Suspend Succeeded [3]
+    3 wf[1] StepGroup Succeeded [4]
+    4 wf[1].ask Suspend Succeeded [5]
+    5 wf[2] StepGroup Succeeded [6]
+    6 wf[2].go Pod Succeeded []
+    ");
+    let go = played.run.find("wf[2].go").and_then(|node| node.inputs.clone()).expect("it has inputs");
+    assert_eq!(go.parameter("m").map(|value| &**value), Some("yes"));
+}
+
+#[test]
+fn parallelism_holds_at_every_level() {
+    for spec in ["  parallelism: 2\n", ""] {
+        let text = workflow(&format!(
+            "{spec}  entrypoint: main
+  templates:
+  - name: main
+    parallelism: 2
+    dag:
+      tasks:
+      - {{name: a, template: echo, withSequence: {{count: 5}}}}
+      - {{name: b, template: echo}}{ECHO}"
+        ));
+        let mut played = Played::new(&text);
+        played.observe(Observation::Begin);
+        let mut most = 0;
+        let mut at_work: Vec<crate::base::NodeIx> = Vec::new();
+        loop {
+            at_work.extend(played.run.pending().into_iter().filter_map(|action| match action {
+                Action::Start(request) => Some(request.node),
+                Action::Stop { .. } => None,
+            }));
+            most = most.max(at_work.len());
+            let Some(node) = at_work.pop() else { break };
+            played.observe(Observation::Pod(node, PodReport::Ended(PodEnd::exited(0))));
+        }
+        assert_eq!(played.run.phase(), Phase::Succeeded);
+        assert_eq!((most, played.run.progress()), (2, (6, 6)));
+    }
+}
+
+#[test]
+fn stop_ends_pods_and_runs_exit_handlers() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  onExit: echo
+  templates:
+  - name: main
+    dag: {{tasks: [{{name: a, template: echo}}, {{name: b, template: echo, dependencies: [a]}}]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.observe(Observation::Begin);
+    assert_eq!(played.run.pending().len(), 1);
+    let stop = Control::Stop { selector: String::new(), message: "enough".to_owned() };
+    played.observe(Observation::Control(stop));
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Failed Stopped with strategy 'Stop'
+    0 wf DAG Failed [1]
+    1 wf.a Pod Failed [] workflow shutdown with strategy:  Stop
+    2 wf.onExit Pod Succeeded []
+    ");
+}
+
+#[test]
+fn a_deadline_ends_what_is_at_work() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  activeDeadlineSeconds: 10
+  templates:
+  - name: main
+    steps: [[{{name: a, template: echo}}], [{{name: b, template: wait}}]]
+  - name: wait
+    suspend: {{}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Failed child 'wf-2760215211' failed
+    0 wf Steps Failed [1] child 'wf-2760215211' failed
+    1 wf[0] StepGroup Succeeded [2]
+    2 wf[0].a Pod Succeeded [3]
+    3 wf[1] StepGroup Failed [4] child 'wf-2760215211' failed
+    4 wf[1].b Suspend Failed [] Step exceeded its deadline
+    ");
+}
+
+#[test]
+fn a_retry_starts_from_what_failed() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  onExit: echo
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {{name: a, template: echo}}
+      - {{name: b, template: echo, dependencies: [a], withItems: [x, z]}}
+      - {{name: c, template: echo, dependencies: [b]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    let fails = |request: &PodRequest| PodEnd::exited(i32::from(&*request.node_name == "wf.b(1:z)"));
+    insta::assert_snapshot!(played.play(&fails).show(), @"
+    Failed
+    0 wf DAG Failed [1]
+    1 wf.a Pod Succeeded [2]
+    2 wf.b TaskGroup Failed [3 4]
+    3 wf.b(0:x) Pod Succeeded [5]
+    4 wf.b(1:z) Pod Failed [5] main: Error (exit code 1)
+    5 wf.c Skipped Omitted [] omitted: depends condition not met
+    6 wf.onExit Pod Succeeded []
+    ");
+    let retry = Control::Retry { restart_successful: false, selector: String::new(), parameters: BTreeMap::new() };
+    played.observe(Observation::Control(retry));
+    insta::assert_snapshot!(played.play(&ok).show(), @"
+    Succeeded
+    0 wf DAG Succeeded [1]
+    1 wf.a Pod Succeeded [2]
+    2 wf.b TaskGroup Succeeded [3 7]
+    3 wf.b(0:x) Pod Succeeded [8]
+    7 wf.b(1:z) Pod Succeeded [8]
+    8 wf.c Pod Succeeded []
+    9 wf.onExit Pod Succeeded []
+    ");
+}
+
+#[test]
+fn a_memoized_resubmit_runs_only_what_is_new() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  arguments: {{parameters: [{{name: p, value: one}}]}}
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {{name: a, template: echo}}
+      - {{name: b, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{workflow.parameters.p}}}}'}}]}}}}
+      - {{name: c, template: echo, dependencies: [a, b]}}{ECHO}"
+    ));
+    let mut old = Played::new(&text);
+    old.play(&|request| PodEnd::exited(i32::from(&*request.node_name == "wf.c")));
+    let mut new = Played::new(&text.replace("value: one", "value: two"));
+    let events = vec![reuse(&old.run)];
+    let batch = Batch { at: Timestamp(0), events };
+    new.run.apply(&batch);
+    new.batches.push(batch);
+    new.observe(Observation::Begin);
+    insta::assert_snapshot!(new.play(&ok).show(), @"
+    Succeeded
+    0 wf DAG Succeeded [1 2]
+    1 wf.a Pod Succeeded [3] reused from wf
+    2 wf.b Pod Succeeded [3]
+    3 wf.c Pod Succeeded []
+    ");
+}
+
+#[test]
+fn outputs_of_skipped_nodes_are_defaults() {
+    let text = workflow(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: a, template: maker, when: 'false'}
+    - - {name: b, template: taker, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters.with}}'}]}}
+      - {name: c, template: taker, arguments: {parameters: [{name: m, value: '{{steps.a.outputs.parameters.without}}'}]}}
+  - name: maker
+    container: {image: alpine, command: [x]}
+    outputs:
+      parameters:
+      - {name: with, valueFrom: {path: /x, default: made}}
+      - {name: without, valueFrom: {path: /y}}
+  - name: taker
+    inputs: {parameters: [{name: m, default: own}]}
+    container: {image: alpine, command: [x]}
+",
+    );
+    let mut played = Played::new(&text);
+    played.play(&ok);
+    let given = |name: &str| {
+        let inputs = played.run.find(name).and_then(|node| node.inputs.clone()).expect("it has inputs");
+        inputs.parameter("m").map(|value| value.to_string())
+    };
+    assert_eq!(given("wf[1].b").as_deref(), Some("made"));
+    assert_eq!(given("wf[1].c").as_deref(), Some("own"));
+}
+
+#[test]
+fn recursion_ends_at_its_bound() {
+    let text = workflow(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{name: again, template: main}]]
+",
+    );
+    let mut played = Played::new(&text);
+    played.play(&ok);
+    assert_eq!(played.run.phase(), Phase::Failed);
+    assert!(played.run.nodes().any(|node| node.message.contains("TEMPLATE_DEPTH_MAX")));
 }
