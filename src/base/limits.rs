@@ -48,5 +48,32 @@ pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
 /// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
 pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
 
+/// Entries of an artifact that is a folder or an archive.
+pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
+
+/// Bytes that an archive may unpack to: a bomb ends here, before the disk does.
+pub const ARCHIVE_BYTES_MAX: u64 = 64 << 30;
+
+/// What is still read of a container's output after its end, should others go on writing.
+pub const DRAIN_BYTES_MAX: usize = 16 << 20;
+
+/// Pods that run here at one time, as a kubelet's default; the others wait for their turn.
+pub const LOCAL_PODS_MAX: usize = 110;
+
+/// An order to a supervisor: a manifest's text, and what its parameters and files add.
+pub const ORDER_BYTES_MAX: usize = 64 << 20;
+
+/// How long a process may take to end after SIGTERM when nobody says: Kubernetes' `terminationGracePeriodSeconds`.
+pub const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How often a pod's end looks for processes that left its groups; each look ends one at least.
+pub const ADOPTED_ROUNDS_MAX: usize = 10_000;
+
+/// How long a supervisor without pods waits for its driver to come back: a new one takes as long to start.
+pub const SUPERVISOR_LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How often a supervisor that ends is started again for one request.
+pub const SUPERVISOR_TRIES_MAX: usize = 3;
+
 /// Nodes of one expression, as Go's expr has it (`conf.DefaultMaxNodes`).
 pub const EXPR_NODES_MAX: usize = 10_000;

@@ -24,7 +24,7 @@ mod diagnose;
 pub mod rules;
 
 pub use crate::source::Segment;
-pub use check::{check, lint};
+pub use check::{check, lint, plan_of};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};

@@ -3,5 +3,6 @@
 mod conformance;
 mod engine_runs;
 mod examples;
+mod local_backend;
 mod rust_text;
 mod tidy;

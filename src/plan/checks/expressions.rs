@@ -44,7 +44,7 @@ impl Field<'_> {
     }
 
     fn unknown(&self, expression: &lang::Ast, variables: &Variables<'_>) -> Vec<Problem> {
-        let named = expression.variables().into_iter();
+        let named = expression.variables().iter();
         let unknown = named.filter(|named| {
             !named.guarded
                 && scopes::is_variable(&named.name)

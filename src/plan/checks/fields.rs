@@ -10,17 +10,32 @@ use crate::plan::model::{Body, Template};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
 use crate::plan::scopes::{is_leaf, is_pod};
+use crate::source::Segment;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     for template in &checked.draft.templates {
-        deadline(template, problems);
-        timeouts(template, problems);
-        problems.extend(parallelism(template));
-        problems.extend(resource_claims(template));
+        let mut found = Vec::new();
+        deadline(template, &mut found);
+        timeouts(template, &mut found);
+        found.extend(parallelism(template));
+        found.extend(resource_claims(template));
+        // Defaults are meant for those templates that use them.
+        problems.extend(found.into_iter().filter(|problem| problem.rule != rules::FIELD_UNUSED || !is_default(checked, problem)));
         problems.extend(suspension(template));
         problems.extend(memoize(template));
         own_resources(template, problems);
     }
+}
+
+/// Returns whether the field that a problem is about is one of `templateDefaults`.
+fn is_default(checked: &Checked<'_>, problem: &Problem) -> bool {
+    let Some(defaults) = checked.draft.resolved.spec.template_defaults.as_deref() else { return false };
+    let is = |key: &str| problem.place.path.last() == Some(&Segment::Key(key.into()));
+    (defaults.timeout.is_some() && is("timeout"))
+        || (defaults.pending_timeout.is_some() && is("pendingTimeout"))
+        || (defaults.active_deadline_seconds.is_some() && is("activeDeadlineSeconds"))
+        || (defaults.parallelism.is_some() && is("parallelism"))
+        || (!defaults.resource_claims.is_empty() && is("resourceClaims"))
 }
 
 /// Returns the problem of a field that the template's type does not use.

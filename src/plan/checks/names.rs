@@ -43,11 +43,11 @@ impl List<'_> {
     fn template(&mut self, template: &crate::plan::model::Template) {
         for inputs in &template.spec.inputs {
             let place = template.place.key("inputs");
-            self.values(&inputs.parameters, &inputs.artifacts, &place, "inputs");
+            self.values(&inputs.parameters, &inputs.artifacts, &place, "input");
         }
         for outputs in &template.spec.outputs {
             let place = template.place.key("outputs");
-            self.values(&outputs.parameters, &outputs.artifacts, &place, "outputs");
+            self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
         let called = called(template);
         let kind = if matches!(template.body, Body::Dag(_)) { "tasks" } else { "steps" };
@@ -62,14 +62,14 @@ impl List<'_> {
     }
 
     fn arguments(&mut self, arguments: &spec::Arguments, place: &Place) {
-        self.values(&arguments.parameters, &arguments.artifacts, place, "arguments");
+        self.values(&arguments.parameters, &arguments.artifacts, place, "passed");
     }
 
     fn values(&mut self, parameters: &[spec::Parameter], artifacts: &[spec::Artifact], place: &Place, of: &str) {
         let names = parameters.iter().map(|parameter| given(Some(&parameter.name)));
-        self.check(names, Form::Value, &place.key("parameters"), &format!("{of}.parameters"));
+        self.check(names, Form::Value, &place.key("parameters"), &format!("{of} parameters"));
         let names = artifacts.iter().map(|artifact| given(Some(&artifact.name)));
-        self.check(names, Form::Value, &place.key("artifacts"), &format!("{of}.artifacts"));
+        self.check(names, Form::Value, &place.key("artifacts"), &format!("{of} artifacts"));
     }
 
     fn check<'n>(&mut self, names: impl Iterator<Item = Option<&'n str>>, form: Form, place: &Place, kind: &str) {

@@ -16,8 +16,12 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     if let Some(strategy) = &spec.retry_strategy {
         of_strategy(strategy, &Place::root().key("spec").key("retryStrategy"), problems);
     }
+    let defaults = spec.template_defaults.as_ref().and_then(|defaults| defaults.retry_strategy.as_ref());
+    if let Some(strategy) = defaults {
+        of_strategy(strategy, &Place::root().down("spec.templateDefaults.retryStrategy"), problems);
+    }
     for template in &checked.draft.templates {
-        if let Some(strategy) = &template.spec.retry_strategy {
+        if let Some(strategy) = template.spec.retry_strategy.as_ref().filter(|strategy| Some(*strategy) != defaults) {
             of_strategy(strategy, &template.place.key("retryStrategy"), problems);
         }
     }

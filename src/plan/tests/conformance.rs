@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::plan::{Library, lint};
+use crate::plan::{Call, Library, check, lint};
 use crate::source::{Diagnostic, Sources};
 use crate::spec;
 
@@ -22,7 +22,15 @@ fn folder(table: &str) -> Option<PathBuf> {
 }
 
 /// Cases whose verdict differs from Argo's, each with its reason.
-const VALIDATE_EXCEPTIONS: &[(&str, &str)] = &[];
+const VALIDATE_EXCEPTIONS: &[(&str, &str)] =
+    &[
+        ("91:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+        ("92:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+        ("93:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+        ("101:validate.TestCronWorkflowInvalidTimezoneRejected", "time zones are looked up where schedules are read"),
+    ];
+
+const EMPTY_ENUM: &str = "the empty list that it is about was lost when the row was recorded";
 
 #[test]
 fn argo_validates_the_same() {
@@ -54,6 +62,10 @@ fn validate(case: &Value) -> Vec<Diagnostic> {
             None => "Workflow".into(),
         };
     }
+    // What is submitted is found by its name, which some rows lack.
+    if object["metadata"]["name"].is_null() {
+        object["metadata"]["name"] = "unnamed".into();
+    }
     add(&mut sources, &mut object);
     for (list, kind) in [("workflowTemplates", "WorkflowTemplate"), ("clusterWorkflowTemplates", "ClusterWorkflowTemplate")] {
         for template in case[list].as_array().cloned().unwrap_or_default() {
@@ -63,12 +75,15 @@ fn validate(case: &Value) -> Vec<Diagnostic> {
         }
     }
     let (reads, mut diagnostics) = spec::read_all(&sources);
-    let (library, duplicates) = Library::new(&reads[1..]);
+    let (library, duplicates) = Library::new(&reads);
     diagnostics.extend(duplicates);
-    // A table's row is strict where `lint` is not: only `Lint` lets arguments lack their values.
-    diagnostics.extend(match case["options"]["Lint"] == true || object["kind"] != "Workflow" {
-        true => lint(&sources, &reads[0], &library),
-        false => crate::plan::check(&sources, &reads[0], &library, &Default::default()).1,
+    // A row is strict where `lint` is not: only `Lint` lets a workflow's arguments lack their
+    // values, and a template's unless it is submitted.
+    let options = &case["options"];
+    let is_submitted = options["Submit"] == true || (object["kind"] == "Workflow" && options["Lint"] != true);
+    diagnostics.extend(match is_submitted {
+        true => check(&sources, &reads[0], &library, &Call::default()).1,
+        false => lint(&sources, &reads[0], &library),
     });
     diagnostics
 }
@@ -80,7 +95,19 @@ fn add(sources: &mut Sources, object: &mut Value) {
 }
 
 /// Files whose verdict differs from Argo's, each with its reason.
-const LINT_EXCEPTIONS: &[(&str, &str)] = &[];
+const LINT_EXCEPTIONS: &[(&str, &str)] = &[
+    ("manifests/configmaps/simple-parameters-configmap.yaml", NO_WORKFLOW),
+    ("manifests/workflow-count-resourcequota.yaml", NO_WORKFLOW),
+    ("manifests/workflow-event-binding/event-consumer-workfloweventbinding.yaml", NO_WORKFLOW),
+];
+
+const NO_WORKFLOW: &str = "there is no workflow in it; whether that is an error is for the command to say";
+
+/// Files that have an error among all others too, each with its reason.
+const TOGETHER_EXCEPTIONS: &[(&str, &str)] = &[
+    ("manifests/k8s-patch-json-workflow.yaml", "a key stands twice, and Argo refuses to read it"),
+    ("manifests/dag-inline-cronworkflow.yaml", "the WorkflowTemplate that it refers to is not in the folder"),
+];
 
 #[test]
 fn argo_lints_the_same() {
@@ -105,7 +132,9 @@ fn all_examples_together_have_no_error() {
     let Some(folder) = folder("lint-verdicts.json (together)") else { return };
     let verdicts = fs::read_to_string(folder.join("lint-verdicts.json")).expect("the table is readable");
     let verdicts: BTreeMap<String, Value> = serde_json::from_str(&verdicts).expect("the table is JSON");
-    let manifests: Vec<&String> = verdicts.keys().filter(|file| file.starts_with("manifests/")).collect();
+    let is_excepted = |file: &&String| TOGETHER_EXCEPTIONS.iter().any(|(exception, _)| *exception == file.as_str());
+    let manifests = verdicts.keys().filter(|file| file.starts_with("manifests/"));
+    let manifests: Vec<&String> = manifests.filter(|file| !is_excepted(file)).collect();
     let diagnostics = lint_files(&folder, &manifests);
     assert_eq!(errors(&diagnostics), Vec::<String>::new());
 }

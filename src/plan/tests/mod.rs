@@ -2,3 +2,4 @@
 
 mod annotated;
 mod conformance;
+mod size;

@@ -1,0 +1,463 @@
+//! The supervisor of a run's pods: a process that outlives the driver, and forks a monitor per pod.
+//!
+//! It is single-threaded and free of any runtime, so that forking in it is safe and cheap. It knows
+//! nothing of workflows: an order is bytes that it hands on. A pod's folder is made before the pod
+//! is started, under a name that exists once, so that a start that is asked for twice is one.
+//!
+//! Over its socket it is told, and tells, lines:
+//!
+//! | line | |
+//! | --- | --- |
+//! | `hello 1 <isolation>` | the first line to a driver: version and [`Isolation`](super::Isolation) |
+//! | `start <node> <bytes>` | from the driver, followed by so many bytes, the order as JSON |
+//! | `accepted <node>`, `refused <node> <why>` | its answer |
+//! | `stop <node> 0` | from the driver: end it, as its file `stop` says |
+//! | `running <node>`, `ready <node>`, `ended <node>` | look at the node's folder |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::{ForkResult, Pid, fork};
+
+use super::fault::{Doing, Fault};
+use super::layout::{Layout, NodeDir, SOCKET};
+use super::monitor::{self, ended_child, poll_timeout};
+use super::news::{self, News, Word};
+use super::platform::{self, Ground};
+use super::wake::Wake;
+use super::{leftover, order};
+use crate::base::NodeIx;
+use crate::base::limits::{ORDER_BYTES_MAX, SUPERVISOR_LINGER};
+
+/// The name that a supervisor's process is started by, and that process lists show. It is not
+/// that of the program: who ends all drivers by name means the drivers.
+pub const PROCESS_NAME: &str = "step-supervisor";
+
+/// The version of what is spoken over the socket.
+pub(super) const VERSION: u32 = 1;
+
+/// What a supervisor says on its standard output once its socket is there.
+pub(super) const READY: &[u8] = b"ready\n";
+
+/// The exit code of a supervisor that found another one at work.
+pub(super) const EXIT_CODE_NOT_NEEDED: i32 = 3;
+
+/// A request's first line is short.
+const LINE_BYTES_MAX: usize = 128;
+
+/// Runs the supervisor when this process was started as one, and returns its exit code.
+///
+/// It must be called before anything else: before threads are started, and arguments read.
+pub fn intercept() -> Option<i32> {
+    (std::env::args_os().next()? == PROCESS_NAME).then(main)
+}
+
+/// Supervises the run in whose folder the process was started. Returns the exit code.
+pub fn main() -> i32 {
+    match Supervisor::begin().and_then(|supervisor| supervisor.map_or(Ok(false), |mut it| it.run().map(|()| true))) {
+        Ok(true) => 0,
+        Ok(false) => EXIT_CODE_NOT_NEEDED,
+        Err(fault) => {
+            eprintln!("{fault}");
+            1
+        }
+    }
+}
+
+struct Supervisor {
+    layout: Layout,
+    ground: Ground,
+    news: News,
+    wake: Wake,
+    listener: Option<UnixListener>,
+    drivers: Vec<Driver>,
+    pods: BTreeMap<NodeIx, Watched>,
+    /// Processes that remove what a pod left.
+    cleaners: BTreeSet<Pid>,
+    idle_since: Instant,
+    /// Held while it lives. Its children must not hold it, who live longer.
+    lock: Option<File>,
+}
+
+/// A pod whose monitor lives, as far as is known.
+struct Watched {
+    monitor: Pid,
+    /// Tells of the end of a monitor that an earlier supervisor started.
+    adopted: Option<OwnedFd>,
+}
+
+struct Driver {
+    stream: UnixStream,
+    said: Vec<u8>,
+}
+
+impl Supervisor {
+    /// Makes everything ready, and says so; nothing when another supervisor is at work.
+    fn begin() -> Result<Option<Self>, Fault> {
+        let run = std::env::current_dir().doing("find", Path::new("."))?;
+        let layout = Layout::new(run);
+        platform::name_process(PROCESS_NAME);
+        platform::adopt_orphans();
+        // A monitor must not miss a SIGTERM that comes before it awaits it; the supervisor ends by itself.
+        SigSet::from(Signal::SIGTERM).thread_block().doing("put off signals in", &layout.run)?;
+        let lock = File::options().create(true).append(true).open(layout.lock()).doing("open", &layout.lock())?;
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        for folder in [layout.nodes(), layout.artifacts(), layout.stage()] {
+            fs::create_dir_all(&folder).doing("make", &folder)?;
+        }
+        let news = News::open(&layout.news())?;
+        let ground = Ground::survey(&layout.stage());
+        let wake = Wake::on(&[Signal::SIGCHLD]).doing("await signals in", &layout.run)?;
+        let listener = Some(listen(&layout)?);
+        let mut supervisor = Self {
+            layout,
+            ground,
+            news,
+            wake,
+            listener,
+            drivers: Vec::new(),
+            pods: BTreeMap::new(),
+            cleaners: BTreeSet::new(),
+            idle_since: Instant::now(),
+            lock: Some(lock),
+        };
+        supervisor.adopt()?;
+        say_ready()?;
+        Ok(Some(supervisor))
+    }
+
+    fn run(&mut self) -> Result<(), Fault> {
+        while !self.is_done() {
+            self.wait()?;
+            self.wake.take();
+            self.reap();
+            self.greet();
+            self.listen_to_drivers();
+            let news = self.news.take();
+            news.into_iter().for_each(|(word, node)| self.tell(&news::line(word, node)));
+        }
+        // A driver that connects from now on finds nobody, and starts another supervisor.
+        let _ = fs::remove_file(self.layout.socket());
+        Ok(())
+    }
+
+    fn is_done(&mut self) -> bool {
+        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
+        if !idle {
+            self.idle_since = Instant::now();
+        }
+        idle && self.idle_since.elapsed() >= SUPERVISOR_LINGER
+    }
+
+    fn wait(&self) -> Result<(), Fault> {
+        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
+        let left = SUPERVISOR_LINGER.saturating_sub(self.idle_since.elapsed());
+        let timeout = if idle { poll_timeout(left) } else { PollTimeout::NONE };
+        let adopted = self.pods.values().filter_map(|pod| pod.adopted.as_ref()).map(AsFd::as_fd);
+        let fds = [self.wake.fd(), self.news.fd()].into_iter().chain(self.listener.as_ref().map(AsFd::as_fd));
+        let fds = fds.chain(adopted).chain(self.drivers.iter().map(|driver| driver.stream.as_fd()));
+        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error).doing("wait in", &self.layout.run),
+        }
+    }
+
+    /// Takes over the pods of a supervisor that is gone.
+    fn adopt(&mut self) -> Result<(), Fault> {
+        for entry in fs::read_dir(self.layout.nodes()).doing("list", &self.layout.nodes())? {
+            let path = entry.doing("list", &self.layout.nodes())?.path();
+            let node = path.file_name().and_then(|name| name.to_str()?.parse().ok()).map(NodeIx);
+            let Some(node) = node else {
+                // What was begun and never got its name was never started.
+                let _ = fs::remove_dir_all(&path);
+                continue;
+            };
+            let folder = NodeDir(path);
+            match leftover::monitor(&folder) {
+                Some(monitor) => {
+                    let adopted = platform::watch(monitor).ok();
+                    self.pods.insert(node, Watched { monitor, adopted });
+                    if folder.stop().exists() {
+                        self.stop(node);
+                    }
+                }
+                None if folder.scratch().exists() => self.clean(node),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of monitors and others that ended.
+    fn reap(&mut self) {
+        while let Some((pid, _)) = ended_child() {
+            let node = self.pods.iter().find(|(_, pod)| pod.monitor == pid).map(|(node, _)| *node);
+            match node {
+                Some(node) => self.gone(node),
+                None => drop(self.cleaners.remove(&pid)),
+            }
+        }
+        let is_over = |pod: &&Watched| pod.adopted.as_ref().is_some_and(is_readable);
+        let over: Vec<NodeIx> = self.pods.iter().filter(|(_, pod)| is_over(pod)).map(|(node, _)| *node).collect();
+        over.into_iter().for_each(|node| self.gone(node));
+    }
+
+    /// Deals with a monitor that is no more.
+    fn gone(&mut self, node: NodeIx) {
+        self.pods.remove(&node);
+        let folder = self.layout.node(node);
+        if !folder.exit().exists() {
+            leftover::end(&folder);
+            self.end_strangers();
+            self.tell(&news::line(Word::Ended, node));
+        }
+        if folder.scratch().exists() {
+            self.clean(node);
+        }
+    }
+
+    /// Ends the processes that a dead monitor left to this one.
+    fn end_strangers(&self) {
+        let known = |pid: &Pid| self.cleaners.contains(pid) || self.pods.values().any(|pod| pod.monitor == *pid);
+        platform::children().into_iter().filter(|pid| !known(pid)).for_each(|pid| { let _ = kill(pid, Signal::SIGKILL); });
+    }
+
+    /// Removes what a pod left, in a process of its own, since that may be much.
+    fn clean(&mut self, node: NodeIx) {
+        let scratch = self.layout.node(node).scratch();
+        // SAFETY: this process is single-threaded, so its child may do what it likes.
+        match unsafe { fork() } {
+            Ok(ForkResult::Parent { child }) => drop(self.cleaners.insert(child)),
+            Ok(ForkResult::Child) => {
+                self.forget();
+                leftover::remove(&scratch);
+                exit(0)
+            }
+            Err(error) => eprintln!("failed to clean up after node {node}: {error}"),
+        }
+    }
+
+    /// Lets go of what only the supervisor may hold, in a child of it.
+    fn forget(&mut self) {
+        self.listener = None;
+        self.lock = None;
+        self.drivers.clear();
+    }
+
+    fn greet(&mut self) {
+        while let Some(Ok((stream, _))) = self.listener.as_ref().map(UnixListener::accept) {
+            if stream.set_nonblocking(true).is_ok() {
+                let hello = format!("hello {VERSION} {}\n", self.ground.isolation());
+                let mut driver = Driver { stream, said: Vec::new() };
+                if driver.tell(&hello) {
+                    self.drivers.push(driver);
+                }
+            }
+        }
+    }
+
+    /// Tells all drivers a line; one that does not listen is let go, and will come back.
+    fn tell(&mut self, line: &str) {
+        self.drivers.retain_mut(|driver| driver.tell(line));
+    }
+
+    fn listen_to_drivers(&mut self) {
+        let mut at = 0;
+        while at < self.drivers.len() {
+            let (requests, is_there) = self.drivers[at].requests();
+            let answers: Vec<String> = requests.into_iter().filter_map(|request| self.serve(request)).collect();
+            let is_told = answers.iter().all(|answer| self.drivers[at].tell(answer));
+            if is_there && is_told {
+                at += 1;
+            } else {
+                self.drivers.remove(at);
+            }
+        }
+    }
+
+    fn serve(&mut self, request: Request) -> Option<String> {
+        match request {
+            Request::Start { node, order } => Some(match self.start(node, &order) {
+                Ok(()) => format!("accepted {node}\n"),
+                Err(fault) => format!("refused {node} {}\n", fault.to_string().replace('\n', " ")),
+            }),
+            Request::Stop { node } => {
+                self.stop(node);
+                None
+            }
+        }
+    }
+
+    /// Starts a pod whose folder is not there yet.
+    fn start(&mut self, node: NodeIx, order: &[u8]) -> Result<(), Fault> {
+        let folder = self.layout.node(node);
+        if folder.path().exists() {
+            return Ok(());
+        }
+        let part = NodeDir(self.layout.nodes().join(format!(".{node}")));
+        let _ = fs::remove_dir_all(part.path());
+        fs::create_dir(part.path()).doing("make", part.path())?;
+        let mut held = File::create_new(part.monitor()).doing("make", &part.monitor())?;
+        // The lock passes on to the monitor, and ends with it: whoever can take it knows that it is gone.
+        held.try_lock().map_err(io::Error::from).doing("lock", &part.monitor())?;
+        // From here on the pod counts as started.
+        fs::rename(part.path(), folder.path()).doing("make", folder.path())?;
+        // SAFETY: this process is single-threaded, so its child may do what it likes.
+        match unsafe { fork() } {
+            Ok(ForkResult::Parent { child }) => {
+                self.pods.insert(node, Watched { monitor: child, adopted: None });
+                Ok(())
+            }
+            Ok(ForkResult::Child) => {
+                self.forget();
+                exit(self.become_monitor(order, &mut held))
+            }
+            Err(error) => {
+                let _ = fs::remove_dir_all(folder.path());
+                Err(error).doing("fork for", folder.path())
+            }
+        }
+    }
+
+    fn become_monitor(&self, order: &[u8], held: &mut File) -> i32 {
+        let order = serde_json::from_slice::<order::Order>(order).map_err(io::Error::other);
+        let order = order.doing("read the order for", &self.layout.run);
+        match order.and_then(|order| monitor::run(&order, &self.layout, &self.ground, &self.news, held)) {
+            Ok(()) => 0,
+            Err(fault) => {
+                eprintln!("{fault}");
+                1
+            }
+        }
+    }
+
+    /// Has the monitor look at what its pod's folder says of the end.
+    fn stop(&self, node: NodeIx) {
+        let Some(pod) = self.pods.get(&node) else { return };
+        // The id of a child that has ended is nobody else's until it is reaped.
+        if pod.adopted.is_none() || leftover::is_alive(&self.layout.node(node)) {
+            let _ = kill(pod.monitor, Signal::SIGTERM);
+        }
+    }
+}
+
+/// What a driver asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    Start { node: NodeIx, order: Vec<u8> },
+    Stop { node: NodeIx },
+}
+
+impl Driver {
+    /// Writes a line, and says whether it went through.
+    fn tell(&mut self, line: &str) -> bool {
+        self.stream.write_all(line.as_bytes()).is_ok()
+    }
+
+    /// Reads what is there: the requests that are whole, and whether there may be more.
+    fn requests(&mut self) -> (Vec<Request>, bool) {
+        let mut bytes = [0; 64 << 10];
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return (self.take_requests().unwrap_or_default(), false),
+                Ok(count) => self.said.extend_from_slice(&bytes[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return (Vec::new(), false),
+            }
+        }
+        match self.take_requests() {
+            Some(requests) => (requests, true),
+            None => (Vec::new(), false),
+        }
+    }
+
+    /// Takes the whole requests out of what was said; nothing when it is none of ours.
+    fn take_requests(&mut self) -> Option<Vec<Request>> {
+        let mut requests = Vec::new();
+        let mut used = 0;
+        while let Some((request, length)) = parse_request(&self.said[used..])? {
+            requests.push(request);
+            used += length;
+        }
+        self.said.drain(..used);
+        Some(requests)
+    }
+}
+
+/// Reads one request with its length: `Some(None)` when it is not whole yet, `None` when it is none.
+fn parse_request(said: &[u8]) -> Option<Option<(Request, usize)>> {
+    let Some(end) = said.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n') else {
+        return (said.len() < LINE_BYTES_MAX).then_some(None);
+    };
+    let line = std::str::from_utf8(&said[..end]).ok()?;
+    let words: Vec<&str> = line.split(' ').collect();
+    let [verb, node, number] = words[..] else { return None };
+    let (node, body) = (NodeIx(node.parse().ok()?), end + 1);
+    match verb {
+        "stop" => Some(Some((Request::Stop { node }, body))),
+        "start" => {
+            let length = number.parse::<usize>().ok().filter(|length| *length <= ORDER_BYTES_MAX)?;
+            let order = said.get(body..body + length);
+            Some(order.map(|order| (Request::Start { node, order: order.to_vec() }, body + length)))
+        }
+        _ => None,
+    }
+}
+
+/// Makes the socket. Its address is relative, since those have little room.
+fn listen(layout: &Layout) -> Result<UnixListener, Fault> {
+    let _ = fs::remove_file(SOCKET);
+    let listener = UnixListener::bind(SOCKET).doing("listen at", &layout.socket())?;
+    listener.set_nonblocking(true).doing("listen at", &layout.socket())?;
+    Ok(listener)
+}
+
+/// Tells whoever started this process that it is ready, and lets go of them.
+fn say_ready() -> Result<(), Fault> {
+    let name = PathBuf::from("standard output");
+    io::stdout().write_all(READY).and_then(|()| io::stdout().flush()).doing("write", &name)?;
+    let nothing = File::options().write(true).open("/dev/null").doing("open", Path::new("/dev/null"))?;
+    nix::unistd::dup2_stdout(nothing).doing("let go of", &name)
+}
+
+fn is_readable(fd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Ends a forked child at once, so that nothing of its parent's is run twice.
+fn exit(code: i32) -> ! {
+    // SAFETY: `_exit` takes any code and does not return.
+    unsafe { nix::libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_when_they_are_whole() {
+        let stop = Request::Stop { node: NodeIx(4) };
+        assert_eq!(parse_request(b"stop 4 0\nstart"), Some(Some((stop, 9))));
+        let start = Request::Start { node: NodeIx(7), order: b"{}".to_vec() };
+        assert_eq!(parse_request(b"start 7 2\n{}x"), Some(Some((start, 12))));
+        for part in ["", "sta", "start 7 2\n", "start 7 2\n{"] {
+            assert_eq!(parse_request(part.as_bytes()), Some(None), "{part}");
+        }
+        for bad in ["x 1 2\n", "stop 4\n", "stop x 1\n", "start 1 99999999999\n", "\n", &"x".repeat(LINE_BYTES_MAX)] {
+            assert_eq!(parse_request(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}
