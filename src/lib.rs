@@ -13,3 +13,6 @@ pub mod plan;
 pub mod engine;
 pub mod backend;
 pub mod store;
+pub mod driver;
+#[cfg(feature = "sim")]
+pub mod sim;
