@@ -11,8 +11,10 @@ pub mod expr;
 pub mod spec;
 pub mod plan;
 pub mod engine;
+pub mod view;
 pub mod backend;
 pub mod store;
 pub mod driver;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod cli;

@@ -18,6 +18,9 @@ pub const YAML_NODES_MAX: usize = 4_000_000;
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 
+/// Problems told of one file: nobody reads on, and each holds its words in memory.
+pub const DIAGNOSTICS_PER_FILE_MAX: usize = 1000;
+
 /// Length of one expression or template text.
 pub const EXPR_BYTES_MAX: usize = 256 << 10;
 
@@ -29,6 +32,10 @@ pub const EXPR_STEPS_MAX: u64 = 1_000_000;
 
 /// Bytes that one evaluation may make.
 pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
+
+/// How deep a value that an expression makes may nest: writing, comparing and dropping it recurse.
+/// JSON texts end at 128.
+pub const EXPR_VALUE_DEPTH_MAX: usize = 256;
 
 /// How deep templates may call templates, as Argo's `maxRecursionDepth`.
 pub const TEMPLATE_DEPTH_MAX: u32 = 100;

@@ -47,7 +47,9 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
         // Nobody can give a value when the clock submits it.
         Manifest::CronWorkflow(cron) => (resolve::from_cron(cron), Purpose::Run),
         Manifest::WorkflowTemplate(template) => (as_workflow(&template.metadata, &template.spec), Purpose::Library),
-        Manifest::ClusterWorkflowTemplate(template) => (as_workflow(&template.metadata, &template.spec), Purpose::Library),
+        Manifest::ClusterWorkflowTemplate(template) => {
+            (as_workflow(&template.metadata, &template.spec), Purpose::Library)
+        }
         Manifest::WorkflowEventBinding(_) | Manifest::ConfigMap(_) | Manifest::Secret(_) => return Vec::new(),
     };
     let (resolved, problems) = resolve::resolve_workflow(&workflow, library, &Call::default());
@@ -84,7 +86,8 @@ fn judge(resolved: Resolved, found: Vec<Problem>, purpose: Purpose) -> (Draft, V
 }
 
 fn diagnostics(documents: &Documents<'_>, sources: &Sources, problems: Vec<Problem>) -> Vec<Diagnostic> {
-    let mut diagnostics: Vec<Diagnostic> = problems.iter().map(|problem| documents.diagnostic(problem, Some(sources))).collect();
+    let mut diagnostics: Vec<Diagnostic> =
+        problems.iter().map(|problem| documents.diagnostic(problem, Some(sources))).collect();
     diagnostics.sort_by_key(|diagnostic| diagnostic.span().map(|span| (span.file, span.start)));
     diagnostics.dedup();
     diagnostics
@@ -97,9 +100,7 @@ fn empty_enums(document: &Document) -> Vec<Problem> {
     let Some(Tree { value: tree::Value::Seq(parameters), .. }) = document.root.at(&place.path) else {
         return Vec::new();
     };
-    let is_empty = |parameter: &Tree| {
-        matches!(parameter.get("enum"), Some(Tree { value: tree::Value::Seq(values), .. }) if values.is_empty())
-    };
+    let is_empty = |parameter: &Tree| matches!(parameter.get("enum"), Some(Tree { value: tree::Value::Seq(values), .. }) if values.is_empty());
     let empty = parameters.iter().enumerate().filter(|(_, parameter)| is_empty(parameter));
     let problem = |(index, _)| {
         Problem::error(rules::ENUM, place.index(index).key("enum"), "the `enum` allows nothing")

@@ -134,7 +134,12 @@ impl<'r> Compiler<'r> {
         let mut texts = self.texts(&spec, &place, &mut references);
         let mut body = self.body(&spec, steps.as_deref(), dag.as_ref(), &scope, &place, &mut references);
         if let Body::Dag(dag) = &body {
-            texts.extend(dag.target_text.clone().map(|text| Text { pointer: vec![Segment::Key("dag".into()), Segment::Key("target".into())], text }));
+            texts.extend(
+                dag.target_text.clone().map(|text| Text {
+                    pointer: vec![Segment::Key("dag".into()), Segment::Key("target".into())],
+                    text,
+                }),
+            );
         }
         references.mark(&mut body);
         (spec.steps, spec.dag) = (steps, dag);
@@ -142,7 +147,12 @@ impl<'r> Compiler<'r> {
     }
 
     /// Reads the texts of a template or a task; what cannot be read is a problem at its place.
-    fn texts(&mut self, spec: &impl serde::Serialize, place: &Place, references: &mut results::References) -> Vec<Text> {
+    fn texts(
+        &mut self,
+        spec: &impl serde::Serialize,
+        place: &Place,
+        references: &mut results::References,
+    ) -> Vec<Text> {
         let value = serde_json::to_value(spec).expect("manifest types are plain data with text keys");
         references.collect(&value);
         let (texts, bad) = texts::collect(&value);
@@ -187,15 +197,24 @@ impl<'r> Compiler<'r> {
         for (index, group) in groups.iter().enumerate() {
             let place = place.index(index);
             let steps = group.iter().enumerate();
-            compiled.push(steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect());
+            compiled.push(
+                steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect(),
+            );
         }
         compiled
     }
 
-    fn dag(&mut self, dag: &spec::DAGTemplate, scope: &Scope, place: &Place, references: &mut results::References) -> Dag {
+    fn dag(
+        &mut self,
+        dag: &spec::DAGTemplate,
+        scope: &Scope,
+        place: &Place,
+        references: &mut results::References,
+    ) -> Dag {
         let at = place.key("tasks");
         let tasks = dag.tasks.iter().enumerate();
-        let tasks: Vec<Task> = tasks.map(|(index, task)| self.task(task.clone(), scope, at.index(index), references)).collect();
+        let tasks: Vec<Task> =
+            tasks.map(|(index, task)| self.task(task.clone(), scope, at.index(index), references)).collect();
         let by_name = by_name(&dag.tasks);
         let depends: Vec<Option<depends::Expr>> =
             dag.tasks.iter().enumerate().map(|(index, task)| self.condition(task, &at.index(index))).collect();
@@ -268,7 +287,8 @@ impl<'r> Compiler<'r> {
             return match TemplateStr::parse(target) {
                 Ok(text) => (leaves(), Some(text)),
                 Err(fault) => {
-                    let bad = texts::BadText { pointer: vec![Segment::Key("target".into())], fault, in_expression: false };
+                    let bad =
+                        texts::BadText { pointer: vec![Segment::Key("target".into())], fault, in_expression: false };
                     self.problems.push(unreadable(bad, place));
                     (leaves(), None)
                 }
@@ -287,7 +307,13 @@ impl<'r> Compiler<'r> {
         (targets, None)
     }
 
-    fn task(&mut self, mut spec: spec::DAGTask, scope: &Scope, place: Place, references: &mut results::References) -> Task {
+    fn task(
+        &mut self,
+        mut spec: spec::DAGTask,
+        scope: &Scope,
+        place: Place,
+        references: &mut results::References,
+    ) -> Task {
         let name: Arc<str> = spec.name.as_str().into();
         let texts = self.texts(&spec, &place, references);
         let callee = Callee::of_task(&spec);
@@ -371,7 +397,11 @@ impl<'r> Compiler<'r> {
         }
         let found = self.declare(scope, name);
         if found.is_none() {
-            let problem = Problem::error(rules::TEMPLATE_NOT_FOUND, place.clone(), format!("there is no template `{name}`{}", whereabouts(scope)));
+            let problem = Problem::error(
+                rules::TEMPLATE_NOT_FOUND,
+                place.clone(),
+                format!("there is no template `{name}`{}", whereabouts(scope)),
+            );
             let names = self.templates_of(scope).iter().filter_map(|template| template.name.as_deref());
             self.problems.push(problem.says("called here").suggest(name, names));
         }
@@ -477,8 +507,12 @@ pub(super) fn object_not_found(scope: &Scope, place: &Place) -> Problem {
         Scope::Namespaced(name) => ("WorkflowTemplate", &**name),
         Scope::Cluster(name) => ("ClusterWorkflowTemplate", &**name),
     };
-    Problem::error(rules::OBJECT_NOT_FOUND, place.key("name"), format!("the {kind} `{name}` is not among the files given"))
-        .says("referred to here")
+    Problem::error(
+        rules::OBJECT_NOT_FOUND,
+        place.key("name"),
+        format!("the {kind} `{name}` is not among the files given"),
+    )
+    .says("referred to here")
 }
 
 fn unreadable(bad: texts::BadText, place: &Place) -> Problem {

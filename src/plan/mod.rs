@@ -6,22 +6,22 @@
 //! **Invariant:** plan reads no files and asks no cluster; its library is given.
 //! A [`Plan`] is valid by construction, and nothing below re-checks.
 
+mod call;
+mod check;
+mod checks;
+mod compile;
+mod cron;
+mod diagnose;
+mod graph;
+mod library;
+mod merge;
 mod model;
 mod problem;
-mod library;
 mod resolve;
-mod merge;
-mod compile;
-mod call;
-mod texts;
 mod results;
-mod graph;
-mod scopes;
-mod checks;
-mod cron;
-mod check;
-mod diagnose;
 pub mod rules;
+mod scopes;
+mod texts;
 
 pub use crate::source::Segment;
 pub use check::{check, lint, plan_of};

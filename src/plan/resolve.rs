@@ -164,7 +164,11 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
 }
 
 pub(super) fn scope_of(reference: &spec::WorkflowTemplateRef) -> Scope {
-    Scope::of(&spec::TemplateRef { name: reference.name.clone(), template: None, cluster_scope: reference.cluster_scope })
+    Scope::of(&spec::TemplateRef {
+        name: reference.name.clone(),
+        template: None,
+        cluster_scope: reference.cluster_scope,
+    })
 }
 
 fn missing_object(scope: &Scope, library: &Library, place: &Place) -> Problem {
@@ -173,9 +177,7 @@ fn missing_object(scope: &Scope, library: &Library, place: &Place) -> Problem {
         Scope::Namespaced(name) | Scope::Cluster(name) => name.to_string(),
     };
     let names: Vec<String> = library.scopes_like(scope).iter().map(name).collect();
-    object_not_found(scope, place)
-        .help("give its file too")
-        .suggest(&name(scope), names.iter().map(String::as_str))
+    object_not_found(scope, place).help("give its file too").suggest(&name(scope), names.iter().map(String::as_str))
 }
 
 /// Lays the call over the manifest. A parameter that is not declared is added, as Argo does.
@@ -315,14 +317,14 @@ fn take_config_maps(resolved: &mut Resolved, library: &Library) {
         return;
     }
     let mut named = Named::default();
-    let specs = std::iter::once(&resolved.spec).chain(resolved.templates.values()).chain(resolved.cluster_templates.values());
+    let specs =
+        std::iter::once(&resolved.spec).chain(resolved.templates.values()).chain(resolved.cluster_templates.values());
     for spec in specs {
         named.collect(&serde_json::to_value(spec).expect("manifest types are plain data with text keys"));
     }
     let wanted = library.config_map_names().filter(|name| named.any || named.names.contains(*name));
-    resolved.config_maps = wanted
-        .filter_map(|name| Some((name.to_owned(), library.config_map(name)?.clone())))
-        .collect();
+    resolved.config_maps =
+        wanted.filter_map(|name| Some((name.to_owned(), library.config_map(name)?.clone()))).collect();
 }
 
 /// The ConfigMaps that a JSON value names.

@@ -58,7 +58,7 @@ impl<'a> Globals<'a> {
             outputs: GlobalOutputs::default(),
             artifacts: GlobalOutputs::default(),
         };
-        for metadata in metadata {
+        if let Some(metadata) = metadata {
             globals.labels.extend(metadata.labels.keys().chain(metadata.labels_from.keys()).map(String::as_str));
             globals.annotations.extend(metadata.annotations.keys().map(String::as_str));
         }
@@ -75,8 +75,16 @@ impl<'a> Globals<'a> {
         // Argo takes whatever begins so, since these are filled in when it runs.
         let late = ["creationTimestamp", "scheduledTime", "duration"];
         let always = [
-            "name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "labels", "labels.json",
-            "annotations", "annotations.json",
+            "name",
+            "namespace",
+            "uid",
+            "mainEntrypoint",
+            "serviceAccountName",
+            "status",
+            "labels",
+            "labels.json",
+            "annotations",
+            "annotations.json",
         ];
         if always.contains(&rest) || late.iter().any(|word| rest.starts_with(word)) {
             return true;
@@ -101,7 +109,16 @@ impl<'a> Globals<'a> {
     }
 
     fn names(&self) -> impl Iterator<Item = String> {
-        let words = ["name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "creationTimestamp", "duration"];
+        let words = [
+            "name",
+            "namespace",
+            "uid",
+            "mainEntrypoint",
+            "serviceAccountName",
+            "status",
+            "creationTimestamp",
+            "duration",
+        ];
         let words = words.into_iter().map(|word| format!("workflow.{word}"));
         let named = |kind: &'static str, names: &BTreeSet<&str>| -> Vec<String> {
             names.iter().map(|name| format!("workflow.{kind}.{name}")).collect()
@@ -295,12 +312,20 @@ impl<'a> Variables<'a> {
 
     /// Returns whether the name is of a group of variables.
     fn is_whole(&self, name: &str) -> bool {
-        let whole = ["inputs.parameters", "inputs.artifacts", "workflow.outputs", "workflow.outputs.parameters", "workflow.outputs.artifacts"];
-        whole.contains(&name) || self.root.is_some_and(|root| {
-            let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
-            rest.and_then(|rest| self.node(rest))
-                .is_some_and(|(_, _, field)| ["", "outputs", "outputs.parameters", "outputs.artifacts"].contains(&field))
-        })
+        let whole = [
+            "inputs.parameters",
+            "inputs.artifacts",
+            "workflow.outputs",
+            "workflow.outputs.parameters",
+            "workflow.outputs.artifacts",
+        ];
+        whole.contains(&name)
+            || self.root.is_some_and(|root| {
+                let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+                rest.and_then(|rest| self.node(rest)).is_some_and(|(_, _, field)| {
+                    ["", "outputs", "outputs.parameters", "outputs.artifacts"].contains(&field)
+                })
+            })
     }
 
     /// Returns the names that would have been right, as far as they begin like `name`.
@@ -318,7 +343,8 @@ impl<'a> Variables<'a> {
         match rest.and_then(|rest| self.node(rest)) {
             Some((_, task, _)) => names.extend(self.fields_of(task)),
             None => {
-                let field = rest.and_then(|rest| rest.split_once('.')).map(|(_, field)| field).unwrap_or("outputs.result");
+                let field =
+                    rest.and_then(|rest| rest.split_once('.')).map(|(_, field)| field).unwrap_or("outputs.result");
                 let root = self.root.into_iter();
                 names.extend(root.flat_map(|root| self.nodes.keys().map(move |node| format!("{root}.{node}.{field}"))));
             }
@@ -346,7 +372,7 @@ impl<'a> Variables<'a> {
         if has_result(template) {
             fields.extend(["outputs.result", "exitCode"].map(of));
         }
-        for outputs in &template.outputs {
+        if let Some(outputs) = &template.outputs {
             fields.extend(outputs.parameters.iter().map(|output| of(&format!("outputs.parameters.{}", output.name))));
             fields.extend(outputs.artifacts.iter().map(|output| of(&format!("outputs.artifacts.{}", output.name))));
         }
@@ -384,7 +410,8 @@ pub(super) fn is_leaf(template: &spec::Template) -> bool {
 
 /// Returns whether a template has a result and an exit code. Source: `Template.HasOutput`.
 fn has_result(template: &spec::Template) -> bool {
-    let has_main = |set: &spec::ContainerSetTemplate| set.containers.iter().any(|container| container.container["name"] == "main");
+    let has_main =
+        |set: &spec::ContainerSetTemplate| set.containers.iter().any(|container| container.container["name"] == "main");
     template.container.is_some()
         || template.script.is_some()
         || template.data.is_some()
@@ -432,4 +459,3 @@ pub(super) fn tasks_of(template: &Template) -> Box<dyn Iterator<Item = &Task> + 
 pub(super) fn is_inline(template: &Template) -> bool {
     template.place.path.last().is_some_and(|last| *last == crate::source::Segment::Key("inline".into()))
 }
-

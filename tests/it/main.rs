@@ -1,8 +1,14 @@
 //! The integration tests: one binary, a module a subject.
 
+mod cli_errors;
+mod cli_help;
+mod cli_lint;
+mod cli_runs;
 mod conformance;
 mod engine_runs;
+mod env;
 mod examples;
+mod generated;
 mod local_backend;
 mod rust_text;
 mod tidy;

@@ -21,7 +21,8 @@ const IMPURE: [&str; 6] = ["env", "now", "halt", "input", "inputs", "localtime"]
 /// A filter that never gives an output and never ends is not bounded: jaq has no budget.
 pub fn jq(filter: &str, input: &str) -> Result<String, String> {
     check_size(filter)?;
-    let input = read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
+    let input =
+        read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
     let compiled = compile(filter)?;
     let context = Ctx::<data::JustLut<Val>>::new(&compiled.lut, Vars::new([]));
     let mut out = String::new();
@@ -32,7 +33,10 @@ pub fn jq(filter: &str, input: &str) -> Result<String, String> {
         }
         out.push_str(&raw(&value));
         if out.len() > limits::EXPR_BYTES_MADE_MAX {
-            return Err(format!("jq filter makes more than {} bytes (EXPR_BYTES_MADE_MAX)", limits::EXPR_BYTES_MADE_MAX));
+            return Err(format!(
+                "jq filter makes more than {} bytes (EXPR_BYTES_MADE_MAX)",
+                limits::EXPR_BYTES_MADE_MAX
+            ));
         }
     }
     Ok(out)

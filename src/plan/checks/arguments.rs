@@ -16,11 +16,11 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     if let Some(arguments) = &spec.arguments {
         values(arguments, &place, checked.purpose == Purpose::Run, &mut problem);
     }
-    for root in [draft.entrypoint, draft.on_exit].into_iter().flatten() {
-        if checked.purpose == Purpose::Run {
-            let template = &draft.templates[root.index()];
-            missing(spec.arguments.as_ref(), template, &place, "the workflow", true, &mut problem);
-        }
+    let caller = Caller { title: "the workflow".to_owned(), place, is_workflow: true };
+    let roots = [draft.entrypoint, draft.on_exit].into_iter().flatten();
+    // What calls a template of a library passes what it likes.
+    for root in roots.filter(|_| checked.purpose != Purpose::Library) {
+        missing(spec.arguments.as_ref(), &draft.templates[root.index()], &caller, &mut problem);
     }
     for template in &draft.templates {
         for call in called(template) {
@@ -37,8 +37,12 @@ fn of_call(checked: &Checked<'_>, template: &Template, call: &Called<'_>, proble
     }
     let Some(target) = checked.target(call.task) else { return };
     let kind = if matches!(template.body, Body::Dag(_)) { "task" } else { "step" };
-    let caller = format!("{kind} `{}`", call.task.name);
-    missing(arguments, target, if arguments.is_some() { &place } else { &call.place }, &caller, false, problem);
+    let caller = Caller {
+        title: format!("{kind} `{}`", call.task.name),
+        place: if arguments.is_some() { place.clone() } else { call.place.clone() },
+        is_workflow: false,
+    };
+    missing(arguments, target, &caller, problem);
     if let Some(arguments) = arguments {
         unused(arguments, target, &place, problem);
     }
@@ -46,37 +50,45 @@ fn of_call(checked: &Checked<'_>, template: &Template, call: &Called<'_>, proble
 
 /// Reports inputs that get nothing. The workflow's own arguments count for the templates that it
 /// begins and ends with.
-fn missing(
-    arguments: Option<&spec::Arguments>,
-    target: &Template,
-    place: &Place,
-    caller: &str,
-    is_root: bool,
-    problem: &mut impl FnMut(Problem),
-) {
+fn missing(arguments: Option<&spec::Arguments>, target: &Template, caller: &Caller, problem: &mut impl FnMut(Problem)) {
     let Some(inputs) = &target.spec.inputs else { return };
     let handed = arguments.map(|arguments| arguments.parameters.as_slice()).unwrap_or_default();
     for (index, input) in inputs.parameters.iter().enumerate() {
         let is_handed = handed.iter().any(|argument| argument.name == input.name);
         if !is_handed && !has_value(input) {
-            let message = format!("{caller} does not pass `{}`, which {} needs", input.name, title(target));
-            let help = match is_root {
-                true => format!("add it to `spec.arguments.parameters`, or submit with `-p {}=VALUE`", input.name),
-                false => format!("add it to `arguments.parameters`, or give the input a `default`"),
-            };
+            let message = format!("{} does not pass `{}`, which {} needs", caller.title, input.name, title(target));
             let declared = target.place.key("inputs").key("parameters").index(index);
-            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message);
-            problem(found.also(declared, "it is declared here, without a default").help(help));
+            let found = Problem::error(rules::ARGUMENT_MISSING, caller.place.clone(), message);
+            problem(found.also(declared, "it is declared here, without a default").help(caller.help(&input.name)));
         }
     }
     let handed = arguments.map(|arguments| arguments.artifacts.as_slice()).unwrap_or_default();
     for (index, input) in inputs.artifacts.iter().enumerate() {
         let is_handed = handed.iter().any(|argument| argument.name == input.name);
         if !is_handed && input.optional != Some(true) && !has_location(input) {
-            let message = format!("{caller} does not pass the artifact `{}`, which {} needs", input.name, title(target));
+            let message =
+                format!("{} does not pass the artifact `{}`, which {} needs", caller.title, input.name, title(target));
             let declared = target.place.key("inputs").key("artifacts").index(index);
-            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message).also(declared, "it is declared here");
+            let found = Problem::error(rules::ARGUMENT_MISSING, caller.place.clone(), message)
+                .also(declared, "it is declared here");
             problem(found.help("add it to `arguments.artifacts`, or make the input `optional: true`"));
+        }
+    }
+}
+
+/// Who calls a template.
+struct Caller {
+    title: String,
+    /// Where its arguments are, or would be.
+    place: Place,
+    is_workflow: bool,
+}
+
+impl Caller {
+    fn help(&self, name: &str) -> String {
+        match self.is_workflow {
+            true => format!("add it to `spec.arguments.parameters`, or submit with `-p {name}=VALUE`"),
+            false => "add it to `arguments.parameters`, or give the input a `default`".to_owned(),
         }
     }
 }
@@ -122,24 +134,37 @@ fn parameter_value(parameter: &spec::Parameter, place: &Place, must_have: bool, 
     match (&parameter.value, &parameter.value_from) {
         (None, None) if must_have => {
             let message = format!("the argument `{name}` has no value");
-            problem(Problem::error(rules::ARGUMENT_VALUE, place.clone(), message).help("add `value`, or `valueFrom.configMapKeyRef`"));
+            problem(
+                Problem::error(rules::ARGUMENT_VALUE, place.clone(), message)
+                    .help("add `value`, or `valueFrom.configMapKeyRef`"),
+            );
         }
         (_, Some(from)) => problem_of_source(from, name, place).into_iter().for_each(&mut *problem),
         _ => {}
     }
-    if let Some(value) = parameter.value.as_ref().filter(|_| !parameter.enum_.is_empty())
-        && !parameter.enum_.contains(value)
-        && !value.contains("{{")
-    {
-        let allowed: Vec<&str> = parameter.enum_.iter().map(|value| value.as_str()).collect();
-        let message = format!("`{name}` is `{value}`, which its `enum` does not allow");
-        problem(Problem::error(rules::ENUM, place.key("value"), message).suggest(value, allowed));
+    problem_of_choice(parameter, place).into_iter().for_each(problem);
+}
+
+/// A value without tags has to be one of those that are allowed, if any are named.
+fn problem_of_choice(parameter: &spec::Parameter, place: &Place) -> Option<Problem> {
+    let value = parameter.value.as_ref().filter(|value| !value.contains("{{"))?;
+    if parameter.enum_.is_empty() || parameter.enum_.contains(value) {
+        return None;
     }
+    let message = format!("`{}` is `{value}`, which its `enum` does not allow", parameter.name);
+    let allowed = parameter.enum_.iter().map(|value| value.as_str());
+    Some(Problem::error(rules::ENUM, place.key("value"), message).suggest(value, allowed))
 }
 
 fn problem_of_source(from: &spec::ValueFrom, name: &str, place: &Place) -> Option<Problem> {
-    let allowed = from.config_map_key_ref.is_some() || given(from.event.as_deref()).is_some() || from.supplied.is_some();
-    let refused = [("path", &from.path), ("jsonPath", &from.json_path), ("parameter", &from.parameter), ("expression", &from.expression)];
+    let allowed =
+        from.config_map_key_ref.is_some() || given(from.event.as_deref()).is_some() || from.supplied.is_some();
+    let refused = [
+        ("path", &from.path),
+        ("jsonPath", &from.json_path),
+        ("parameter", &from.parameter),
+        ("expression", &from.expression),
+    ];
     let refused = refused.into_iter().find(|(_, text)| given(text.as_deref()).is_some()).map(|(field, _)| field);
     if allowed && refused.is_none() {
         return None;
@@ -156,11 +181,17 @@ fn artifact_source(artifact: &spec::Artifact, place: &Place, problem: &mut impl 
     let expression = given(artifact.from_expression.as_deref());
     if from.is_some() && expression.is_some() {
         let message = format!("the artifact `{}` has both `from` and `fromExpression`", artifact.name);
-        problem(Problem::error(rules::ARTIFACT_SOURCE, place.key("fromExpression"), message).help("keep the one that is meant"));
+        problem(
+            Problem::error(rules::ARTIFACT_SOURCE, place.key("fromExpression"), message)
+                .help("keep the one that is meant"),
+        );
     }
     if from.is_none() && expression.is_none() && !has_location(artifact) {
         let message = format!("the artifact `{}` comes from nowhere", artifact.name);
-        problem(Problem::error(rules::ARTIFACT_SOURCE, place.clone(), message).help("add `from`, or say where it is stored"));
+        problem(
+            Problem::error(rules::ARTIFACT_SOURCE, place.clone(), message)
+                .help("add `from`, or say where it is stored"),
+        );
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let mut list = List { problems };
     let own = draft.resolved.spec.templates.iter().map(|template| template.name.as_deref());
     list.check(own, Form::Field, &spec.key("templates"), "templates");
-    for arguments in &draft.resolved.spec.arguments {
+    if let Some(arguments) = &draft.resolved.spec.arguments {
         list.arguments(arguments, &spec.key("arguments"));
     }
     for template in &draft.templates {
@@ -41,11 +41,11 @@ struct List<'a> {
 
 impl List<'_> {
     fn template(&mut self, template: &crate::plan::model::Template) {
-        for inputs in &template.spec.inputs {
+        if let Some(inputs) = &template.spec.inputs {
             let place = template.place.key("inputs");
             self.values(&inputs.parameters, &inputs.artifacts, &place, "input");
         }
-        for outputs in &template.spec.outputs {
+        if let Some(outputs) = &template.spec.outputs {
             let place = template.place.key("outputs");
             self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
@@ -55,7 +55,7 @@ impl List<'_> {
             called.iter().map(|call| (given(Some(&call.task.name)), call.place.clone())).collect();
         self.placed(&names, Form::Field, kind);
         for call in &called {
-            for arguments in &call.task.spec.arguments {
+            if let Some(arguments) = &call.task.spec.arguments {
                 self.arguments(arguments, &call.place.key("arguments"));
             }
         }
@@ -81,7 +81,10 @@ impl List<'_> {
         let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
         for (name, place) in names {
             let Some(name) = given(*name) else {
-                self.problems.push(Problem::error(rules::NAME_MISSING, place.clone(), format!("one of the {kind} has no name")).help("add `name`"));
+                self.problems.push(
+                    Problem::error(rules::NAME_MISSING, place.clone(), format!("one of the {kind} has no name"))
+                        .help("add `name`"),
+                );
                 continue;
             };
             if let Some(fault) = form.fault(name) {
@@ -133,7 +136,8 @@ fn object_name(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let name = metadata.name.as_deref().unwrap_or_default();
     if name.len() > limits::RUN_NAME_BYTES_MAX {
         let place = Place::of(Scope::Local).down("metadata.name");
-        let message = format!("the name has {} characters; at most {} fit into a label", name.len(), limits::RUN_NAME_BYTES_MAX);
+        let message =
+            format!("the name has {} characters; at most {} fit into a label", name.len(), limits::RUN_NAME_BYTES_MAX);
         problems.push(Problem::error(rules::NAME_FORM, place, message).help("shorten it"));
     }
 }

@@ -37,7 +37,9 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Vec
     if let Some(backoff) = &strategy.backoff {
         let place = place.key("backoff");
         problems.extend(no_number(backoff.factor.as_ref(), "factor", &place));
-        for (field, text) in [("duration", &backoff.duration), ("maxDuration", &backoff.max_duration), ("cap", &backoff.cap)] {
+        for (field, text) in
+            [("duration", &backoff.duration), ("maxDuration", &backoff.max_duration), ("cap", &backoff.cap)]
+        {
             problems.extend(duration(text.as_deref(), &place.key(field)));
         }
         if backoff.duration.as_deref().unwrap_or_default().is_empty() {

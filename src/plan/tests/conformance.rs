@@ -22,13 +22,12 @@ fn folder(table: &str) -> Option<PathBuf> {
 }
 
 /// Cases whose verdict differs from Argo's, each with its reason.
-const VALIDATE_EXCEPTIONS: &[(&str, &str)] =
-    &[
-        ("91:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
-        ("92:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
-        ("93:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
-        ("101:validate.TestCronWorkflowInvalidTimezoneRejected", "time zones are looked up where schedules are read"),
-    ];
+const VALIDATE_EXCEPTIONS: &[(&str, &str)] = &[
+    ("91:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+    ("92:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+    ("93:validate.TestWorkflowTemplateWithEmptyEnumList", EMPTY_ENUM),
+    ("101:validate.TestCronWorkflowInvalidTimezoneRejected", "time zones are looked up where schedules are read"),
+];
 
 const EMPTY_ENUM: &str = "the empty list that it is about was lost when the row was recorded";
 
@@ -67,7 +66,9 @@ fn validate(case: &Value) -> Vec<Diagnostic> {
         object["metadata"]["name"] = "unnamed".into();
     }
     add(&mut sources, &mut object);
-    for (list, kind) in [("workflowTemplates", "WorkflowTemplate"), ("clusterWorkflowTemplates", "ClusterWorkflowTemplate")] {
+    for (list, kind) in
+        [("workflowTemplates", "WorkflowTemplate"), ("clusterWorkflowTemplates", "ClusterWorkflowTemplate")]
+    {
         for template in case[list].as_array().cloned().unwrap_or_default() {
             let mut template = template;
             template["kind"] = kind.into();
@@ -123,7 +124,11 @@ fn argo_lints_the_same() {
             failed.push(format!("{file}: argo says {}, we say {errors:?}", verdicts[*file]["output"]));
         }
     }
-    println!("conformance lint-verdicts.json: {}/{}, 0 skipped by name", manifests.len() - failed.len(), manifests.len());
+    println!(
+        "conformance lint-verdicts.json: {}/{}, 0 skipped by name",
+        manifests.len() - failed.len(),
+        manifests.len()
+    );
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

@@ -28,7 +28,13 @@ fn chain(count: usize) -> Resolved {
     }))
     .expect("well typed");
     let config_maps = Default::default();
-    Resolved { metadata: Default::default(), spec, templates: Default::default(), cluster_templates: Default::default(), config_maps }
+    Resolved {
+        metadata: Default::default(),
+        spec,
+        templates: Default::default(),
+        cluster_templates: Default::default(),
+        config_maps,
+    }
 }
 
 #[test]

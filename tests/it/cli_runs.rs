@@ -1,0 +1,1 @@
+//! The life of runs on this machine, through the real program.
