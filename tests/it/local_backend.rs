@@ -67,11 +67,44 @@ impl TestRun {
         })
     }
 
-    fn monitor(&self, node: u32) -> i32 {
-        let text = self.read(&format!("nodes/{node}/monitor"));
-        let first = text.lines().next().and_then(|line| line.rsplit_once(' ')).map(|(_, pid)| pid.parse());
-        first.expect("a line with an id").expect("an id")
+    fn monitor(&self, node: u32) -> Option<i32> {
+        let text = fs::read_to_string(self.path().join(format!("nodes/{node}/monitor"))).ok()?;
+        text.lines().next()?.rsplit_once(' ')?.1.parse().ok()
     }
+}
+
+impl Drop for TestRun {
+    /// Ends what a test that failed left behind.
+    fn drop(&mut self) {
+        let nodes = fs::read_dir(self.path().join("nodes")).into_iter().flatten().flatten();
+        let open = nodes.filter(|node| !node.path().join("exit.json").exists());
+        let numbers = open.filter_map(|node| node.file_name().to_str()?.parse().ok());
+        let monitors: Vec<i32> = numbers.filter_map(|node| self.monitor(node)).collect();
+        self.supervisor().into_iter().chain(monitors).filter(|pid| is_process(*pid)).for_each(kill);
+    }
+}
+
+/// Runs the test `name` of this binary again as the user who `setup`, a shell's words, makes of it in
+/// namespaces of its own, with the variable [`FOLDER`] set to an empty folder. Returns whether it
+/// is that second run, which must go on.
+fn is_within(name: &str, setup: &str) -> bool {
+    if std::env::var_os(FOLDER).is_some() {
+        return true;
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("its mode");
+    let mut again = Command::new("sh");
+    again.args(["-c", &format!("{setup} \"$0\" \"$@\"")]).arg(std::env::current_exe().expect("this binary"));
+    again.args([&format!("local_backend::{name}"), "--exact", "--nocapture"]).env(FOLDER, folder.path());
+    let output = again.output().expect("there is a shell");
+    let said = String::from_utf8_lossy(&output.stderr);
+    // What has no right to make namespaces, or lacks the tools, never comes to the test.
+    if String::from_utf8_lossy(&output.stdout).contains("running 1 test") {
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    } else {
+        eprintln!("{name}: skipped, this user cannot: {setup}: {said}");
+    }
+    false
 }
 
 fn request(node: u32, template: Value) -> PodRequest {
@@ -183,12 +216,16 @@ async fn the_environment_is_clean() {
     let result = end.result.expect("it was asked for");
     let lines: Vec<&str> = result.lines().filter(|line| !line.starts_with("PATH=")).collect();
     let known = ["A=1", "B=12", "HOME=/", "HOSTNAME=wf-1", "PWD=/", "TMPDIR=/tmp", "/"];
-    assert_eq!(lines.into_iter().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL")).collect::<Vec<_>>(), known);
+    assert_eq!(
+        lines.into_iter().filter(|line| !line.starts_with("_=") && !line.starts_with("SHLVL")).collect::<Vec<_>>(),
+        known
+    );
 }
 
 #[tokio::test]
 async fn a_script_is_given_to_its_command() {
-    let script = json!({ "script": { "image": "python", "command": ["python"], "source": "import sys\nprint(sys.argv[0])" } });
+    let script =
+        json!({ "script": { "image": "python", "command": ["python"], "source": "import sys\nprint(sys.argv[0])" } });
     let end = run(&TestRun::new().backend(), request(1, script)).await;
     assert_eq!(end.result.as_deref(), Some("/argo/staging/script"), "{}", end.message);
 }
@@ -198,7 +235,9 @@ async fn pods_together_do_not_see_each_other_and_leave_the_host_alone() {
     let test = TestRun::new();
     let backend = test.backend();
     let name = format!("/result-{}.txt", std::process::id());
-    let script = format!("echo $HOSTNAME > /tmp/out.txt; echo $HOSTNAME > {name}; echo x > /usr/bin/new; sleep 0.2; cat /tmp/out.txt {name}; ls /tmp");
+    let script = format!(
+        "echo $HOSTNAME > /tmp/out.txt; echo $HOSTNAME > {name}; echo x > /usr/bin/new; sleep 0.2; cat /tmp/out.txt {name}; ls /tmp"
+    );
     for node in 0..8 {
         let mut template = sh(&script);
         template["outputs"] = json!({ "parameters": [{ "name": "p", "valueFrom": { "path": "/tmp/out.txt" } }] });
@@ -206,7 +245,9 @@ async fn pods_together_do_not_see_each_other_and_leave_the_host_alone() {
     }
     let mut left: Vec<u32> = (0..8).collect();
     while !left.is_empty() {
-        for (node, report) in in_time(backend.next()).await.expect("reports").into_iter().filter(|(_, report)| is_over(report)) {
+        for (node, report) in
+            in_time(backend.next()).await.expect("reports").into_iter().filter(|(_, report)| is_over(report))
+        {
             let end = ended(report);
             let own = format!("wf-{node}");
             assert_eq!(end.result, Some(format!("{own}\n{own}\nout.txt")), "{}", end.message);
@@ -283,7 +324,7 @@ async fn a_killed_monitor_is_a_lost_pod() {
     let line = test.read("nodes/1/main.log");
     let sleeper: i32 = line.trim().rsplit(' ').next().and_then(|word| word.parse().ok()).expect("an id");
     assert!(is_process(sleeper));
-    kill(test.monitor(1));
+    kill(test.monitor(1).expect("a monitor"));
     assert!(matches!(report(&backend, 1, is_over).await, PodReport::Lost { .. }));
     wait_for(|| !is_process(sleeper)).await;
     let listed = test.backend().relist(&[NodeIx(1)]).await.expect("a list");
@@ -296,7 +337,7 @@ async fn a_killed_monitor_and_supervisor_leave_a_lost_pod() {
     let backend = test.backend();
     backend.start(&request(1, sh("sleep 600"))).await.expect("started");
     report(&backend, 1, is_running).await;
-    let (supervisor, monitor) = (test.supervisor().expect("a supervisor"), test.monitor(1));
+    let (supervisor, monitor) = (test.supervisor().expect("a supervisor"), test.monitor(1).expect("a monitor"));
     drop(backend);
     kill(supervisor);
     kill(monitor);
@@ -375,14 +416,16 @@ async fn volumes_hold_what_was_given() {
     let end = run(&test.backend(), request(1, json!({ "container": main }))).await;
     let expected = "debug\ns3cret\n400\ndebug s3cret\nread-only\ny\n1";
     assert_eq!(end.result.as_deref(), Some(expected), "{}", end.message);
-    let found = Command::new("grep").args(["-rl", "s3cret"]).arg(test.path().join("nodes/1/scratch")).output().expect("grep");
+    let found =
+        Command::new("grep").args(["-rl", "s3cret"]).arg(test.path().join("nodes/1/scratch")).output().expect("grep");
     assert_eq!(String::from_utf8_lossy(&found.stdout), "", "a secret is on the disk");
 }
 
 #[tokio::test]
 async fn what_a_pod_needs_and_nobody_gave_is_its_end() {
     let mut template = sh("true");
-    template["container"]["env"] = json!([{ "name": "X", "valueFrom": { "secretKeyRef": { "name": "no", "key": "k" } } }]);
+    template["container"]["env"] =
+        json!([{ "name": "X", "valueFrom": { "secretKeyRef": { "name": "no", "key": "k" } } }]);
     let end = run(&TestRun::new().backend(), request(1, template)).await;
     let expected = "there is no Secret `no`; give the file that has it too";
     assert_eq!((end.phase, end.message.as_str()), (Phase::Error, expected));
@@ -392,7 +435,8 @@ async fn what_a_pod_needs_and_nobody_gave_is_its_end() {
 async fn artifacts_pass_from_pod_to_pod() {
     let test = TestRun::new();
     let backend = test.backend();
-    let mut make = sh("mkdir -p /data/dir/sub; echo one > /data/dir/sub/f; echo two > /data/file; echo three > /plain.txt");
+    let mut make =
+        sh("mkdir -p /data/dir/sub; echo one > /data/dir/sub/f; echo two > /data/file; echo three > /plain.txt");
     make["outputs"] = json!({ "artifacts": [
         { "name": "dir", "path": "/data/dir" },
         { "name": "file", "path": "/data/file" },
@@ -460,7 +504,10 @@ async fn a_command_that_is_not_there_is_told() {
 #[tokio::test]
 async fn a_signal_is_an_exit_code() {
     let end = run_sh("kill -9 $$$$").await;
-    assert_eq!((end.phase, end.exit_code, end.message.as_str()), (Phase::Failed, Some(137), "main: Error (exit code 137)"));
+    assert_eq!(
+        (end.phase, end.exit_code, end.message.as_str()),
+        (Phase::Failed, Some(137), "main: Error (exit code 137)")
+    );
 }
 
 #[tokio::test]
@@ -468,8 +515,15 @@ async fn a_pod_is_stopped_gently_and_then_by_force() {
     let test = TestRun::new();
     let backend = test.backend();
     for (node, trap, code) in [(1, "trap 'echo bye; exit 9' TERM", 9), (2, "trap '' TERM", 137), (3, ":", 143)] {
-        backend.start(&request(node, sh(&format!("{trap}; echo up; while :; do sleep 0.01; done")))).await.expect("started");
-        wait_for(|| test.path().join(format!("nodes/{node}/main.log")).exists() && !test.read(&format!("nodes/{node}/main.log")).is_empty()).await;
+        backend
+            .start(&request(node, sh(&format!("{trap}; echo up; while :; do sleep 0.01; done"))))
+            .await
+            .expect("started");
+        wait_for(|| {
+            test.path().join(format!("nodes/{node}/main.log")).exists()
+                && !test.read(&format!("nodes/{node}/main.log")).is_empty()
+        })
+        .await;
         backend.stop(NodeIx(node), TimeSpan(200)).await.expect("asked");
         let end = ended(report(&backend, node, is_over).await);
         assert_eq!((end.phase, end.exit_code), (Phase::Failed, Some(code)), "{trap}");
@@ -567,7 +621,10 @@ async fn a_state_folder_that_cannot_be_written_is_told() {
     let test = TestRun::new();
     fs::write(test.path().join("nodes"), "in the way").expect("a file");
     let fault = test.backend().start(&request(1, sh("true"))).await.expect_err("it cannot start").to_string();
-    assert!(fault.starts_with("the local backend failed to start node 1: the supervisor of the run ended at once"), "{fault}");
+    assert!(
+        fault.starts_with("the local backend failed to start node 1: the supervisor of the run ended at once"),
+        "{fault}"
+    );
 }
 
 #[tokio::test]
@@ -580,20 +637,11 @@ async fn a_long_path_of_the_run_is_no_hindrance() {
     drop((test, outer));
 }
 
-/// As root, it is run a second time as a user without rights, in a folder of theirs.
 #[tokio::test]
 async fn an_unprivileged_user_has_views_too() {
-    if nix::unistd::geteuid().is_root() {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("its mode");
-        let mut again = Command::new("setpriv");
-        again.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-        again.arg(std::env::current_exe().expect("this binary"));
-        again.args(["an_unprivileged_user_has_views_too", "--nocapture"]).env(FOLDER, folder.path());
-        match again.output() {
-            Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-            Err(error) => eprintln!("skipped: `setpriv` cannot be run: {error}"),
-        }
+    let setup =
+        if nix::unistd::geteuid().is_root() { "setpriv --reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    if !is_within("an_unprivileged_user_has_views_too", setup) {
         return;
     }
     let test = TestRun::of(json!({ "volumes": [{ "name": "v", "emptyDir": {} }] }));
@@ -616,6 +664,45 @@ async fn an_unprivileged_user_has_views_too() {
     let left = fs::read_dir(test.path().join("nodes/1")).expect("a folder").flatten();
     let left: BTreeSet<_> = left.map(|entry| entry.file_name()).filter(|name| name != "scratch").collect();
     assert_eq!(left, ["exit.json", "main.log", "monitor"].map(Into::into).into());
+}
+
+#[tokio::test]
+async fn without_namespaces_pods_share_the_host() {
+    let setup = "unshare -Urm sh -c 'echo 0 > /proc/sys/user/max_mnt_namespaces; \
+                 echo 0 > /proc/sys/user/max_user_namespaces; exec \"$0\" \"$@\"'";
+    if !is_within("without_namespaces_pods_share_the_host", setup) {
+        return;
+    }
+    let test = TestRun::of(json!({ "volumes": [{ "name": "v", "emptyDir": {} }] }));
+    let backend = test.backend();
+    let path = test.path().join("shared.txt");
+    let mut template = json!({ "script": {
+        "command": ["sh"], "source": format!("echo x > {}; echo $TMPDIR; pwd; touch here $TMPDIR/there", path.display()),
+    }});
+    template["outputs"] = json!({ "parameters": [{ "name": "p", "valueFrom": { "path": path } }] });
+    let end = run(&backend, request(1, template)).await;
+    assert_eq!((backend.isolation(), end.message.as_str()), (Some(Isolation::Plain), ""));
+    let scratch = fs::canonicalize(test.path()).expect("a folder").join("nodes/1/scratch");
+    assert_eq!(end.result, Some(format!("{0}/tmp\n{0}/work", scratch.display())));
+    assert_eq!(end.parameters["p"], FileOutput::Found("x".into()));
+    wait_for(|| !scratch.exists()).await;
+    let mut template = sh("true");
+    template["container"]["volumeMounts"] = json!([{ "name": "v", "mountPath": "/v" }]);
+    let end = run(&backend, request(2, template)).await;
+    let expected = "pods cannot mount volumes here: the kernel lets this user make no namespaces";
+    assert_eq!((end.phase, end.message.as_str()), (Phase::Error, expected));
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_pod_ends_and_its_end_is_known() {
+    let setup = format!("unshare -Urm sh -c 'mount -t tmpfs -o size=512k full ${FOLDER}; exec \"$0\" \"$@\"'");
+    if !is_within("on_a_full_disk_a_pod_ends_and_its_end_is_known", &setup) {
+        return;
+    }
+    let test = TestRun::new();
+    let end = run(&test.backend(), request(1, sh("yes | head -c 4000000; sleep 600"))).await;
+    let expected = "failed to write the log of `main`: No space left on device (os error 28)";
+    assert_eq!((end.phase, end.message.as_str()), (Phase::Error, expected));
 }
 
 #[tokio::test]

@@ -89,7 +89,8 @@ impl State {
 impl LocalBackend {
     /// Makes the backend of the run in `run_dir`, an existing folder. Nothing is started by it.
     pub fn new(run_dir: &Path, resolved: &Resolved, mut files: LocalFiles, options: LocalOptions) -> Self {
-        let bytes = |data: &BTreeMap<String, String>| data.iter().map(|(k, v)| (k.clone(), v.clone().into_bytes())).collect();
+        let bytes =
+            |data: &BTreeMap<String, String>| data.iter().map(|(k, v)| (k.clone(), v.clone().into_bytes())).collect();
         for (name, data) in &resolved.config_maps {
             files.config_maps.entry(name.clone()).or_insert_with(|| bytes(data));
         }
@@ -130,7 +131,7 @@ impl LocalBackend {
         let _ = self.hears.send(Heard::Wake);
     }
 
-    /// Connects to the supervisor, and starts one when there is none.
+    /// Connects to the supervisor, and starts one when there is none. Pods that live are looked at.
     async fn connect(&self) -> Result<(), Fault> {
         let _alone = self.connecting.lock().await;
         if self.state().connection.is_some() {
@@ -145,6 +146,9 @@ impl LocalBackend {
             tried = connection::open(&self.layout).await;
         }
         connection::attach(tried?, self.state.clone(), self.hears.clone());
+        // News of pods that live may have been told to nobody.
+        self.look_at_all();
+        let _ = self.hears.send(Heard::Wake);
         Ok(())
     }
 
@@ -167,7 +171,9 @@ impl LocalBackend {
                 Err(_) => {}
             }
         }
-        Err(Fault::refused("the supervisor of the run ends again and again; its log is `supervisor.log` in the run's folder"))
+        Err(Fault::refused(
+            "the supervisor of the run ends again and again; its log is `supervisor.log` in the run's folder",
+        ))
     }
 
     /// Has a pod end that was started. What is asked is written down first, so that a supervisor that
@@ -233,11 +239,7 @@ impl LocalBackend {
             let state = self.state();
             state.connection.is_none() && !state.live.is_empty()
         };
-        if is_lost {
-            self.connect().await?;
-            self.look_at_all();
-        }
-        Ok(())
+        if is_lost { self.connect().await } else { Ok(()) }
     }
 
     async fn wait_for_news(&self) -> Result<(), Fault> {
@@ -336,8 +338,11 @@ impl Backend for LocalBackend {
     }
 }
 
-/// Returns what a pod's folder says; nothing of one that runs and has no news.
+/// Returns what a pod's folder says; nothing of one that is not started yet, or runs and has no news.
 fn seen(folder: &NodeDir) -> Option<PodReport> {
+    if !folder.path().exists() {
+        return None;
+    }
     if let Some(end) = recorded(folder) {
         return Some(PodReport::Ended(end));
     }

@@ -33,7 +33,9 @@ fn parameter(path: &Path) -> Result<FileOutput, Fault> {
     file.take(OUTPUT_PARAMETER_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).doing("read", path)?;
     if bytes.len() > OUTPUT_PARAMETER_BYTES_MAX {
         let size = found.len();
-        return unusable(format!("has {size} bytes; a parameter may have {OUTPUT_PARAMETER_BYTES_MAX}, an artifact any number"));
+        return unusable(format!(
+            "has {size} bytes; a parameter may have {OUTPUT_PARAMETER_BYTES_MAX}, an artifact any number"
+        ));
     }
     match String::from_utf8(bytes) {
         Err(_) => unusable("is not UTF-8 text; an artifact may be anything".to_owned()),
@@ -126,7 +128,9 @@ mod tests {
             let FileOutput::Unusable(why) = read(Some(content)) else { panic!("it cannot be taken: {part}") };
             assert!(why.contains(part), "{why}");
         }
-        let FileOutput::Unusable(why) = parameter(Path::new("/")).expect("a folder is there") else { panic!("a folder") };
+        let FileOutput::Unusable(why) = parameter(Path::new("/")).expect("a folder is there") else {
+            panic!("a folder")
+        };
         assert_eq!(why, "`/` is no file");
     }
 

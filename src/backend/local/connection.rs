@@ -156,7 +156,10 @@ fn spawn(layout: &Layout, executable: &Path) -> Result<(), Fault> {
     if status.code() == Some(EXIT_CODE_NOT_NEEDED) {
         return Ok(());
     }
-    Err(Fault::refused(format!("the supervisor of the run ended at once, with {status}; see `{}`", complaints.display())))
+    Err(Fault::refused(format!(
+        "the supervisor of the run ended at once, with {status}; see `{}`",
+        complaints.display()
+    )))
 }
 
 #[cfg(test)]

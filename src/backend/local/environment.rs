@@ -257,7 +257,10 @@ mod tests {
 
     #[test]
     fn variables_come_from_objects_and_fields() {
-        check(json!({ "envFrom": [{ "prefix": "P_", "configMapRef": { "name": "conf" } }] }), Ok(&[("P_level", "debug")]));
+        check(
+            json!({ "envFrom": [{ "prefix": "P_", "configMapRef": { "name": "conf" } }] }),
+            Ok(&[("P_level", "debug")]),
+        );
         check(json!({ "envFrom": [{ "secretRef": { "name": "cred" } }] }), Ok(&[("token", "s3cret")]));
         check(json!({ "envFrom": [{ "secretRef": { "name": "no", "optional": true } }] }), Ok(&[]));
         let from = |source: Value| json!({ "env": [{ "name": "V", "valueFrom": source }] });
@@ -265,10 +268,7 @@ mod tests {
         check(from(json!({ "secretKeyRef": { "name": "cred", "key": "x", "optional": true } })), Ok(&[]));
         check(from(json!({ "fieldRef": { "fieldPath": "metadata.labels['app']" } })), Ok(&[("V", "x")]));
         check(from(json!({ "fieldRef": { "fieldPath": "metadata.namespace" } })), Ok(&[("V", "argo")]));
-        check(
-            from(json!({ "secretKeyRef": { "name": "cred", "key": "x" } })),
-            Err("the Secret `cred` has no key `x`"),
-        );
+        check(from(json!({ "secretKeyRef": { "name": "cred", "key": "x" } })), Err("the Secret `cred` has no key `x`"));
         check(
             from(json!({ "configMapKeyRef": { "name": "no", "key": "x" } })),
             Err("there is no ConfigMap `no`; give the file that has it too"),

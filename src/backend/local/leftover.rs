@@ -63,7 +63,9 @@ pub(super) fn remove(folder: &Path) {
     while let Some(folder) = waiting.pop() {
         let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        waiting.extend(entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()));
+        waiting.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
     }
     if let Err(error) = fs::remove_dir_all(folder) {
         eprintln!("failed to remove `{}`: {error}", folder.display());

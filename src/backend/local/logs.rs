@@ -155,7 +155,10 @@ mod tests {
         copy_text(&mut text.as_bytes(), &mut out).expect("memory");
         assert_eq!(String::from_utf8_lossy(&out), "a b\ncd\n\ne");
         let line = parse(text.as_bytes().split_inclusive(|b| *b == b'\n').next().expect("a line")).expect("a log line");
-        assert_eq!((line.timestamp(), line.stream, line.partial, line.text), (Some(AT), Stream::Out, false, &b"a b"[..]));
+        assert_eq!(
+            (line.timestamp(), line.stream, line.partial, line.text),
+            (Some(AT), Stream::Out, false, &b"a b"[..])
+        );
     }
 
     #[test]

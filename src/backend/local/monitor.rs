@@ -32,6 +32,9 @@ use crate::engine::{Phase, PodEnd};
 /// driver half of its work for steps that do little.
 const RUNNING_IS_NEWS: Duration = Duration::from_millis(50);
 
+/// Room that is kept for the record of an end without results.
+const END_BYTES: usize = 4096;
+
 /// What container engines report when a container could not be started.
 const EXIT_CODE_NOT_STARTED: i32 = 128;
 
@@ -45,6 +48,7 @@ pub(super) fn run(order: &Order, layout: &Layout, ground: &Ground, news: &News, 
     if is_plain {
         fs::create_dir_all(host.scratch()).doing("make", &host.scratch())?;
     }
+    fs::write(host.exit_part(), [b' '; END_BYTES]).doing("make room in", host.path())?;
     let (folder, artifacts) = (Reach::to(host.path())?, Reach::to(&layout.artifacts())?);
     let folder = NodeDir(folder.path().to_owned());
     let logs = open_logs(order, &host)?;
@@ -204,8 +208,9 @@ impl Pod<'_> {
             platform::bind(&source, &target, read_only).doing("mount a volume at", &target)?;
         }
         for input in &self.order.inputs {
-            place::input(input, &self.artifacts, site.isolated)
-                .map_err(|fault| Fault::refused(format!("failed to load the input artifact `{}`: {fault}", input.name)))?;
+            place::input(input, &self.artifacts, site.isolated).map_err(|fault| {
+                Fault::refused(format!("failed to load the input artifact `{}`: {fault}", input.name))
+            })?;
         }
         Ok(())
     }
@@ -377,13 +382,18 @@ impl Pod<'_> {
 
     /// Ends what is left, that which left its group included.
     fn kill_all(&mut self) {
-        self.processes.iter().filter(|process| process.code.is_none()).for_each(|process| process.signal(Signal::SIGKILL));
+        self.processes
+            .iter()
+            .filter(|process| process.code.is_none())
+            .for_each(|process| process.signal(Signal::SIGKILL));
         for _ in 0..ADOPTED_ROUNDS_MAX {
             let children = platform::children();
             if children.is_empty() {
                 return;
             }
-            children.into_iter().for_each(|child| { let _ = kill(child, Signal::SIGKILL); });
+            children.into_iter().for_each(|child| {
+                let _ = kill(child, Signal::SIGKILL);
+            });
             let _ = waitpid(None, None);
         }
         eprintln!("processes of node {} are left behind", self.order.node);
@@ -420,12 +430,24 @@ impl Pod<'_> {
         PodEnd { started_at: self.began, host: Some(platform::host_name()), ..end }
     }
 
+    /// Writes the end down. On a full disk that is one without results, for which there is room.
     fn record(&self, end: &PodEnd) -> Result<(), Fault> {
+        let (path, part) = (self.folder.exit(), self.folder.exit_part());
         let end = PodEnd { finished_at: Some(wall_clock()), ..end.clone() };
-        let (path, part) = (self.folder.exit(), self.folder.exit().with_extension("part"));
-        fs::write(&part, serde_json::to_vec(&end).expect("an end is plain data")).doing("write", &part)?;
+        overwrite(&part, &end).or_else(|fault| {
+            let message = format!("failed to record the end, which was {}: {fault}", end.phase);
+            overwrite(&part, &PodEnd { finished_at: end.finished_at, ..self.failed(Phase::Error, message) })
+        })?;
         fs::rename(&part, &path).doing("write", &path)
     }
+}
+
+/// Writes a record over what is in `part`, so that the room it has is used.
+fn overwrite(part: &Path, end: &PodEnd) -> Result<(), Fault> {
+    let text = serde_json::to_vec(end).expect("an end is plain data");
+    let mut file = File::options().write(true).open(part).doing("open", part)?;
+    let written = file.write_all(&text).and_then(|()| file.set_len(text.len() as u64));
+    written.doing("write", part)
 }
 
 /// What Kubernetes says of a pod that its deadline ended.

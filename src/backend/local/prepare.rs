@@ -314,12 +314,12 @@ pub(super) mod tests {
             ]},
         });
         let mut request = request(template);
-        let given = spec::Artifact { name: "given".into(), location: repository::location("3/x.tgz"), ..Default::default() };
+        let given =
+            spec::Artifact { name: "given".into(), location: repository::location("3/x.tgz"), ..Default::default() };
         request.inputs = Arc::new(Inputs { parameters: Vec::new(), artifacts: vec![Arc::new(given)] });
         let order = make(&request, json!({})).expect("an order");
         let sources: Vec<_> = order.inputs.iter().map(|input| (&input.source, input.unpack, input.mode)).collect();
-        let expected =
-            [(Source::Text("text".into()), false, Some(0o755)), (Source::Key("3/x.tgz".into()), true, None)];
+        let expected = [(Source::Text("text".into()), false, Some(0o755)), (Source::Key("3/x.tgz".into()), true, None)];
         assert_eq!(sources, expected.iter().map(|(s, u, m)| (s, *u, *m)).collect::<Vec<_>>());
         request.inputs = Arc::new(Inputs::default());
         let fault = make(&request, json!({})).expect_err("it was not given");

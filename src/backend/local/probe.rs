@@ -102,7 +102,8 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Option<TcpStream> {
 /// Sends a request and returns the status of the answer.
 fn status(mut stream: TcpStream, host: &str, path: &str, timeout: Duration) -> Option<u16> {
     stream.set_read_timeout(Some(timeout)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n")
+        .ok()?;
     let mut first = [0; "HTTP/1.1 200".len()];
     stream.read_exact(&mut first).ok()?;
     let text = std::str::from_utf8(&first).ok()?;

@@ -9,14 +9,14 @@ use std::process::{Command, Stdio};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{AccessFlags, Pid, access, pipe2};
+use nix::unistd::{AccessFlags, Pid, access};
 
 use super::fault::{Doing, Fault};
 use super::logs::{self, Stream, Tail};
 use super::order::Container;
 use super::platform;
-use crate::base::limits::{DRAIN_BYTES_MAX, RESULT_BYTES_MAX};
 use crate::base::Timestamp;
+use crate::base::limits::{DRAIN_BYTES_MAX, RESULT_BYTES_MAX};
 
 /// As much as a pipe of Linux holds.
 const READ_BYTES: usize = 64 << 10;
@@ -126,7 +126,9 @@ impl Process {
         let output = &mut self.outputs[at];
         let count = match output.reader.read(&mut bytes) {
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error).doing("read the output of", Path::new(&self.name)),
         };
         if output.stream == Stream::Out {
@@ -143,10 +145,10 @@ impl Process {
 
 /// Returns a reader that never waits, and the end that a process writes to.
 fn stream(stream: Stream) -> Result<(Output, OwnedFd), Fault> {
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).doing("make a pipe for", Path::new(stream.as_str()))?;
+    let (reader, writer) = io::pipe().doing("make a pipe for", Path::new(stream.as_str()))?;
     let set = nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     set.doing("prepare the pipe for", Path::new(stream.as_str()))?;
-    Ok((Output { stream, reader: reader.into() }, writer))
+    Ok((Output { stream, reader: OwnedFd::from(reader).into() }, writer.into()))
 }
 
 fn command(container: &Container, site: &Site) -> Result<Command, Fault> {

@@ -20,7 +20,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,6 +49,9 @@ pub(super) const READY: &[u8] = b"ready\n";
 
 /// The exit code of a supervisor that found another one at work.
 pub(super) const EXIT_CODE_NOT_NEEDED: i32 = 3;
+
+/// How often monitors of an earlier supervisor are looked at where the system does not tell of their end.
+const ADOPTED_LOOK: Duration = Duration::from_secs(1);
 
 /// A request's first line is short.
 const LINE_BYTES_MAX: usize = 128;
@@ -90,8 +93,15 @@ struct Supervisor {
 /// A pod whose monitor lives, as far as is known.
 struct Watched {
     monitor: Pid,
-    /// Tells of the end of a monitor that an earlier supervisor started.
-    adopted: Option<OwnedFd>,
+    whose: Whose,
+}
+
+/// Who started a monitor, and so how its end is noticed.
+enum Whose {
+    /// This supervisor, whose child it is.
+    Ours,
+    /// An earlier one. The descriptor tells of its end, where the system has such a thing.
+    Adopted(Option<OwnedFd>),
 }
 
 struct Driver {
@@ -152,18 +162,28 @@ impl Supervisor {
     }
 
     fn is_done(&mut self) -> bool {
-        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
-        if !idle {
+        if !self.is_idle() {
             self.idle_since = Instant::now();
         }
-        idle && self.idle_since.elapsed() >= SUPERVISOR_LINGER
+        self.is_idle() && self.idle_since.elapsed() >= SUPERVISOR_LINGER
+    }
+
+    fn is_idle(&self) -> bool {
+        self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty()
     }
 
     fn wait(&self) -> Result<(), Fault> {
-        let idle = self.drivers.is_empty() && self.pods.is_empty() && self.cleaners.is_empty();
         let left = SUPERVISOR_LINGER.saturating_sub(self.idle_since.elapsed());
-        let timeout = if idle { poll_timeout(left) } else { PollTimeout::NONE };
-        let adopted = self.pods.values().filter_map(|pod| pod.adopted.as_ref()).map(AsFd::as_fd);
+        let is_looking = self.pods.values().any(|pod| matches!(pod.whose, Whose::Adopted(None)));
+        let timeout = match self.is_idle() {
+            true => poll_timeout(left),
+            false if is_looking => poll_timeout(ADOPTED_LOOK),
+            false => PollTimeout::NONE,
+        };
+        let adopted = self.pods.values().filter_map(|pod| match &pod.whose {
+            Whose::Adopted(end) => end.as_ref().map(AsFd::as_fd),
+            Whose::Ours => None,
+        });
         let fds = [self.wake.fd(), self.news.fd()].into_iter().chain(self.listener.as_ref().map(AsFd::as_fd));
         let fds = fds.chain(adopted).chain(self.drivers.iter().map(|driver| driver.stream.as_fd()));
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
@@ -186,8 +206,8 @@ impl Supervisor {
             let folder = NodeDir(path);
             match leftover::monitor(&folder) {
                 Some(monitor) => {
-                    let adopted = platform::watch(monitor).ok();
-                    self.pods.insert(node, Watched { monitor, adopted });
+                    let whose = Whose::Adopted(platform::watch(monitor).ok());
+                    self.pods.insert(node, Watched { monitor, whose });
                     if folder.stop().exists() {
                         self.stop(node);
                     }
@@ -208,9 +228,13 @@ impl Supervisor {
                 None => drop(self.cleaners.remove(&pid)),
             }
         }
-        let is_over = |pod: &&Watched| pod.adopted.as_ref().is_some_and(is_readable);
-        let over: Vec<NodeIx> = self.pods.iter().filter(|(_, pod)| is_over(pod)).map(|(node, _)| *node).collect();
-        over.into_iter().for_each(|node| self.gone(node));
+        let is_over = |node: &NodeIx, pod: &Watched| match &pod.whose {
+            Whose::Ours => false,
+            Whose::Adopted(Some(end)) => is_readable(end),
+            Whose::Adopted(None) => !leftover::is_alive(&self.layout.node(*node)),
+        };
+        let over = self.pods.iter().filter(|(node, pod)| is_over(node, pod)).map(|(node, _)| *node);
+        over.collect::<Vec<_>>().into_iter().for_each(|node| self.gone(node));
     }
 
     /// Deals with a monitor that is no more.
@@ -230,7 +254,9 @@ impl Supervisor {
     /// Ends the processes that a dead monitor left to this one.
     fn end_strangers(&self) {
         let known = |pid: &Pid| self.cleaners.contains(pid) || self.pods.values().any(|pod| pod.monitor == *pid);
-        platform::children().into_iter().filter(|pid| !known(pid)).for_each(|pid| { let _ = kill(pid, Signal::SIGKILL); });
+        platform::children().into_iter().filter(|pid| !known(pid)).for_each(|pid| {
+            let _ = kill(pid, Signal::SIGKILL);
+        });
     }
 
     /// Removes what a pod left, in a process of its own, since that may be much.
@@ -316,7 +342,7 @@ impl Supervisor {
         // SAFETY: this process is single-threaded, so its child may do what it likes.
         match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => {
-                self.pods.insert(node, Watched { monitor: child, adopted: None });
+                self.pods.insert(node, Watched { monitor: child, whose: Whose::Ours });
                 Ok(())
             }
             Ok(ForkResult::Child) => {
@@ -346,7 +372,7 @@ impl Supervisor {
     fn stop(&self, node: NodeIx) {
         let Some(pod) = self.pods.get(&node) else { return };
         // The id of a child that has ended is nobody else's until it is reaped.
-        if pod.adopted.is_none() || leftover::is_alive(&self.layout.node(node)) {
+        if matches!(pod.whose, Whose::Ours) || leftover::is_alive(&self.layout.node(node)) {
             let _ = kill(pod.monitor, Signal::SIGTERM);
         }
     }

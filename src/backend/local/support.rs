@@ -36,7 +36,8 @@ const IN_A_CLUSTER: &str = "run it in a cluster";
 const SAY_COMMAND: &str = "say `command:`; images are not pulled here";
 const GIVE_A_VALUE: &str = "give it a `value`";
 const BRING_IT: &str = "fetch it in a step of its own, or run it in a cluster";
-const ANOTHER_VOLUME: &str = "use `emptyDir`, `configMap`, `secret`, `downwardAPI` or `projected`, or run it in a cluster";
+const ANOTHER_VOLUME: &str =
+    "use `emptyDir`, `configMap`, `secret`, `downwardAPI` or `projected`, or run it in a cluster";
 
 /// Returns what of `plan` cannot run here, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
@@ -106,7 +107,12 @@ type Faults = Vec<(String, &'static str)>;
 fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults {
     match template.body {
         Body::Steps(_) | Body::Dag(_) | Body::Suspend => return Faults::new(),
-        Body::Http => return vec![("it sends a request without a container".to_owned(), "send it by `curl` in a container, or run it in a cluster")],
+        Body::Http => {
+            return vec![(
+                "it sends a request without a container".to_owned(),
+                "send it by `curl` in a container, or run it in a cluster",
+            )];
+        }
         Body::Plugin => return vec![("it calls a plugin".to_owned(), IN_A_CLUSTER)],
         Body::Pod => {}
     }
@@ -141,12 +147,18 @@ fn containers(template: &spec::Template) -> Vec<&Value> {
 fn container_faults(container: &Value, template: &spec::Template, workflow: &spec::WorkflowSpec, faults: &mut Faults) {
     let image = text(container, "image").unwrap_or_default();
     if command_words(container).next().is_none() && entrypoint(image).is_none() {
-        faults.push((format!("a container has no command, and what the image `{image}` starts is not known here"), SAY_COMMAND));
+        faults.push((
+            format!("a container has no command, and what the image `{image}` starts is not known here"),
+            SAY_COMMAND,
+        ));
     }
     for entry in items(container, "env") {
         if entry["valueFrom"].get("resourceFieldRef").is_some() {
             let name = text(entry, "name").unwrap_or_default();
-            faults.push((format!("its variable `{name}` is a limit of resources, of which there are none"), GIVE_A_VALUE));
+            faults.push((
+                format!("its variable `{name}` is a limit of resources, of which there are none"),
+                GIVE_A_VALUE,
+            ));
         }
     }
     if items(container, "volumeDevices").next().is_some() {
@@ -194,7 +206,10 @@ fn note_images(templates: &[&spec::Template]) -> Option<String> {
 fn note_stores(templates: &[&spec::Template]) -> Option<String> {
     let outputs = templates.iter().filter_map(|template| template.outputs.as_ref());
     let foreign = outputs.flat_map(|outputs| &outputs.artifacts);
-    let foreign: BTreeSet<&str> = foreign.filter(|artifact| foreign_store(&artifact.location).is_some()).map(|artifact| artifact.name.as_str()).collect();
+    let foreign: BTreeSet<&str> = foreign
+        .filter(|artifact| foreign_store(&artifact.location).is_some())
+        .map(|artifact| artifact.name.as_str())
+        .collect();
     let listed = listed(foreign.into_iter())?;
     Some(format!("artifacts are kept in the run's folder, not in their stores: {listed}"))
 }
@@ -275,7 +290,8 @@ mod tests {
     use crate::plan::{Resolved, plan_of};
 
     fn plan(spec: Value) -> Plan {
-        let resolved: Resolved = serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
+        let resolved: Resolved =
+            serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
         let (plan, problems) = plan_of(resolved);
         plan.unwrap_or_else(|| panic!("a plan; {} problems", problems.len()))
     }
@@ -334,7 +350,8 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_said_once() {
-        let container = |image: &str| json!({ "image": image, "command": ["y"], "resources": { "limits": { "cpu": "1" } } });
+        let container =
+            |image: &str| json!({ "image": image, "command": ["y"], "resources": { "limits": { "cpu": "1" } } });
         let plan = plan(json!({
             "entrypoint": "a", "serviceAccountName": "me", "templates": [
                 { "name": "a", "steps": [[{ "name": "s", "template": "b" }, { "name": "t", "template": "c" }]] },

@@ -25,7 +25,8 @@ pub(super) fn volume(volume: &Value, around: &Surroundings<'_>) -> Result<Volume
         "projected" => {
             for part in items(source, "sources") {
                 let mode = default_mode(source, MODE_DEFAULT);
-                let part_kind = ["configMap", "secret", "downwardAPI"].into_iter().find(|kind| part.get(kind).is_some());
+                let part_kind =
+                    ["configMap", "secret", "downwardAPI"].into_iter().find(|kind| part.get(kind).is_some());
                 let part_kind = part_kind.ok_or_else(|| refused(&name, "projects what is not known here"))?;
                 files.extend(content(part_kind, &part[part_kind], mode, around)?);
             }
@@ -122,7 +123,8 @@ mod tests {
         let facts = PodFacts { name: "pod".into(), ..PodFacts::default() };
         let around = Surroundings { facts, files: &files, base_env: &[] };
         let actual = volume(&declared, &around).map_err(|_| ()).map(|volume| {
-            let show = |file: &VolumeFile| format!("{}={}:{:o}", file.path, String::from_utf8_lossy(&file.data), file.mode);
+            let show =
+                |file: &VolumeFile| format!("{}={}:{:o}", file.path, String::from_utf8_lossy(&file.data), file.mode);
             (volume.files.iter().map(show).collect::<Vec<_>>().join(" "), volume.in_memory)
         });
         assert_eq!(actual, expected.map(|(text, secret)| (text.to_owned(), secret)), "{declared}");
@@ -137,7 +139,10 @@ mod tests {
         check(json!({ "name": "v", "secret": { "secretName": "cred", "items": [item] } }), Ok(("x/b=2:400", true)));
         check(json!({ "name": "v", "secret": { "secretName": "no", "optional": true } }), Ok(("", true)));
         check(json!({ "name": "v", "secret": { "secretName": "no" } }), Err(()));
-        check(json!({ "name": "v", "configMap": { "name": "conf", "items": [{ "key": "a", "path": "../a" }] } }), Err(()));
+        check(
+            json!({ "name": "v", "configMap": { "name": "conf", "items": [{ "key": "a", "path": "../a" }] } }),
+            Err(()),
+        );
         let name = json!({ "path": "n", "fieldRef": { "fieldPath": "metadata.name" } });
         check(json!({ "name": "v", "downwardAPI": { "items": [name] } }), Ok(("n=pod:644", true)));
         let parts = json!([{ "secret": { "name": "cred" } }, { "downwardAPI": { "items": [name] } }]);
