@@ -87,10 +87,15 @@ impl<'a, C: Clock> RunClock<'a, C> {
 
     /// Waits until `at`, or for ever when there is nothing to wait for.
     pub(super) async fn sleep_until(&self, at: Option<Timestamp>) {
-        match at {
-            Some(at) => self.clock.sleep_until(at - self.ahead).await,
-            None => std::future::pending().await,
-        }
+        sleep_until(self.clock, at.map(|at| at - self.ahead)).await;
+    }
+}
+
+/// Waits until `at`, or for ever when there is nothing to wait for.
+pub(super) async fn sleep_until(clock: &impl Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

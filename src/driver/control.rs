@@ -34,10 +34,10 @@ pub enum RequestError<E> {
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The driver holds the run and does not answer.
-    #[error("{holder} did not answer within {waited}; the request stays, and is obeyed when the run goes on")]
+    /// The driver holds the run and does not answer, or the request was lost.
+    #[error("the run, driven by {holder}, did not answer within {waited}; if the request was not lost, it is obeyed later")]
     NoAnswer {
-        /// Who drives, as the store says it.
+        /// Who drives, as the store says it; `nobody` when the request was lost.
         holder: String,
         /// How long was waited.
         waited: TimeSpan,
@@ -59,21 +59,22 @@ pub async fn request<S: Store, C: Clock, M: Machine, E>(
     let id = store.ask(run, control, clock.now()).await?;
     let give_up_at = clock.now() + ANSWER_WAIT_MAX;
     loop {
-        let holder = match store.acquire(run).await {
+        let driver = match store.acquire(run).await {
             Ok((log, stored)) => {
                 let machine = fold(&stored).map_err(RequestError::Fold)?;
                 serve(log, machine, clock, last_time(&stored)).await?;
-                return Ok(Outcome { answer: store.answer(run, &id).await?, is_driven: false });
+                None
             }
-            Err(StoreError::DrivenBy { holder, .. }) => holder,
+            Err(StoreError::DrivenBy { holder, .. }) => Some(holder),
             Err(error) => return Err(error.into()),
         };
         tokio::select! {
             biased;
-            answer = store.answer(run, &id) => return Ok(Outcome { answer: answer?, is_driven: true }),
+            answer = store.answer(run, &id) => return Ok(Outcome { answer: answer?, is_driven: driver.is_some() }),
             () = clock.sleep_until(clock.now() + DRIVER_CHECK_EVERY) => {}
         }
         if clock.now() >= give_up_at {
+            let holder = driver.unwrap_or_else(|| "nobody".to_owned());
             return Err(RequestError::NoAnswer { holder, waited: ANSWER_WAIT_MAX });
         }
     }

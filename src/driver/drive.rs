@@ -121,6 +121,7 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
         while let Some(inputs) = news.take() {
             owner.commit(inputs).await?;
             actions.add(owner.run.pending());
+            actions.begin(|node| owner.run.is_final(node));
             end = actions.is_idle().then(|| end_of(&owner.run, options)).flatten();
             if end.is_none() {
                 news = listen(&mut owner, &mut actions, &mut reports, stop.as_mut()).await?;
@@ -158,7 +159,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
     let mut inputs: Vec<Input> = tokio::select! {
         biased;
         () = stop => return Ok(None),
-        broken = actions.settle() => broken.map(seen).into_iter().collect(),
+        failed = actions.settle() => failed.into_iter().map(seen).collect(),
         asked = owner.log.requests() => asked?.into_iter().map(Input::Asked).collect(),
         news = reports.next() => news?.into_iter().map(seen).collect(),
         () = owner.clock.sleep_until(wake) => Vec::new(),

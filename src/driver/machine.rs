@@ -21,6 +21,8 @@ pub trait Machine {
     fn next_wake(&self) -> Option<Timestamp>;
     /// Returns the pod nodes that were asked for and have not ended.
     fn live_pods(&self) -> Vec<NodeIx>;
+    /// Returns whether a node has ended, so that it must not be started any more.
+    fn is_final(&self, node: NodeIx) -> bool;
     /// Returns the phase of the run.
     fn phase(&self) -> Phase;
     /// Returns what a listing says of the run.
@@ -50,6 +52,10 @@ impl Machine for Run {
 
     fn live_pods(&self) -> Vec<NodeIx> {
         Run::live_pods(self)
+    }
+
+    fn is_final(&self, node: NodeIx) -> bool {
+        self.node(node).phase.is_final()
     }
 
     fn phase(&self) -> Phase {

@@ -219,7 +219,7 @@ impl Stage {
     async fn try_to_drive(&self, pid: Pid) -> bool {
         let result = self.drive(pid).await;
         if self.world.is_dead(pid) {
-            return false;
+            std::future::pending::<()>().await;
         }
         match result {
             Ok(End::Finished(phase)) => {

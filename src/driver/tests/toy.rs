@@ -95,6 +95,10 @@ impl Machine for Toy {
         self.asked_for().filter(|node| !self.ended.contains_key(node)).collect()
     }
 
+    fn is_final(&self, node: NodeIx) -> bool {
+        self.ended.contains_key(&node)
+    }
+
     fn phase(&self) -> Phase {
         let is_over = self.began && self.ended.len() as u32 == self.layers * self.width;
         match self.ended.values().find(|phase| phase.is_bad()) {

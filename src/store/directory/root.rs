@@ -111,16 +111,25 @@ impl<D: Disk> DirectoryStore<D> {
 
     /// Makes the root and what is missing above it, each durable in its parent.
     fn ensure_folder(&self, folder: &Path) -> Result<(), StoreError> {
-        if self.disk.exists(folder).map_err(failed("look for", folder))? {
-            return Ok(());
+        let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
+        let exists = self.disk.exists(folder).map_err(failed("look for", folder))?;
+        if !exists {
+            self.ensure_folder(parent)?;
+            match self.disk.create_dir(folder) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => made.map_err(failed("create the folder", folder))?,
+            }
         }
-        let Some(parent) = folder.parent() else { return Ok(()) };
-        self.ensure_folder(parent)?;
-        match self.disk.create_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => made.map_err(failed("create the folder", folder))?,
+        // One that is there may be another process's, which died before it was durable; but none
+        // of ours stands in a folder that we may not read.
+        match self.disk.sync_dir(parent) {
+            Err(error) if exists && error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => synced.map_err(failed("sync the folder", parent)),
         }
-        self.disk.sync_dir(parent).map_err(failed("sync the folder", parent))
+    }
+
+    fn sync_root(&self) -> Result<(), StoreError> {
+        self.disk.sync_dir(&self.root).map_err(failed("sync the folder", &self.root))
     }
 
     /// Makes the folder of a run under a name that is not its own yet.
@@ -157,7 +166,7 @@ impl<D: Disk> DirectoryStore<D> {
                 _ => failed("create", &paths.folder)(error),
             });
         }
-        self.disk.sync_dir(&self.root).map_err(failed("sync the folder", &self.root))?;
+        self.sync_root()?;
         let Draft { lock, file, chain, .. } = draft;
         let taken = BTreeSet::new();
         Ok(DirectoryLog::new(self.disk.clone(), Held { run: run.clone(), paths, file, lock, chain, taken }))
@@ -194,9 +203,10 @@ impl<D: Disk> Store for DirectoryStore<D> {
         if part.torn.is_some() && part.header.is_some() {
             self.disk.truncate(&events, part.offset).map_err(failed("cut", &events))?;
         }
-        // The last driver may have died between writing a record and making it durable.
+        // Whoever created the run, or wrote last, may have died before it was durable.
         let mut file = self.disk.open_append(&events).map_err(failed("open", &events))?;
         file.sync_data().map_err(failed("sync", &events))?;
+        self.sync_root()?;
         let taken = part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect();
         let chain = part.chain;
         let stored = stored(run, &paths, part)?;
@@ -219,7 +229,7 @@ impl<D: Disk> Store for DirectoryStore<D> {
         let lock = self.lock(run, &paths)?;
         let gone = self.root.join(format!("{GONE_PREFIX}{run}-{}", self.disk.process()));
         self.disk.rename(&paths.folder, &gone).map_err(failed("remove", &paths.folder))?;
-        self.disk.sync_dir(&self.root).map_err(failed("sync the folder", &self.root))?;
+        self.sync_root()?;
         drop(lock);
         self.disk.remove_dir_all(&gone).map_err(failed("remove", &gone))?;
         self.sweep();
