@@ -84,3 +84,7 @@ pub const SUPERVISOR_TRIES_MAX: usize = 3;
 
 /// Nodes of one expression, as Go's expr has it (`conf.DefaultMaxNodes`).
 pub const EXPR_NODES_MAX: usize = 10_000;
+
+/// Names that are compared to find the one that was meant. One mistake may be repeated in every
+/// task of a large graph, and must not cost the square of it.
+pub const SUGGESTION_NAMES_MAX: usize = 200;

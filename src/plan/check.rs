@@ -1,5 +1,7 @@
 //! From a document to a plan and everything that is wrong with it.
 
+use std::collections::BTreeSet;
+
 use super::checks::{self, Purpose};
 use super::compile::Draft;
 use super::cron;
@@ -9,7 +11,7 @@ use super::model::{Plan, Resolved};
 use super::problem::{Place, Problem};
 use super::resolve::{self, Call};
 use super::rules;
-use crate::source::{Diagnostic, Document, Sources, Tree, tree};
+use crate::source::{Diagnostic, Document, RuleId, Sources, Span, Tree, tree};
 use crate::spec::{self, Manifest};
 
 /// Returns the plan of a document that is submitted with `call`, unless there are errors, and
@@ -65,6 +67,17 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
     if let Manifest::CronWorkflow(cron) = &read.manifest {
         found.extend(diagnostics(&Documents::verbatim(read, library), sources, cron::check(cron)));
     }
+    found
+}
+
+/// Returns everything that is wrong with documents that are given together: each sees the others,
+/// and what several of them find is told once.
+pub fn lint_all(sources: &Sources, reads: &[spec::Read]) -> Vec<Diagnostic> {
+    let (library, mut found) = Library::new(reads);
+    let mut told: BTreeSet<(RuleId, Option<Span>, String)> = BTreeSet::new();
+    found.extend(reads.iter().flat_map(|read| lint(sources, read, &library)));
+    found.retain(|diagnostic| told.insert((diagnostic.rule, diagnostic.span(), diagnostic.message.clone())));
+    found.sort_by_key(|diagnostic| diagnostic.span().map(|span| (span.file, span.start)));
     found
 }
 

@@ -9,6 +9,7 @@
 mod call;
 mod check;
 mod checks;
+mod collect;
 mod compile;
 mod cron;
 mod diagnose;
@@ -24,7 +25,7 @@ mod scopes;
 mod texts;
 
 pub use crate::source::Segment;
-pub use check::{check, lint, plan_of};
+pub use check::{check, lint, lint_all, plan_of};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::Draft;
 use super::model::{Body, Task, TaskIx, Template};
+use crate::base::limits;
 use crate::spec;
 
 /// What is known everywhere: `workflow.*`.
@@ -328,29 +329,29 @@ impl<'a> Variables<'a> {
             })
     }
 
-    /// Returns the names that would have been right, as far as they begin like `name`.
+    /// Returns names that would have been right: those of the step or task that `name` begins with,
+    /// or those of others with its field, and all that is not of a step or task.
     pub fn candidates(&self, name: &str, items: &Items<'_>) -> Vec<String> {
-        /// A message shows one name; looking at more would make it dear in a large graph.
-        const CANDIDATES_MAX: usize = 1000;
-        let mut names: Vec<String> = self.globals.names().collect();
+        let rest = self.root.and_then(|root| name.strip_prefix(root)).and_then(|rest| rest.strip_prefix('.'));
+        let mut names = match rest.and_then(|rest| self.node(rest)) {
+            Some((_, task, _)) => self.fields_of(task),
+            None => {
+                self.nodes_with(rest.and_then(|rest| rest.split_once('.')).map_or("outputs.result", |(_, field)| field))
+            }
+        };
         names.extend(self.input_names());
-        if let Items::Listed([first, ..]) = items
-            && let serde_json::Value::Object(fields) = &first.0
-        {
+        if let Items::Listed([spec::Item(serde_json::Value::Object(fields)), ..]) = items {
             names.extend(fields.keys().map(|key| format!("item.{key}")));
         }
-        let rest = self.root.and_then(|root| name.strip_prefix(root)).and_then(|rest| rest.strip_prefix('.'));
-        match rest.and_then(|rest| self.node(rest)) {
-            Some((_, task, _)) => names.extend(self.fields_of(task)),
-            None => {
-                let field =
-                    rest.and_then(|rest| rest.split_once('.')).map(|(_, field)| field).unwrap_or("outputs.result");
-                let root = self.root.into_iter();
-                names.extend(root.flat_map(|root| self.nodes.keys().map(move |node| format!("{root}.{node}.{field}"))));
-            }
-        }
-        names.truncate(CANDIDATES_MAX);
+        names.extend(self.globals.names().take(limits::SUGGESTION_NAMES_MAX));
         names
+    }
+
+    /// Returns the field of each step or task, as far as they are worth looking at.
+    fn nodes_with(&self, field: &str) -> Vec<String> {
+        let Some(root) = self.root else { return Vec::new() };
+        let nodes = self.nodes.keys().take(limits::SUGGESTION_NAMES_MAX / 2);
+        nodes.map(|node| format!("{root}.{node}.{field}")).collect()
     }
 
     fn input_names(&self) -> Vec<String> {

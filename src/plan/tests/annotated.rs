@@ -1,6 +1,6 @@
 //! Small manifests, each with a note at the end of every line that is wrong: `#! RULE words`.
 
-use crate::plan::{Library, lint};
+use crate::plan::lint_all;
 use crate::source::{Severity, Sources};
 use crate::spec;
 
@@ -10,9 +10,7 @@ fn check(yaml: &str) {
     let mut sources = Sources::new();
     let file = sources.add("test.yaml", yaml);
     let (reads, mut diagnostics) = spec::read_all(&sources);
-    let (library, duplicates) = Library::new(&reads);
-    diagnostics.extend(duplicates);
-    diagnostics.extend(reads.iter().flat_map(|read| lint(&sources, read, &library)));
+    diagnostics.extend(lint_all(&sources, &reads));
     let found = diagnostics.iter().filter(|diagnostic| diagnostic.severity >= Severity::Warning).map(|diagnostic| {
         let line = diagnostic.span().map_or(0, |span| sources.position(file, span.start).line);
         (line, diagnostic.rule.0, diagnostic.message.as_str())
@@ -97,7 +95,7 @@ spec:
   - name: first
     steps: [[{name: a, template: second}]]
   - name: second
-    container: {image: busybox, args: ['{{workflow.parameters.anything}}', '{{inputs.parameters.x}}']} #! WF119 inputs.parameters.x; WF119 workflow.parameters.anything; WF119 inputs.parameters.x
+    container: {image: busybox, args: ['{{workflow.parameters.anything}}', '{{inputs.parameters.x}}']} #! WF119 inputs.parameters.x; WF119 workflow.parameters.anything
 ---
 apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate
@@ -251,6 +249,14 @@ fn arguments_meet_inputs() {
           - {name: o} #! WF124 no value; WF123 no input `o`
           artifacts:
           - {name: f} #! WF126 comes from nowhere
+  - name: handled
+    steps:
+    - - name: a
+        template: needs
+        arguments: {parameters: [{name: m, value: 1}], artifacts: [{name: f, raw: {data: ''}}]}
+        onExit: needs
+        hooks:
+          early: {template: needs, expression: 'true'} #! WF122 the hook `early` does not pass `m`; WF122 the artifact
   - name: needs
     inputs:
       parameters: [{name: m}]
@@ -399,10 +405,10 @@ spec:
   arguments:
     parameters:
     - {name: p, value: x, enum: [x]}
-    - {name: r, value: x, enum: [y]} #! WF125 `r`; WF125 `r`
+    - {name: r, value: x, enum: [y]} #! WF125 `r`
   templates:
   - {name: main, container: {image: a, args: ['{{workflow.parameters.q}}']}}
-  - {name: bad, container: {image: a, args: ['{{inputs.parameters.q}}']}} #! WF119; WF119
+  - {name: bad, container: {image: a, args: ['{{inputs.parameters.q}}']}} #! WF119
 ",
     );
 }

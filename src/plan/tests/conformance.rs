@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::plan::{Call, Library, check, lint};
+use crate::plan::{Call, Library, check, lint, lint_all};
 use crate::source::{Diagnostic, Sources};
 use crate::spec;
 
@@ -174,9 +174,7 @@ fn lint_files(folder: &std::path::Path, files: &[impl AsRef<str>]) -> Vec<Diagno
         sources.add(file.as_ref(), fs::read(folder.join(file.as_ref())).expect("a manifest is readable"));
     }
     let (reads, mut diagnostics) = spec::read_all(&sources);
-    let (library, duplicates) = Library::new(&reads);
-    diagnostics.extend(duplicates);
-    diagnostics.extend(reads.iter().flat_map(|read| lint(&sources, read, &library)));
+    diagnostics.extend(lint_all(&sources, &reads));
     diagnostics
 }
 

@@ -1,5 +1,7 @@
 //! The checks on whole manifests: annotated YAML, and the tables of what Argo says.
 
 mod annotated;
+mod compiling;
 mod conformance;
+mod resolving;
 mod size;
