@@ -98,16 +98,18 @@ fn is_packed(path: &Path) -> Result<bool, Fault> {
     Ok(read.is_ok() && (&block[257..262] == b"ustar" || block.iter().all(|byte| *byte == 0)))
 }
 
-/// Copies a file or a folder with all that is in it; links are copied as links, other kinds left out.
+/// Copies what is at `from`, through links, with all that is in it; links further down are copied as
+/// links, other kinds left out. The path is used as it is, since its real one may be out of sight.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
     let mut entries = 0;
-    let mut waiting = vec![(fs::canonicalize(from).doing("read", from)?, to.to_owned())];
+    let mut waiting = vec![(from.to_owned(), to.to_owned())];
     while let Some((from, to)) = waiting.pop() {
         entries += 1;
         if entries > ARCHIVE_ENTRIES_MAX {
             return Err(Fault::refused(format!("there are more than {ARCHIVE_ENTRIES_MAX} files to copy")));
         }
-        let kind = fs::symlink_metadata(&from).doing("read", &from)?.file_type();
+        let found = if entries == 1 { fs::metadata(&from) } else { fs::symlink_metadata(&from) };
+        let kind = found.doing("read", &from)?.file_type();
         if kind.is_dir() {
             fs::create_dir(&to).doing("make", &to)?;
             for entry in fs::read_dir(&from).doing("list", &from)? {
