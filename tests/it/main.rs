@@ -1,4 +1,5 @@
 //! The integration tests: one binary, a module a subject.
 
 mod conformance;
+mod engine_operate;
 mod engine_runs;
