@@ -175,6 +175,26 @@ pub struct Created {
     pub outputs: Option<Arc<Outputs>>,
 }
 
+impl Created {
+    /// Returns a node with nothing but what every node has.
+    pub(super) fn bare(name: Arc<str>, kind: NodeType, phase: Phase, caller: Caller, parents: Vec<NodeIx>) -> Self {
+        Self {
+            name,
+            kind,
+            phase,
+            caller,
+            parents,
+            message: "".into(),
+            inputs: None,
+            texts: Vec::new(),
+            called: None,
+            targets: None,
+            until: None,
+            outputs: None,
+        }
+    }
+}
+
 /// Who asked for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -195,4 +215,6 @@ pub enum Caller {
     Attempt(NodeIx, u32),
     /// A node: its hook of that name.
     Hook(NodeIx, Arc<str>),
+    /// The pod of a container set: its container of that number.
+    Container(NodeIx, u32),
 }

@@ -159,7 +159,7 @@ impl Run {
             Caller::Hook(_, name) if &**name == "exit" => true,
             _ => parent.is_some_and(|parent| self.slot(parent).on_exit),
         };
-        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..)));
+        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..) | Caller::Container(..)));
         Slot {
             node: Node {
                 ix,
@@ -265,12 +265,13 @@ impl Run {
             Caller::Step(..) | Caller::Task(..) => self.task_of(&created.caller)?.target,
             Caller::Attempt(retry, _) => self.slot(*retry).template,
             Caller::Hook(of, name) => self.task_of(&self.slot(*of).caller)?.hooks.get(name).copied(),
+            Caller::Container(pod, _) => self.slot(*pod).template,
         }
     }
 
     fn called_by(&self, caller: &Caller) -> CalledBy {
         let (inline, reference) = match caller {
-            Caller::Attempt(retry, _) => return self.node(*retry).called_by.clone(),
+            Caller::Attempt(of, _) | Caller::Container(of, _) => return self.node(*of).called_by.clone(),
             Caller::Step(..) | Caller::Task(..) => match self.task_of(caller) {
                 Some(task) => (task.spec.inline.is_some(), task.spec.template_ref.as_ref()),
                 None => (false, None),
@@ -297,7 +298,7 @@ impl Run {
         match caller {
             Caller::Entry | Caller::Exit | Caller::RunHook(_) => None,
             Caller::Group(steps, _) => Some(*steps),
-            Caller::Task(dag, ..) => Some(*dag),
+            Caller::Task(of, ..) | Caller::Container(of, _) => Some(*of),
             Caller::Step(ix, ..) | Caller::Attempt(ix, _) | Caller::Hook(ix, _) => self.node(*ix).boundary,
         }
     }
@@ -367,7 +368,7 @@ impl Run {
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open += 1,
-            Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
+            Caller::Entry | Caller::Exit | Caller::RunHook(_) | Caller::Container(..) => {}
         }
     }
 
@@ -491,6 +492,8 @@ impl Run {
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open -= 1,
+            // Nobody waits for one container of a pod.
+            Caller::Container(..) => return,
             Caller::Group(..) | Caller::Attempt(..) | Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
         }
         self.wake_caller(ix);
@@ -670,6 +673,7 @@ pub(super) fn caller_node(caller: &Caller) -> Option<NodeIx> {
         | Caller::Step(ix, ..)
         | Caller::Task(ix, ..)
         | Caller::Attempt(ix, _)
+        | Caller::Container(ix, _)
         | Caller::Hook(ix, _) => Some(*ix),
     }
 }

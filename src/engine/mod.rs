@@ -23,7 +23,7 @@ mod tests;
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
 pub use model::{CalledBy, Node, NodeType, Phase, Waiting};
-pub use observation::{Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
+pub use observation::{ContainerEnd, Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
 pub use pending::STOP_GRACE;
 pub use run::{ControlError, Run, Shutdown};
 pub use reuse::reuse;

@@ -128,6 +128,15 @@ impl Decider<'_> {
         }
     }
 
+    /// A workflow that is submitted with `shutdown` ends as soon as it begins.
+    pub(super) fn begin_shut_down(&mut self) {
+        match self.plan.spec().shutdown.as_deref() {
+            Some("Stop") => self.shut_down(Shutdown::Stop, ""),
+            Some("Terminate") => self.shut_down(Shutdown::Terminate, ""),
+            _ => {}
+        }
+    }
+
     fn shut_down(&mut self, how: Shutdown, message: &str) {
         self.emit(Event::Shutdown { how, m: message.into() });
         let words = format!("workflow shutdown with strategy:  {}", how.as_str());
