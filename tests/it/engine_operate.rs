@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
-    Action, Control, FileOutput, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Run, SavedArtifact,
+    Action, Batch, Control, FileOutput, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Run, SavedArtifact,
 };
 use wf::plan::{self, Library, Plan};
 use wf::source::Sources;
@@ -18,6 +18,7 @@ use crate::conformance;
 /// What a row of Argo's cannot be here, by name.
 const EXCEPTED: &[(&str, &str)] = &[];
 
+const NODE_ID: &str = "workflows.argoproj.io/node-id";
 const NODE_NAME: &str = "workflows.argoproj.io/node-name";
 /// The name of a run whose workflow has none in the table.
 const NAMELESS: &str = "nameless";
@@ -70,7 +71,7 @@ impl Row {
         let play = match known {
             Some(play) => play,
             None if is_fresh(&call["in"]) => Play::new(call),
-            None => return Err("the first call has a status".to_owned()),
+            None => Play::import(call)?,
         };
         let play = self.plays.entry(key).or_insert(play);
         play.go_on(call)?;
@@ -90,14 +91,26 @@ impl Play {
         play
     }
 
+    /// Begins with the status that Argo left.
+    fn import(call: &Value) -> Result<Self, String> {
+        let mut play = Self::new(call);
+        if let Some(run) = &mut play.run {
+            let event = wf::engine::import(run.plan(), run.name(), run.uid(), &renamed(call, run.name().as_str()))
+                .map_err(|fault| fault.to_string())?;
+            run.apply(&Batch { at: play.at, events: vec![event] });
+            play.last = call["in"].clone();
+        }
+        Ok(play)
+    }
+
     fn go_on(&mut self, call: &Value) -> Result<(), String> {
         self.at = clock(call, self.at);
         let Some(run) = &mut self.run else { return refused(&self.refused, &call["out"]) };
         let at = self.at;
-        if self.last.is_null() {
+        if self.last.is_null() || run.started_at().is_none() {
             run.decide(Observation::Begin, at);
         } else {
-            changes(run, &self.last, &call["in"], at)?;
+            changes(run, &self.last, call, at)?;
             self.unreported.extend(observe_pods(run, call, at));
         }
         run.decide(Observation::Time, at);
@@ -105,6 +118,17 @@ impl Play {
         same_run(run, &call["out"], &self.unreported)?;
         same_pods(run, &started, call)
     }
+}
+
+/// Returns the status of a call with the nodes of a nameless workflow under the run's name.
+fn renamed(call: &Value, run: &str) -> Value {
+    let mut status = call["in"]["status"].clone();
+    let prefix = text(&call["in"]["metadata"]["name"]);
+    for node in status["nodes"].as_object_mut().into_iter().flat_map(|nodes| nodes.values_mut()) {
+        let name = text(&node["name"]);
+        node["name"] = format!("{run}{}", name.strip_prefix(prefix).unwrap_or(name)).into();
+    }
+    status
 }
 
 fn refused(words: &[String], out: &Value) -> Result<(), String> {
@@ -176,7 +200,9 @@ fn begin(plan: Plan, workflow: &Value, at: Timestamp) -> Run {
 }
 
 /// Turns what a test changed by hand between two calls into what means the same here.
-fn changes(run: &mut Run, last: &Value, now: &Value, at: Timestamp) -> Result<(), String> {
+fn changes(run: &mut Run, last: &Value, call: &Value, at: Timestamp) -> Result<(), String> {
+    let now = &call["in"];
+    let has_pod = |id: &str| list(&call["pods"]).iter().any(|pod| pod["annotations"][NODE_ID] == id);
     if last["spec"]["suspend"] == true && now["spec"]["suspend"] != true {
         run.decide(Observation::Control(Control::Resume { selector: String::new(), message: String::new() }), at);
     }
@@ -192,7 +218,8 @@ fn changes(run: &mut Run, last: &Value, now: &Value, at: Timestamp) -> Result<()
     let nodes = now["status"]["nodes"].as_object();
     for (id, node) in nodes.into_iter().flatten() {
         let before = &last["status"]["nodes"][id];
-        if before["phase"] != node["phase"] {
+        // Where there is a pod, it says how its node is.
+        if before["phase"] != node["phase"] && !has_pod(id) {
             change_node(run, now, node, at)?;
         }
     }
@@ -228,7 +255,7 @@ fn observe_pods(run: &mut Run, call: &Value, at: Timestamp) -> Vec<String> {
             "Pending" => PodReport::Waiting { reason: text(&status["message"]).to_owned() },
             "Running" => PodReport::Running { ready: ready(status), ip: None, host: None },
             phase @ ("Succeeded" | "Failed") => {
-                let id = text(&pod["annotations"]["workflows.argoproj.io/node-id"]);
+                let id = text(&pod["annotations"][NODE_ID]);
                 let mut end = end_of(phase, text(&status["message"]), &outputs_of(call, id));
                 end.exit_code = main_exit_code(status).or(end.exit_code);
                 if report_what_is_missing(run, ix, &mut end) {
@@ -395,7 +422,7 @@ fn shown(run: &Run, node: &Node) -> (String, Value) {
     let outputs = node.outputs.as_deref().cloned().unwrap_or(Outputs::default());
     let inputs = node.inputs.as_deref().cloned().unwrap_or_default();
     let parameters = |list: &[wf::engine::Parameter]| -> BTreeMap<String, Option<String>> {
-        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(str::to_owned))).collect()
+        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(|value| value.replace(NAMELESS, "")))).collect()
     };
     let shown = json!({
         "displayName": short(&node.display_name),
@@ -477,6 +504,8 @@ fn same_pods(run: &Run, started: &BTreeMap<String, Box<PodRequest>>, call: &Valu
 fn same_containers(name: &str, request: &PodRequest, pod: &Value) -> Result<(), String> {
     for container in list(&pod["containers"]) {
         let Some(here) = container_here(request, text(&container["name"])) else { continue };
+        let here = here.to_string().replace(&request.pod_name, text(&pod["name"])).replace(NAMELESS, "");
+        let here: Value = serde_json::from_str(&here).expect("names are plain text");
         for key in ["image", "command", "args"] {
             // What the manifest leaves to the image was looked up there.
             let left_out = here[key].is_null() || (key == "args" && here["command"].is_null() && list(&here[key]).is_empty());

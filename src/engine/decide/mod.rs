@@ -67,6 +67,7 @@ impl Decider<'_> {
             self.emit(Event::Began);
             self.begin_shut_down();
         }
+        self.go_on_shutting_down();
         self.run.wake(Wake::Run);
     }
 
