@@ -36,6 +36,8 @@ pub enum Event {
         /// What it made.
         nodes: Vec<Reusable>,
     },
+    /// The run was brought from Argo as it stood there; the first event of such a run.
+    Imported(Box<Imported>),
     /// A node was made. Its place is the number of nodes made before it.
     Created(Box<Created>),
     /// A node's pod runs, or its state while running changed.
@@ -134,6 +136,59 @@ pub enum Event {
     },
 }
 
+/// A run as Argo left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    /// Its phase.
+    pub phase: Phase,
+    /// Why it is in its phase.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub message: Arc<str>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Whether nothing new starts until it is resumed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// How it is being ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<Shutdown>,
+    /// What `globalName` made global.
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
+    /// Its nodes, each after its callers.
+    pub nodes: Vec<ImportedNode>,
+}
+
+/// A node as Argo left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportedNode {
+    /// What every node has; here the phase may be any.
+    #[serde(flatten)]
+    pub created: Created,
+    /// When it was made.
+    #[serde(rename = "at")]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// The nodes that come after it.
+    #[serde(rename = "to", default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<NodeIx>,
+    /// Whether it is a daemon that is up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub daemoned: bool,
+    /// The address of its pod.
+    #[serde(rename = "ip", default, skip_serializing_if = "Option::is_none")]
+    pub pod_ip: Option<Arc<str>>,
+    /// The machine that its pod ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arc<str>>,
+}
+
 /// A node as it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Created {
@@ -175,6 +230,26 @@ pub struct Created {
     pub outputs: Option<Arc<Outputs>>,
 }
 
+impl Created {
+    /// Returns a node with nothing but what every node has.
+    pub(super) fn bare(name: Arc<str>, kind: NodeType, phase: Phase, caller: Caller, parents: Vec<NodeIx>) -> Self {
+        Self {
+            name,
+            kind,
+            phase,
+            caller,
+            parents,
+            message: "".into(),
+            inputs: None,
+            texts: Vec::new(),
+            called: None,
+            targets: None,
+            until: None,
+            outputs: None,
+        }
+    }
+}
+
 /// Who asked for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -195,4 +270,6 @@ pub enum Caller {
     Attempt(NodeIx, u32),
     /// A node: its hook of that name.
     Hook(NodeIx, Arc<str>),
+    /// The pod of a container set: its container of that number.
+    Container(NodeIx, u32),
 }

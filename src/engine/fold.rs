@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::event::{Batch, Caller, Created, Event};
-use super::model::{CalledBy, Node, NodeType, Phase};
+use super::event::{Batch, Caller, Created, Event, Imported, ImportedNode};
+use super::model::{CalledBy, Node, NodeType, Phase, Waiting};
 use super::run::{Called, DagFrame, Frame, GroupFrame, ItemsFrame, Run, Slot, TaskState, Wake};
 use super::scope::global;
 use super::value::{Outputs, Parameter};
@@ -65,10 +65,11 @@ impl Run {
                 let by_name = nodes.iter().map(|node| (node.name.clone(), node.clone())).collect();
                 self.reuses = Some((from.clone(), by_name));
             }
+            Event::Imported(imported) => self.imported(imported),
             Event::Created(created) => self.create(created, at),
             Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up),
             Event::Waits { n, on } => {
-                if let Some(super::model::Waiting::Backoff { until }) = on {
+                if let Some(Waiting::Backoff { until }) = on {
                     self.set_timer(*n, Some(*until));
                 }
                 self.slot_mut(*n).node.waiting = on.clone();
@@ -159,7 +160,7 @@ impl Run {
             Caller::Hook(_, name) if &**name == "exit" => true,
             _ => parent.is_some_and(|parent| self.slot(parent).on_exit),
         };
-        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..)));
+        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..) | Caller::Container(..)));
         Slot {
             node: Node {
                 ix,
@@ -265,12 +266,13 @@ impl Run {
             Caller::Step(..) | Caller::Task(..) => self.task_of(&created.caller)?.target,
             Caller::Attempt(retry, _) => self.slot(*retry).template,
             Caller::Hook(of, name) => self.task_of(&self.slot(*of).caller)?.hooks.get(name).copied(),
+            Caller::Container(pod, _) => self.slot(*pod).template,
         }
     }
 
     fn called_by(&self, caller: &Caller) -> CalledBy {
         let (inline, reference) = match caller {
-            Caller::Attempt(retry, _) => return self.node(*retry).called_by.clone(),
+            Caller::Attempt(of, _) | Caller::Container(of, _) => return self.node(*of).called_by.clone(),
             Caller::Step(..) | Caller::Task(..) => match self.task_of(caller) {
                 Some(task) => (task.spec.inline.is_some(), task.spec.template_ref.as_ref()),
                 None => (false, None),
@@ -297,7 +299,7 @@ impl Run {
         match caller {
             Caller::Entry | Caller::Exit | Caller::RunHook(_) => None,
             Caller::Group(steps, _) => Some(*steps),
-            Caller::Task(dag, ..) => Some(*dag),
+            Caller::Task(of, ..) | Caller::Container(of, _) => Some(*of),
             Caller::Step(ix, ..) | Caller::Attempt(ix, _) | Caller::Hook(ix, _) => self.node(*ix).boundary,
         }
     }
@@ -367,7 +369,7 @@ impl Run {
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open += 1,
-            Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
+            Caller::Entry | Caller::Exit | Caller::RunHook(_) | Caller::Container(..) => {}
         }
     }
 
@@ -491,6 +493,8 @@ impl Run {
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open -= 1,
+            // Nobody waits for one container of a pod.
+            Caller::Container(..) => return,
             Caller::Group(..) | Caller::Attempt(..) | Caller::Entry | Caller::Exit | Caller::RunHook(_) => {}
         }
         self.wake_caller(ix);
@@ -551,6 +555,61 @@ impl Run {
                 None => self.outputs.artifacts.push(artifact.clone()),
             }
         }
+    }
+
+    /// Takes a run over from Argo: its nodes as they are, and all counters from them.
+    fn imported(&mut self, imported: &Imported) {
+        self.phase = imported.phase;
+        self.message = imported.message.clone();
+        self.started_at = imported.started_at;
+        self.finished_at = imported.finished_at;
+        self.suspended = imported.suspended;
+        self.shutdown = imported.shutdown;
+        self.outputs = imported.outputs.clone();
+        let seconds = self.plan.resolved.spec.active_deadline_seconds;
+        let span = |seconds: i64| TimeSpan::from_secs(seconds.max(0) as u64);
+        self.deadline = seconds.zip(self.started_at).map(|(seconds, started)| started + span(seconds));
+        for node in &imported.nodes {
+            self.import_node(node);
+        }
+        self.recount();
+    }
+
+    fn import_node(&mut self, imported: &ImportedNode) {
+        let created = &imported.created;
+        let ix = NodeIx(u32::try_from(self.slots.len()).expect("bounded by NODES_PER_RUN_MAX"));
+        // What the caller says counts: a node's own words may be of another version of its template.
+        let by_caller = self.called_template(&Created { called: None, ..created.clone() });
+        let template = by_caller.or_else(|| self.called_template(created));
+        let boundary = self.boundary_of(&created.caller);
+        let mut slot = self.new_slot(ix, created, template, boundary, imported.started_at);
+        let node = &mut slot.node;
+        node.phase = created.phase;
+        node.finished_at = imported.finished_at;
+        node.children.clone_from(&imported.children);
+        node.daemoned = imported.daemoned;
+        node.pod_ip.clone_from(&imported.pod_ip);
+        node.host.clone_from(&imported.host);
+        self.by_name.insert(node.name.clone(), ix);
+        self.slots.push(slot);
+        if created.phase.is_final() {
+            return;
+        }
+        match created.kind {
+            NodeType::Pod if imported.daemoned => {
+                self.live.insert(ix);
+                self.daemons.insert(ix);
+            }
+            NodeType::Pod => {
+                self.live.insert(ix);
+            }
+            NodeType::Suspend => {
+                self.paused.insert(ix);
+                self.slot_mut(ix).node.waiting = Some(Waiting::Approval { until: created.until });
+            }
+            _ => {}
+        }
+        self.set_timer(ix, created.until);
     }
 
     /// Forgets `gone`, opens `open` again, and makes all counters anew from what is left.
@@ -620,7 +679,7 @@ impl Run {
             slot.children_open += u32::from(!phase.is_final());
             slot.children_bad += u32::from(phase.is_bad());
         }
-        if phase.is_final() {
+        if self.node(ix).is_fulfilled() {
             self.fulfilled(ix);
         } else {
             self.wake(Wake::Node(ix));
@@ -670,6 +729,7 @@ pub(super) fn caller_node(caller: &Caller) -> Option<NodeIx> {
         | Caller::Step(ix, ..)
         | Caller::Task(ix, ..)
         | Caller::Attempt(ix, _)
+        | Caller::Container(ix, _)
         | Caller::Hook(ix, _) => Some(*ix),
     }
 }

@@ -10,6 +10,7 @@ pub mod model;
 pub mod observation;
 pub mod run;
 mod scope;
+pub mod import;
 mod fold;
 mod decide;
 mod pending;
@@ -22,8 +23,9 @@ mod tests;
 
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
+pub use import::{ImportError, import};
 pub use model::{CalledBy, Node, NodeType, Phase, Waiting};
-pub use observation::{Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
+pub use observation::{ContainerEnd, Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
 pub use pending::STOP_GRACE;
 pub use run::{ControlError, Run, Shutdown};
 pub use reuse::reuse;

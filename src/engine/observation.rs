@@ -71,6 +71,18 @@ pub struct PodEnd {
     pub finished_at: Option<Timestamp>,
     /// The machine that it ran on.
     pub host: Option<String>,
+    /// How the containers of a container set ended, by name; one that is not in it ended as the pod did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub containers: BTreeMap<String, ContainerEnd>,
+}
+
+/// How one container of a container set ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerEnd {
+    /// `Succeeded`, `Failed`, `Error`; `Pending` for one that never ran.
+    pub phase: Phase,
+    /// Why it did not succeed, such as `a: Error (exit code 1): `; empty otherwise.
+    pub message: String,
 }
 
 /// An output parameter's file.
@@ -114,6 +126,7 @@ impl PodEnd {
             started_at: None,
             finished_at: None,
             host: None,
+            containers: BTreeMap::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod cli_help;
 mod cli_lint;
 mod cli_runs;
 mod conformance;
+mod engine_operate;
 mod engine_runs;
 mod env;
 mod examples;

@@ -8,7 +8,9 @@ use crate::engine::event::{Caller, Created};
 use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Shutdown;
 use crate::engine::scope::global::pod_name;
+use crate::engine::scope::inner::{Chain, Inner};
 use crate::engine::value::{Inputs, Outputs, Parameter};
+use crate::expr::{TemplateStr, Unresolved};
 use crate::plan::{Body, Scope, Template, TemplateIx};
 use crate::spec;
 
@@ -50,6 +52,23 @@ pub(in crate::engine) enum Outcome {
     Blocked,
     /// The node ended in an error whose words the caller passes on.
     Broken(String),
+}
+
+/// Where the value of an input comes from.
+enum Given {
+    /// From the call, or a ConfigMap: nothing in it is replaced.
+    Final(Option<Arc<str>>),
+    /// From the template's own declaration, where tags are replaced.
+    Own(Arc<str>),
+}
+
+impl Given {
+    fn into_text(self) -> Option<Arc<str>> {
+        match self {
+            Given::Final(value) => value,
+            Given::Own(text) => Some(text),
+        }
+    }
 }
 
 /// The words that a template's own texts may use beside its inputs.
@@ -152,7 +171,11 @@ impl Decider<'_> {
         let resolved = super::render::template(template, &texts);
         node.until = self.patience(&resolved);
         node.texts = texts;
-        self.made(node)
+        let pod = self.create(node);
+        if let Some(set) = &template.spec.container_set {
+            self.containers(pod, set);
+        }
+        Outcome::Made
     }
 
     fn suspend(&mut self, call: &Call, template: &Template, inputs: &Arc<Inputs>, locals: &Locals) -> Outcome {
@@ -196,18 +219,9 @@ impl Decider<'_> {
             if self.run.node(*retry).inputs.as_deref().unwrap_or(&Inputs::default()) == &**inputs);
         let empty = inputs.parameters.is_empty() && inputs.artifacts.is_empty();
         Created {
-            name: call.name.clone(),
-            kind,
-            phase,
-            caller: call.caller.clone(),
-            parents: call.parents.clone(),
-            message: "".into(),
             inputs: (!inherits && !empty).then(|| inputs.clone()),
-            texts: Vec::new(),
             called: call.called.clone(),
-            targets: None,
-            until: None,
-            outputs: None,
+            ..Created::bare(call.name.clone(), kind, phase, call.caller.clone(), call.parents.clone())
         }
     }
 
@@ -279,10 +293,17 @@ impl Decider<'_> {
         let Some(declared) = &template.spec.inputs else { return Ok(Inputs::default()) };
         let arguments = call.arguments.as_deref();
         let mut inputs = Inputs::default();
-        for parameter in &declared.parameters {
-            let value = self.input_value(call, parameter, arguments)?;
-            inputs.parameters.push(Parameter { name: parameter.name.as_str().into(), value });
+        let mut own = Vec::new();
+        for (at, parameter) in declared.parameters.iter().enumerate() {
+            let given = self.input_value(call, parameter, arguments)?;
+            if let Given::Own(text) = &given
+                && text.contains("{{")
+            {
+                own.push(at);
+            }
+            inputs.parameters.push(Parameter { name: parameter.name.as_str().into(), value: given.into_text() });
         }
+        self.own_texts_of_inputs(template, &mut inputs, &own)?;
         for artifact in &declared.artifacts {
             inputs.artifacts.extend(input_artifact(artifact, arguments)?.map(Arc::new));
         }
@@ -294,26 +315,42 @@ impl Decider<'_> {
         call: &Call,
         declared: &spec::Parameter,
         arguments: Option<&spec::Arguments>,
-    ) -> Result<Option<Arc<str>>, String> {
+    ) -> Result<Given, String> {
         let absent = call.absent.iter().any(|name| **name == *declared.name);
         let given = arguments.into_iter().flat_map(|arguments| &arguments.parameters);
         let given = given.into_iter().find(|argument| !absent && argument.name == declared.name);
         if let Some(value) = given.and_then(|argument| argument.value.as_ref()) {
-            return Ok(Some(value.0.as_str().into()));
+            return Ok(Given::Final(Some(value.0.as_str().into())));
         }
         let from = given.and_then(|argument| argument.value_from.as_ref());
         if let Some(from) = from.or(declared.value_from.as_ref()) {
-            return self.input_from(&declared.name, from);
+            return self.input_from(&declared.name, from).map(Given::Final);
         }
         let own = declared.value.as_ref().or(declared.default.as_ref());
         match own {
-            Some(own) => Ok(Some(self.own_text(&own.0)?)),
+            Some(own) => Ok(Given::Own(own.0.as_str().into())),
             None if absent => Err(format!(
                 "inputs.parameters.{}: argument references an absent optional (skipped/omitted node output with no default)",
                 declared.name
             )),
             None => Err(format!("inputs.parameters.{} was not supplied", declared.name)),
         }
+    }
+
+    /// Replaces the tags in those inputs that have the template's own value: the run's words and the
+    /// other inputs, as the template declares them. Source: Argo's `SubstituteParams`.
+    fn own_texts_of_inputs(&self, template: &Template, inputs: &mut Inputs, own: &[usize]) -> Result<(), String> {
+        let before = inputs.clone();
+        let inner = Inner { template: &template.spec, inputs: &before, locals: &[] };
+        let global = self.global();
+        for at in own {
+            let parameter = &mut inputs.parameters[*at];
+            let text = parameter.value.as_deref().unwrap_or_default();
+            let parsed = TemplateStr::parse_lenient(text).map_err(|fault| fault.to_string())?;
+            let rendered = parsed.render(&Chain(&[&inner, &global]), Unresolved::Keep, &self.ambient(*at as u64));
+            parameter.value = Some(rendered.map_err(|fault| fault.to_string())?.into());
+        }
+        Ok(())
     }
 
     fn input_from(&self, name: &str, from: &spec::ValueFrom) -> Result<Option<Arc<str>>, String> {

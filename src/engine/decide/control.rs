@@ -128,8 +128,23 @@ impl Decider<'_> {
         }
     }
 
+    /// A workflow that is submitted with `shutdown` ends as soon as it begins.
+    pub(super) fn begin_shut_down(&mut self) {
+        match self.plan.spec().shutdown.as_deref() {
+            Some("Stop") => self.shut_down(Shutdown::Stop, ""),
+            Some("Terminate") => self.shut_down(Shutdown::Terminate, ""),
+            _ => {}
+        }
+    }
+
     fn shut_down(&mut self, how: Shutdown, message: &str) {
         self.emit(Event::Shutdown { how, m: message.into() });
+        self.go_on_shutting_down();
+    }
+
+    /// Ends what a shutdown ends, if there is one and something is left.
+    pub(super) fn go_on_shutting_down(&mut self) {
+        let Some(how) = self.run.shutdown.filter(|_| !self.run.phase.is_final()) else { return };
         let words = format!("workflow shutdown with strategy:  {}", how.as_str());
         self.fail_unfinished(&words, |slot| how == Shutdown::Terminate || !slot.on_exit);
     }

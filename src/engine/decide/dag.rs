@@ -134,20 +134,8 @@ impl Decider<'_> {
         parents: Vec<NodeIx>,
         name: Arc<str>,
     ) {
-        let group = self.create(Created {
-            name,
-            kind: NodeType::TaskGroup,
-            phase: Phase::Running,
-            caller: Caller::Task(ix, number as u32, None),
-            parents,
-            message: "".into(),
-            inputs: None,
-            texts: Vec::new(),
-            called: None,
-            targets: None,
-            until: None,
-            outputs: None,
-        });
+        let caller = Caller::Task(ix, number as u32, None);
+        let group = self.create(Created::bare(name, NodeType::TaskGroup, Phase::Running, caller, parents));
         let todo = self.plan_rounds(ix, task, number as u32, group, rounds);
         if let Frame::Items(frame) = &mut self.run.slot_mut(group).frame {
             frame.todo = Some(todo);

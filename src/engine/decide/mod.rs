@@ -5,6 +5,7 @@
 //! they start; never the whole run. [`Run::agenda`](super::run::Run) says what is to be looked at.
 
 pub(super) mod call;
+mod containers;
 mod control;
 mod dag;
 mod end;
@@ -40,6 +41,9 @@ impl Run {
     }
 }
 
+/// The words of a node that stayed pending for longer than it may; its group takes them over.
+pub(super) const TIMED_OUT: &str = "timeout";
+
 /// One decision as it is made.
 pub(super) struct Decider<'r> {
     pub plan: Arc<Plan>,
@@ -61,7 +65,9 @@ impl Decider<'_> {
     fn begin(&mut self) {
         if self.run.started_at.is_none() {
             self.emit(Event::Began);
+            self.begin_shut_down();
         }
+        self.go_on_shutting_down();
         self.run.wake(Wake::Run);
     }
 
@@ -115,7 +121,7 @@ impl Decider<'_> {
         match (&slot.frame, &slot.node.waiting, slot.node.phase) {
             (Frame::Retry(_), ..) => self.run.wake(Wake::Node(ix)),
             (_, Some(Waiting::Approval { .. }), _) => self.resume_node(ix, ""),
-            (_, _, Phase::Pending) => self.finish(ix, Phase::Failed, "timeout"),
+            (_, _, Phase::Pending) => self.finish(ix, Phase::Failed, TIMED_OUT),
             _ => {}
         }
     }
@@ -135,7 +141,9 @@ impl Decider<'_> {
     /// Ends a node by decree: a pod that runs is stopped.
     pub(super) fn finish(&mut self, ix: NodeIx, phase: Phase, message: impl Into<Arc<str>>) {
         let decree = self.run.live.contains(&ix);
-        self.emit(Event::Finished { n: ix, p: phase, m: message.into(), out: None, host: None, decree });
+        let m: Arc<str> = message.into();
+        self.give_containers_up(ix, phase, &m);
+        self.emit(Event::Finished { n: ix, p: phase, m, out: None, host: None, decree });
     }
 
     pub(super) fn finish_with(&mut self, ix: NodeIx, phase: Phase, message: &str, outputs: Option<Outputs>) {

@@ -28,6 +28,7 @@ impl Decider<'_> {
             PodReport::Ended(end) => self.pod_ended(ix, end),
             PodReport::Lost { message } => {
                 let m: Arc<str> = format!("result lost: {message}").into();
+                self.give_containers_up(ix, Phase::Error, "container deleted");
                 self.emit(Event::Finished { n: ix, p: Phase::Error, m, out: None, host: None, decree: false });
             }
         }
@@ -50,10 +51,12 @@ impl Decider<'_> {
         }
         let ip = ip.filter(|_| daemon).map(Arc::from);
         self.emit(Event::Runs { n: ix, ip, host: host.map(Arc::from), up });
+        self.run_containers(ix);
     }
 
     fn pod_ended(&mut self, ix: NodeIx, end: PodEnd) {
         let host = end.host.as_deref().map(Arc::from);
+        self.end_containers(ix, &end);
         let (p, m, outputs) = self.pod_end(ix, end);
         let out = (outputs != Outputs::default()).then(|| Arc::new(outputs));
         self.emit(Event::Finished { n: ix, p, m, out, host, decree: false });

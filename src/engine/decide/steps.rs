@@ -46,20 +46,8 @@ impl Decider<'_> {
             return self.finish_group_template(steps);
         }
         let name = format!("{}[{number}]", self.run.node(steps).name);
-        self.create(Created {
-            name: name.into(),
-            kind: NodeType::StepGroup,
-            phase: Phase::Running,
-            caller: Caller::Group(steps, number),
-            parents,
-            message: "".into(),
-            inputs: None,
-            texts: Vec::new(),
-            called: None,
-            targets: None,
-            until: None,
-            outputs: None,
-        });
+        let caller = Caller::Group(steps, number);
+        self.create(Created::bare(name.into(), NodeType::StepGroup, Phase::Running, caller, parents));
     }
 
     /// Ends a steps or DAG node well, unless its outputs cannot be had.
@@ -147,20 +135,8 @@ impl Decider<'_> {
 
     /// Makes a node that is not called.
     pub(super) fn never_run(&mut self, name: Arc<str>, caller: Caller, parents: Vec<NodeIx>, phase: Phase, words: &str) {
-        self.create(Created {
-            name,
-            kind: NodeType::Skipped,
-            phase,
-            caller,
-            parents,
-            message: words.into(),
-            inputs: None,
-            texts: Vec::new(),
-            called: None,
-            targets: None,
-            until: None,
-            outputs: None,
-        });
+        let node = Created::bare(name, NodeType::Skipped, phase, caller, parents);
+        self.create(Created { message: words.into(), ..node });
     }
 
     fn start_group(&mut self, ix: NodeIx, mut todo: VecDeque<Todo>) {
@@ -216,6 +192,9 @@ impl Decider<'_> {
             slot.node.phase.is_bad() && !self.continues_on(&slot.caller, slot.node.phase)
         });
         match bad {
+            Some(child) if *self.run.node(*child).message == *super::TIMED_OUT => {
+                self.finish(ix, Phase::Failed, super::TIMED_OUT);
+            }
             Some(child) => {
                 let words = format!("child '{}' failed", self.run.node(*child).id(self.run.name.as_str()));
                 self.finish(ix, Phase::Failed, words);
@@ -265,6 +244,7 @@ impl Decider<'_> {
     pub(super) fn outbound(&self, ix: NodeIx, into: &mut Vec<NodeIx>) {
         let slot = self.run.slot(ix);
         match &slot.frame {
+            Frame::Leaf if self.has_containers(ix) => self.last_containers(ix, into),
             Frame::Leaf | Frame::Group(_) => into.push(ix),
             Frame::Items(frame) if frame.children.is_empty() => into.push(ix),
             Frame::Items(frame) => frame.children.iter().for_each(|child| self.outbound(*child, into)),
