@@ -206,6 +206,11 @@ impl Touched {
                 self.made += 1;
                 vec![NodeIx(self.made - 1)]
             }
+            Event::Imported(imported) => {
+                let first = self.made;
+                self.made += imported.nodes.len() as u32;
+                (first..self.made).map(NodeIx).collect()
+            }
             Event::Runs { n, .. }
             | Event::Waits { n, .. }
             | Event::Supplied { n, .. }
