@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::call::{Callee, calls, of_hooks};
-use super::compile::object_not_found;
 use super::library::Library;
+use super::link::object_not_found;
 use super::model::{Resolved, Scope};
 use super::problem::{Place, Problem};
 use crate::spec;

@@ -3,10 +3,10 @@
 //! Source: `validateInputs`, `validateOutputs`, `Artifact.CleanPath`.
 
 use super::{Checked, given};
+use crate::plan::kinds;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
-use crate::plan::scopes;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
@@ -36,7 +36,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 
 fn path(template: &Template, artifact: &spec::Artifact, place: &Place) -> Option<Problem> {
     let name = &artifact.name;
-    match (scopes::is_leaf(&template.spec), given(artifact.path.as_deref())) {
+    match (kinds::is_leaf(&template.spec), given(artifact.path.as_deref())) {
         (true, None) => {
             let message = format!("the artifact `{name}` has no `path`");
             Some(

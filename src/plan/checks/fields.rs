@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{Checked, given, title};
 use crate::base::TimeSpan;
+use crate::plan::kinds::{is_leaf, is_pod};
 use crate::plan::model::{Body, Template};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
-use crate::plan::scopes::{is_leaf, is_pod};
 use crate::source::Segment;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {

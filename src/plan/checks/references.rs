@@ -7,6 +7,7 @@
 use super::{Called, Checked, called};
 use crate::expr::Variable;
 use crate::plan::graph;
+use crate::plan::kinds;
 use crate::plan::model::{Body, TaskIx, Template, Text};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
@@ -14,11 +15,11 @@ use crate::plan::scopes::{self, Items, Look, Variables};
 use crate::source::{Segment, Severity};
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    let before_end = scopes::runs_before_end(checked.draft);
+    let before_end = kinds::runs_before_end(checked.draft);
     for (template, before_end) in checked.draft.templates.iter().zip(before_end) {
         let variables = Variables::of(checked.draft, &checked.globals, template, !before_end);
         // The texts of an inline template are those of its call too, and see what that sees.
-        if !(scopes::is_inline(template) && scopes::is_leaf(&template.spec)) {
+        if !(kinds::is_inline(template) && kinds::is_leaf(&template.spec)) {
             own_texts(template, &variables, problems);
         }
         calls(checked, template, &variables, problems);
@@ -82,7 +83,7 @@ fn use_of_task<'a>(judge: &Judge<'_>, call: &Called<'a>, text: &'a Text, variabl
 /// Returns whether a variable of an inline template's text is right by that template's own account.
 /// What is no leaf is not looked at here: its calls are judged when its turn comes.
 fn in_inline(checked: &Checked<'_>, call: &Called<'_>, items: &Items<'_>, variable: &Variable<'_>) -> bool {
-    let Some(inline) = checked.target(call.task).filter(|inline| scopes::is_leaf(&inline.spec)) else { return true };
+    let Some(inline) = checked.target(call.task).filter(|inline| kinds::is_leaf(&inline.spec)) else { return true };
     let variables = Variables::of(checked.draft, &checked.globals, inline, false);
     Judge { variables: &variables, items, severity: Severity::Error }.look_up(variable) == Look::Known
 }

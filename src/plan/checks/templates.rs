@@ -1,6 +1,7 @@
 //! That a template does exactly one thing, and that calls of it can end.
 
 use super::{Checked, title};
+use crate::plan::kinds;
 use crate::plan::merge::BODIES;
 use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::Problem;
@@ -70,7 +71,7 @@ fn endless(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 /// Returns the templates that are called whatever happens before.
 fn certain_calls(template: &Template) -> impl Iterator<Item = TemplateIx> {
     let is_dag = matches!(template.body, Body::Dag(_));
-    let certain = scopes::tasks_of(template).filter(move |task| {
+    let certain = kinds::tasks_of(template).filter(move |task| {
         let spec = &task.spec;
         let conditional = spec.when.is_some() || scopes::Items::of(spec).exist();
         // A condition over other results than success may leave the task out.

@@ -4,4 +4,5 @@ mod annotated;
 mod compiling;
 mod conformance;
 mod resolving;
+mod robustness;
 mod size;
