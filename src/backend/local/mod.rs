@@ -46,10 +46,12 @@ mod monitor;
 mod news;
 mod order;
 mod place;
+mod pod;
 mod prepare;
 mod probe;
 mod process;
 mod repository;
+mod talk;
 mod volumes;
 mod wake;
 
