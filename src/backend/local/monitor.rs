@@ -5,7 +5,7 @@
 //! It decides nothing: how a container ended, and what it left, is written down as it was.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -15,14 +15,14 @@ use super::fault::{Doing, Fault};
 use super::isolation::{Isolation, View};
 use super::layout::{Layout, NodeDir};
 use super::news::{News, Word};
-use super::order::{Container, Order, Volume};
+use super::order::{Order, Volume};
 use super::platform::{self, Ground, Reach};
 use super::pod::{Place, Pod};
 use super::process::Site;
 use super::wake::Wake;
 use crate::engine::{Phase, PodEnd};
 
-/// Room that is kept for the record of an end without results.
+/// Room that is kept for the record of an end without results. What is noted before takes less.
 const END_BYTES: usize = 4096;
 
 /// Runs the pod that `order` describes to its end, and records that. `held` is the file that the
@@ -35,19 +35,17 @@ pub(super) fn run(order: &Order, layout: &Layout, ground: &Ground, news: &News, 
     if is_plain {
         fs::create_dir_all(host.scratch()).doing("make", &host.scratch())?;
     }
-    fs::write(host.exit_part(), [b' '; END_BYTES]).doing("make room in", host.path())?;
     let (folder, artifacts) = (Reach::to(host.path())?, Reach::to(&layout.artifacts())?);
     let folder = NodeDir(folder.path().to_owned());
-    let logs = open_logs(order, &host)?;
     let site = if is_plain { plain_site(&host.scratch()) } else { isolated_site() };
     let artifacts = artifacts.path();
-    let mut pod = Pod::new(Place { order, folder: &folder, artifacts, site, news }, wake, logs, held);
+    let mut pod = Pod::new(Place { order, folder: &folder, artifacts, site, news }, wake, held);
     let view = View { stage: &layout.stage(), folders: &folders(order), volumes: &volumes };
     let end = match ground.isolate(&view) {
         Ok(()) => pod.live(),
         Err(fault) => pod.broken(&fault),
     };
-    record(&folder, &end)?;
+    record(&folder, &end, held)?;
     news.tell(Word::Ended, order.node);
     if folder.scratch().exists() {
         // What stays is removed by the supervisor.
@@ -64,7 +62,10 @@ fn begin(held: &mut File) -> Result<Wake, Fault> {
     platform::adopt_orphans();
     let wake = Wake::on(&[Signal::SIGCHLD, Signal::SIGTERM]).doing("await signals in", name)?;
     SigSet::from(Signal::SIGTERM).thread_unblock().doing("await signals in", name)?;
-    writeln!(held, "{} {}", platform::boot(), Pid::this()).doing("write the process id of", name)?;
+    let room = [b' '; END_BYTES];
+    let noted = held.write_all(&room).and_then(|()| held.seek(SeekFrom::Start(0)));
+    let noted = noted.and_then(|_| writeln!(held, "{} {}", platform::boot(), Pid::this()));
+    noted.doing("note the process id of", name)?;
     Ok(wake)
 }
 
@@ -115,31 +116,22 @@ fn folders(order: &Order) -> Vec<PathBuf> {
     parameters.chain(artifacts).chain(inputs).chain(own).chain(argo).filter(|folder| folder.is_absolute()).collect()
 }
 
-/// Opens the logs of all containers while the host's folders are as they were.
-fn open_logs(order: &Order, host: &NodeDir) -> Result<Vec<(String, File)>, Fault> {
-    let containers = order.init.iter().chain([&order.main]).chain(&order.sidecars);
-    let open = |container: &Container| {
-        let path = host.log(&container.name);
-        Ok((container.name.clone(), File::create(&path).doing("make", &path)?))
-    };
-    containers.map(open).collect()
-}
-
 /// Writes the end down. On a full disk that is one without results, for which there is room.
-fn record(folder: &NodeDir, end: &PodEnd) -> Result<(), Fault> {
-    let (path, part) = (folder.exit(), folder.exit_part());
-    overwrite(&part, end).or_else(|fault| {
+fn record(folder: &NodeDir, end: &PodEnd, held: &mut File) -> Result<(), Fault> {
+    let path = folder.exit();
+    overwrite(held, end).doing("write", &path).or_else(|fault| {
         let message = format!("failed to record the end, which was {}: {fault}", end.phase);
         let (parameters, artifacts) = Default::default();
-        overwrite(&part, &PodEnd { phase: Phase::Error, message, result: None, parameters, artifacts, ..end.clone() })
+        let bare = PodEnd { phase: Phase::Error, message, result: None, parameters, artifacts, ..end.clone() };
+        overwrite(held, &bare).doing("write", &path)
     })?;
-    fs::rename(&part, &path).doing("write", &path)
+    fs::rename(folder.monitor(), &path).doing("write", &path)
 }
 
-/// Writes a record over what is in `part`, so that the room it has is used.
-fn overwrite(part: &Path, end: &PodEnd) -> Result<(), Fault> {
+/// Writes an end over what is in a file, so that the room it has is used.
+fn overwrite(file: &mut File, end: &PodEnd) -> io::Result<()> {
     let text = serde_json::to_vec(end).expect("an end is plain data");
-    let mut file = File::options().write(true).open(part).doing("open", part)?;
-    let written = file.write_all(&text).and_then(|()| file.set_len(text.len() as u64));
-    written.doing("write", part)
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&text)?;
+    file.set_len(text.len() as u64)
 }

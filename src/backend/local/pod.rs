@@ -60,7 +60,6 @@ pub(super) struct Pod<'a> {
     at: Place<'a>,
     wake: Wake,
     held: &'a mut File,
-    logs: Vec<(String, File)>,
     processes: Vec<Process>,
     prober: Option<Prober>,
     began: Option<Timestamp>,
@@ -71,14 +70,12 @@ pub(super) struct Pod<'a> {
 }
 
 impl<'a> Pod<'a> {
-    /// Begins with a pod of which nothing runs yet. `held` is where its processes are noted, `logs`
-    /// has a file for each container.
-    pub(super) fn new(at: Place<'a>, wake: Wake, logs: Vec<(String, File)>, held: &'a mut File) -> Self {
+    /// Begins with a pod of which nothing runs yet. `held` is where its processes are noted.
+    pub(super) fn new(at: Place<'a>, wake: Wake, held: &'a mut File) -> Self {
         Self {
             at,
             wake,
             held,
-            logs,
             processes: Vec::new(),
             prober: None,
             began: None,
@@ -179,9 +176,10 @@ impl<'a> Pod<'a> {
     }
 
     fn start(&mut self, container: &Container) -> Result<(), Fault> {
-        let at = self.logs.iter().position(|(name, _)| *name == container.name);
-        let at = at.ok_or_else(|| Fault::refused(format!("two containers are called `{}`", container.name)))?;
-        let (_, log) = self.logs.swap_remove(at);
+        if self.processes.iter().any(|process| process.name == container.name) {
+            return Err(Fault::refused(format!("two containers are called `{}`", container.name)));
+        }
+        let log = self.at.folder.log(&container.name);
         let process = Process::start(container, &self.at.order.main, &self.at.site, log)?;
         // Whoever finds the monitor dead ends what it started.
         let birth = platform::birth(process.pid).unwrap_or_default();
