@@ -27,7 +27,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, chdir, fork, getegid, geteuid, pipe, pivot_root};
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Doing, Fault};
+use super::fault::{Doing, Fault, complain};
 use super::isolation::{Isolation, View};
 
 /// File systems below `/` that a view takes along. Machines with container engines have hundreds,
@@ -147,7 +147,7 @@ fn tried(base: Base, stage: &Path) -> Option<Ground> {
             let said = found(base, stage).map(|ground| serde_json::to_vec(&ground).expect("plain data"));
             let written = said.and_then(|said| fs::File::from(writer).write_all(&said).doing("tell of", stage));
             if let Err(fault) = &written {
-                eprintln!("pods cannot have a view of the file system by {base:?}: {fault}");
+                complain(format_args!("pods cannot have a view of the file system by {base:?}: {fault}"));
             }
             // SAFETY: ends the child at once; nothing of the parent's is run twice.
             unsafe { nix::libc::_exit(i32::from(written.is_err())) }
@@ -356,7 +356,7 @@ fn mounts_below_root() -> Result<Vec<(PathBuf, bool)>, Fault> {
     mounts.sort_by_key(|(path, _)| (path.components().count(), path.clone()));
     mounts.dedup_by(|a, b| a.0 == b.0);
     if mounts.len() > MOUNTS_MAX {
-        eprintln!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", mounts.len());
+        complain(format_args!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", mounts.len()));
         mounts.truncate(MOUNTS_MAX);
     }
     Ok(mounts)
@@ -449,6 +449,14 @@ pub(super) fn name_process(name: &str) {
         // A process that keeps its old name is no worse for it.
         let _ = prctl::set_name(&name);
     }
+}
+
+/// Closes what this process got open from the one that started it, but for its standard streams.
+/// It must be called before anything is opened.
+pub(super) fn close_inherited() {
+    // SAFETY: nothing here owns a descriptor yet, by the caller's word. A kernel that has no such
+    // call leaves them open, as they were.
+    let _ = unsafe { nix::libc::close_range(3, nix::libc::c_uint::MAX, 0) };
 }
 
 /// Makes this process the parent of its descendants whose parents end.

@@ -79,6 +79,9 @@ pub(super) fn socket_path(folder: &Path, name: &str) -> io::Result<(PathBuf, tem
 /// Does nothing: the name that a process was started by is all it has.
 pub(super) fn name_process(_name: &str) {}
 
+/// Does nothing: programs here open files so that those whom they start do not have them.
+pub(super) fn close_inherited() {}
+
 /// Does nothing: orphans go to the first process of all.
 pub(super) fn adopt_orphans() {}
 

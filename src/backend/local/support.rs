@@ -129,6 +129,9 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
     for container in containers(template) {
         container_faults(container, template, workflow, &mut faults);
     }
+    if let Some(field) = template.pod_spec_patch.as_deref().and_then(patched_field) {
+        faults.push((format!("its `podSpecPatch` changes `{field}`"), "write it in the template itself"));
+    }
     for artifact in template.inputs.iter().flat_map(|inputs| &inputs.artifacts) {
         if let Some(store) = foreign_store(&artifact.location).filter(|_| artifact.optional != Some(true)) {
             faults.push((format!("its input artifact `{}` lies in {store}", artifact.name), BRING_IT));
@@ -168,6 +171,19 @@ fn container_faults(container: &Value, template: &spec::Template, workflow: &spe
         let fault = text(mount, "name").and_then(|name| volume_fault(name, template, workflow));
         faults.extend(fault.map(|what| (what, ANOTHER_VOLUME)));
     }
+}
+
+/// What of a pod matters here, as its patch may change it.
+const FIELDS_THAT_MATTER: [&str; 6] = ["args", "command", "env", "envFrom", "volumeMounts", "workingDir"];
+
+/// Returns a field that a pod's patch changes and that matters here. A patch that is known only when
+/// its tags are replaced is taken to change none: most are about resources.
+fn patched_field(patch: &str) -> Option<&'static str> {
+    let patch: Value = serde_yaml::from_str(patch).ok()?;
+    let mut containers = items(&patch, "containers").chain(items(&patch, "initContainers"));
+    let found =
+        containers.find_map(|container| FIELDS_THAT_MATTER.into_iter().find(|field| container.get(field).is_some()));
+    found.or_else(|| patch.get("volumes").map(|_| "volumes"))
 }
 
 fn volume_fault(name: &str, template: &spec::Template, workflow: &spec::WorkflowSpec) -> Option<String> {
@@ -327,6 +343,9 @@ mod tests {
             json!({ "container": { "image": "x", "command": ["y"], "volumeMounts": mounts } }),
             &["its volume `pvc` is of kind `persistentVolumeClaim`", "its volume `host` is of kind `hostPath`"],
         );
+        let patched = |patch: &str| json!({ "container": { "image": "x", "command": ["y"] }, "podSpecPatch": patch });
+        check(patched("containers:\n- name: main\n  resources: {}\n"), &[]);
+        check(patched("{\"containers\": [{\"env\": []}]}"), &["its `podSpecPatch` changes `env`"]);
         let artifacts = json!([
             { "name": "code", "path": "/code", "git": { "repo": "https://x" } },
             { "name": "own", "path": "/own", "s3": { "key": "k" } },
