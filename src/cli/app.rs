@@ -186,7 +186,8 @@ impl Global {
 fn report_panics_as_bugs() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |location| format!(" at {location}"));
-        let words = panic.payload_as_str().unwrap_or("no message");
+        let words = panic.payload().downcast_ref::<&str>().copied();
+        let words = words.or(panic.payload().downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         let error = Error::new(Kind::Bug, format!("bug in wf{place}: {words}"))
             .hint("the log of the run is intact; `wf watch RUN` goes on with it")
             .hint("please report this with the command that you ran");

