@@ -55,6 +55,8 @@ struct Play {
     /// The nodes whose pods ended without anybody to report their outputs: in the row nothing is known
     /// of them, here a backend always says.
     unreported: BTreeSet<String>,
+    /// The nodes of a status that was given, as far as they leave out what every node has.
+    bare: BTreeMap<String, Value>,
 }
 
 impl Row {
@@ -68,7 +70,7 @@ impl Row {
     fn call(&mut self, call: &Value) -> Result<(), String> {
         let key = key_of(&call["in"]);
         let known = self.plays.remove(&key).filter(|_| !is_fresh(&call["in"]));
-        let play = match known {
+        let play = match known.filter(|play| play.last["status"]["phase"] == call["in"]["status"]["phase"]) {
             Some(play) => play,
             None if is_fresh(&call["in"]) => Play::new(call),
             None => Play::import(call)?,
@@ -83,7 +85,7 @@ impl Row {
 impl Play {
     fn new(call: &Value) -> Self {
         let at = clock(call, Timestamp(0));
-        let mut play = Self { last: Value::Null, run: None, refused: Vec::new(), at, unreported: BTreeSet::new() };
+        let mut play = Self { last: Value::Null, run: None, refused: Vec::new(), at, unreported: BTreeSet::new(), bare: BTreeMap::new() };
         match plan_of(call) {
             Ok(plan) => play.run = Some(begin(plan, &call["in"], at)),
             Err(words) => play.refused = words,
@@ -99,6 +101,7 @@ impl Play {
                 .map_err(|fault| fault.to_string())?;
             run.apply(&Batch { at: play.at, events: vec![event] });
             play.last = call["in"].clone();
+            play.bare = expected_nodes(&call["in"]);
         }
         Ok(play)
     }
@@ -112,10 +115,12 @@ impl Play {
         } else {
             changes(run, &self.last, call, at)?;
             self.unreported.extend(observe_pods(run, call, at));
+            lose_pods(run, call, at);
         }
+        answer_requests(run, &call["out"], at);
         run.decide(Observation::Time, at);
         let started = starts(run);
-        same_run(run, &call["out"], &self.unreported)?;
+        same_run(run, &call["out"], &self.unreported, &self.bare)?;
         same_pods(run, &started, call)
     }
 }
@@ -166,16 +171,20 @@ fn clock(call: &Value, least: Timestamp) -> Timestamp {
 
 fn plan_of(call: &Value) -> Result<Plan, Vec<String>> {
     let mut sources = Sources::default();
-    let mut workflow = call["in"].clone();
+    let (mut workflow, stored) = wf::engine::import::stored(&call["in"]);
     workflow.as_object_mut().expect("a workflow is an object").remove("status");
     (workflow["kind"], workflow["apiVersion"]) = ("Workflow".into(), "argoproj.io/v1alpha1".into());
     let main = sources.add("workflow", workflow.to_string());
+    let kept = |kind: &str, object: &Value| {
+        stored.iter().any(|kept| kept["kind"] == kind && kept["metadata"]["name"] == object["metadata"]["name"])
+    };
     for (kind, list_of) in [
         ("WorkflowTemplate", &call["workflowTemplates"]),
         ("ClusterWorkflowTemplate", &call["clusterWorkflowTemplates"]),
         ("ConfigMap", &call["configMaps"]),
     ] {
-        for (number, object) in list(list_of).iter().enumerate() {
+        let given = list(list_of).iter().filter(|object| !kept(kind, object));
+        for (number, object) in given.chain(stored.iter().filter(|object| object["kind"] == kind)).enumerate() {
             let mut object = object.clone();
             object["kind"] = kind.into();
             object["apiVersion"] = if kind == "ConfigMap" { "v1" } else { "argoproj.io/v1alpha1" }.into();
@@ -263,6 +272,8 @@ fn observe_pods(run: &mut Run, call: &Value, at: Timestamp) -> Vec<String> {
                 }
                 PodReport::Ended(end)
             }
+            // Whether the controller saw a pod without a phase is told by what it made of it.
+            _ if text(&call["out"]["status"]["nodes"][text(&pod["annotations"][NODE_ID])]["phase"]) == "Pending" => continue,
             unknown => {
                 let message = format!("Unexpected pod phase for {}: {unknown}", text(&pod["name"]));
                 PodReport::Ended(end_of("Error", &message, &Value::Null))
@@ -271,6 +282,34 @@ fn observe_pods(run: &mut Run, call: &Value, at: Timestamp) -> Vec<String> {
         run.decide(Observation::Pod(ix, report), at);
     }
     unreported
+}
+
+/// Reports the pods that ran and are gone. One that is gone before it ran is asked for again.
+fn lose_pods(run: &mut Run, call: &Value, at: Timestamp) {
+    let running = run.nodes().filter(|node| node.phase == Phase::Running && run.live_pods().contains(&node.ix));
+    let there = |name: &str| {
+        list(&call["pods"]).iter().any(|pod| name_in_run(run, &call["in"], text(&pod["annotations"][NODE_NAME])) == name)
+    };
+    let lost: Vec<NodeIx> = running.filter(|node| !there(&node.name)).map(|node| node.ix).collect();
+    for ix in lost {
+        let report = PodReport::Lost { message: "pod deleted".to_owned() };
+        run.decide(Observation::Pod(ix, report), at);
+    }
+}
+
+/// Reports what came of requests, which Argo's agent sends out of sight: the row's end says it.
+fn answer_requests(run: &mut Run, out: &Value, at: Timestamp) {
+    for node in out["status"]["nodes"].as_object().into_iter().flat_map(|nodes| nodes.values()) {
+        let name = name_in_run(run, out, text(&node["name"]));
+        let phase = text(&node["phase"]);
+        if node["type"] == "HTTP"
+            && matches!(phase, "Succeeded" | "Failed" | "Error")
+            && let Some(ix) = run.find(&name).map(|node| node.ix)
+        {
+            let end = end_of(phase, text(&node["message"]), &node["outputs"]);
+            run.decide(Observation::Pod(ix, PodReport::Ended(end)), at);
+        }
+    }
 }
 
 /// Returns what is known of the outputs of a pod: as reported, or as the test wrote into its node.
@@ -345,10 +384,22 @@ fn starts(run: &mut Run) -> BTreeMap<String, Box<PodRequest>> {
     started.collect()
 }
 
-fn same_run(run: &Run, out: &Value, unreported: &BTreeSet<String>) -> Result<(), String> {
+fn same_run(
+    run: &Run,
+    out: &Value,
+    unreported: &BTreeSet<String>,
+    bare: &BTreeMap<String, Value>,
+) -> Result<(), String> {
     let mut actual: BTreeMap<String, Value> = run.nodes().map(|node| shown(run, node)).collect();
     let expected = expected_nodes(out);
     forget_unknown(&mut actual, &expected, unreported);
+    for (name, node) in &mut actual {
+        for key in ["displayName", "templateName"] {
+            if bare.get(name).is_some_and(|given| given[key] == "") && !expected.get(name).is_none_or(|there| there[key] != "") {
+                node[key] = "".into();
+            }
+        }
+    }
     let mut faults = Vec::new();
     let names = ids(out);
     let message = named(text(&out["status"]["message"]), &names);
@@ -459,7 +510,8 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
             "displayName": display.strip_prefix(prefix).unwrap_or(display),
             "type": text(&node["type"]),
             "phase": text(&node["phase"]),
-            "message": named(text(&node["message"]), &names),
+            // The engine says what it means that a pod is gone.
+            "message": named(text(&node["message"]), &names).replace("pod deleted", "result lost: pod deleted"),
             "templateName": text(&node["templateName"]),
             "children": children,
             "inputs": parameters(&node["inputs"]["parameters"]),

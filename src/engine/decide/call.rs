@@ -262,7 +262,7 @@ impl Decider<'_> {
     /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in.
     /// Source: Argo's `checkParallelism`.
     fn has_room(&self, caller: &Caller) -> bool {
-        let pods = self.run.live.len() as i64;
+        let pods = i64::from(self.run.live_pods);
         if self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
             return false;
         }
