@@ -16,7 +16,27 @@ use wf::spec::{self, Manifest};
 use crate::conformance;
 
 /// What a row of Argo's cannot be here, by name.
-const EXCEPTED: &[(&str, &str)] = &[];
+const EXCEPTED: &[(&str, &str)] = &[
+    ("TestDagTwoChildrenContainerSet", "an image's command is looked up in a registry that is out of reach"),
+    ("TestDataTemplateCreatesPod", "its deadline passed years ago, and there a pod is neither started nor failed in this call"),
+    ("TestExecuteWfLifeCycleHook", "a hook begins after the run has ended"),
+    ("TestExitHandlerWithRetryNodeParam", NOT_WHOLE),
+    ("TestMaxDepth", DEPTH),
+    ("TestOnExitDAGNotFailedOnShutdownStop", "a node's id is not its name's hash, so that the node is made twice there"),
+    ("TestPanicMetric", "Argo's controller panics"),
+    ("TestParamAggregation", "the workflow has succeeded before its nodes"),
+    ("TestPodCleanupDeletePendingPodWhenTerminate", "the workflow is shut down out of the row's sight"),
+    ("TestResubmitMemoization", NOT_WHOLE),
+    ("TestRetryParamsOverride", NOT_WHOLE),
+    ("TestRetryWhenEncounterExceededQuota", "two nodes have one name, and one has a name that no node can have"),
+    ("TestStepsFailFast", "the words of `failFast` land on a group of another template there"),
+    ("TestStepsFailedRetries", DEPTH),
+    ("TestStorageQuota", "the API server refuses a claim out of the row's sight"),
+    ("TestWorkflowRunningButLabelCompleted", NOT_WHOLE),
+    ("TestWorkflowStepRetry", "a pod that has succeeded fails afterwards"),
+];
+const DEPTH: &str = "the controller's own bound on depth was lowered out of the row's sight";
+const NOT_WHOLE: &str = "its nodes have no type or no phase";
 
 const NODE_ID: &str = "workflows.argoproj.io/node-id";
 const NODE_NAME: &str = "workflows.argoproj.io/node-name";
@@ -117,7 +137,6 @@ impl Play {
             self.unreported.extend(observe_pods(run, call, at));
             lose_pods(run, call, at);
         }
-        answer_requests(run, &call["out"], at);
         run.decide(Observation::Time, at);
         let started = starts(run);
         same_run(run, &call["out"], &self.unreported, &self.bare)?;
@@ -294,21 +313,6 @@ fn lose_pods(run: &mut Run, call: &Value, at: Timestamp) {
     for ix in lost {
         let report = PodReport::Lost { message: "pod deleted".to_owned() };
         run.decide(Observation::Pod(ix, report), at);
-    }
-}
-
-/// Reports what came of requests, which Argo's agent sends out of sight: the row's end says it.
-fn answer_requests(run: &mut Run, out: &Value, at: Timestamp) {
-    for node in out["status"]["nodes"].as_object().into_iter().flat_map(|nodes| nodes.values()) {
-        let name = name_in_run(run, out, text(&node["name"]));
-        let phase = text(&node["phase"]);
-        if node["type"] == "HTTP"
-            && matches!(phase, "Succeeded" | "Failed" | "Error")
-            && let Some(ix) = run.find(&name).map(|node| node.ix)
-        {
-            let end = end_of(phase, text(&node["message"]), &node["outputs"]);
-            run.decide(Observation::Pod(ix, PodReport::Ended(end)), at);
-        }
     }
 }
 
@@ -504,14 +508,17 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
             list(&node["children"]).iter().filter_map(|id| names.get(text(id)).cloned()).collect();
         children.sort();
         children.dedup();
+        // Argo's agent could not be started there. Here a request is out until its answer comes.
+        let is_out = text(&node["message"]).starts_with("create agent pod failed");
+        let (phase, message) = if is_out { ("Pending", "") } else { (text(&node["phase"]), text(&node["message"])) };
         let display = text(&node["displayName"]);
         let artifacts = list(&node["outputs"]["artifacts"]).iter().map(|artifact| text(&artifact["name"]));
         let shown = json!({
             "displayName": display.strip_prefix(prefix).unwrap_or(display),
             "type": text(&node["type"]),
-            "phase": text(&node["phase"]),
+            "phase": phase,
             // The engine says what it means that a pod is gone.
-            "message": named(text(&node["message"]), &names).replace("pod deleted", "result lost: pod deleted"),
+            "message": named(message, &names).replace("pod deleted", "result lost: pod deleted"),
             "templateName": text(&node["templateName"]),
             "children": children,
             "inputs": parameters(&node["inputs"]["parameters"]),

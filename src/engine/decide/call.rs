@@ -259,7 +259,8 @@ impl Decider<'_> {
         }
     }
 
-    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in.
+    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in;
+    /// under `failFast` nothing comes in after a failure.
     /// Source: Argo's `checkParallelism`.
     fn has_room(&self, caller: &Caller) -> bool {
         let pods = i64::from(self.run.live_pods);
@@ -269,6 +270,9 @@ impl Decider<'_> {
         let Some(boundary) = self.boundary(caller) else { return true };
         let slot = self.run.slot(boundary);
         let Some(template) = self.run.template_of(boundary) else { return true };
+        if template.spec.fail_fast == Some(true) && slot.children_bad > 0 {
+            return false;
+        }
         template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
     }
 
