@@ -2,4 +2,5 @@
 
 mod conformance;
 mod engine_operate;
+mod engine_retry;
 mod engine_runs;
