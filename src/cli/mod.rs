@@ -1,6 +1,6 @@
 //! The command line: one file per command in [`commands`], whose arguments are its manual.
 //!
-//! **Invariant:** [`ui`] is the only module of the program that prints, [`env`] the only one that
+//! **Invariant:** [`ui`] is the only module of the program that prints, [`mod@env`] the only one that
 //! looks at the surroundings, and [`error`] the only one that knows exit codes.
 
 pub mod app;

@@ -9,7 +9,7 @@ use crate::spec;
 /// Something to be done after the events that caused it are durable.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Start a node's pod. Its key is the node: a backend that has seen the key does nothing.
+    /// Start a node's pod, or send its request when its template is `http`, or call its plugin. Its key is the node: a backend that has seen the key does nothing.
     Start(Box<PodRequest>),
     /// End a node's pod: its processes get SIGTERM, and after the grace SIGKILL.
     Stop {

@@ -37,6 +37,7 @@ impl Run {
             slots: Vec::new(),
             by_name: Default::default(),
             live: Default::default(),
+            live_pods: 0,
             doomed: Default::default(),
             daemons: Default::default(),
             paused: Default::default(),
@@ -386,7 +387,9 @@ impl Run {
         let (kind, boundary) = (node.kind, node.boundary);
         if kind == NodeType::Pod {
             self.pods_known += 1;
-            self.live.insert(ix);
+        }
+        if kind.is_work() {
+            self.enlist(ix);
             self.outbox.push_back(ix);
         }
         if kind == NodeType::Suspend {
@@ -433,9 +436,9 @@ impl Run {
         self.paused.remove(&ix);
         if kind == NodeType::Pod {
             self.pods_done += 1;
-            self.live.remove(&ix);
             self.daemons.remove(&ix);
         }
+        self.discharge(ix);
         if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);
@@ -559,9 +562,12 @@ impl Run {
 
     /// Takes a run over from Argo: its nodes as they are, and all counters from them.
     fn imported(&mut self, imported: &Imported) {
-        self.phase = imported.phase;
+        let entry = imported.nodes.first();
+        let entry_open = entry.is_some_and(|node| !node.created.phase.is_final());
+        // A run whose entry has not ended is at work, whatever its own phase says.
+        self.phase = if entry_open { Phase::Running } else { imported.phase };
         self.message = imported.message.clone();
-        self.started_at = imported.started_at;
+        self.started_at = imported.started_at.or(entry.map(|node| node.started_at));
         self.finished_at = imported.finished_at;
         self.suspended = imported.suspended;
         self.shutdown = imported.shutdown;
@@ -596,12 +602,11 @@ impl Run {
             return;
         }
         match created.kind {
-            NodeType::Pod if imported.daemoned => {
-                self.live.insert(ix);
-                self.daemons.insert(ix);
-            }
-            NodeType::Pod => {
-                self.live.insert(ix);
+            kind if kind.is_work() => {
+                self.enlist(ix);
+                if imported.daemoned {
+                    self.daemons.insert(ix);
+                }
             }
             NodeType::Suspend => {
                 self.paused.insert(ix);
@@ -619,7 +624,7 @@ impl Run {
             slot.gone = true;
             let name = slot.node.name.clone();
             self.by_name.remove(&name);
-            self.live.remove(ix);
+            self.discharge(*ix);
         }
         for ix in open {
             let node = &mut self.slot_mut(*ix).node;

@@ -66,6 +66,45 @@ pub fn import(plan: &Arc<Plan>, name: &RunName, uid: &RunUid, status: &Json) -> 
     Ok(Event::Imported(Box::new(imported)))
 }
 
+/// Returns the workflow that Argo ran, and the templates that it ran with: what it stored in the
+/// status when it began, since both may have changed. Source: Argo's `setStoredWfSpec`.
+pub fn stored(workflow: &Json) -> (Json, Vec<Json>) {
+    let mut ran = workflow.clone();
+    let stored = &workflow["status"]["storedWorkflowTemplateSpec"];
+    if stored.is_object() {
+        ran["spec"] = stored.clone();
+        for key in ["shutdown", "suspend"] {
+            ran["spec"][key] = workflow["spec"][key].clone();
+        }
+        if workflow["spec"]["entrypoint"].is_string() {
+            ran["spec"]["entrypoint"] = workflow["spec"]["entrypoint"].clone();
+        }
+        if let Some(spec) = ran["spec"].as_object_mut() {
+            spec.remove("workflowTemplateRef");
+            spec.retain(|_, value| !value.is_null());
+        }
+    }
+    let mut objects: BTreeMap<(&str, &str), Vec<Json>> = BTreeMap::new();
+    for (key, template) in workflow["status"]["storedTemplates"].as_object().into_iter().flatten() {
+        if let Some((scope, rest)) = key.split_once('/')
+            && let Some((object, _)) = rest.split_once('/')
+        {
+            objects.entry((scope, object)).or_default().push(template.clone());
+        }
+    }
+    (ran, objects.into_iter().map(|((scope, name), templates)| object(scope, name, templates)).collect())
+}
+
+fn object(scope: &str, name: &str, templates: Vec<Json>) -> Json {
+    let kind = if scope == "cluster" { "ClusterWorkflowTemplate" } else { "WorkflowTemplate" };
+    serde_json::json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": {"templates": templates},
+    })
+}
+
 /// Returns the nodes by their places, each after its callers.
 fn place<'n>(nodes: Vec<&'n Json>, run: &str) -> Result<Vec<(Vec<Step>, &'n Json)>, ImportError> {
     let mut placed = Vec::with_capacity(nodes.len());

@@ -91,6 +91,12 @@ pub enum NodeType {
 }
 
 impl NodeType {
+    /// Returns whether somebody outside carries a node of this type out: its start is an action, and
+    /// its end an observation.
+    pub fn is_work(self) -> bool {
+        matches!(self, NodeType::Pod | NodeType::Http | NodeType::Plugin)
+    }
+
     /// Returns Argo's word for the type.
     pub fn as_str(self) -> &'static str {
         match self {

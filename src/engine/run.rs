@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
-use super::model::{Node, Phase};
+use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::value::{Outputs, Parameter};
 use crate::base::{NodeIx, RunName, RunUid, Timestamp};
@@ -63,8 +63,10 @@ pub struct Run {
     pub(super) reuses: Option<(Arc<str>, BTreeMap<Arc<str>, Reusable>)>,
     pub(super) slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
-    /// Pod nodes that were asked for and have not ended.
+    /// Pods, requests and plugin calls that were asked for and have not ended.
     pub(super) live: BTreeSet<NodeIx>,
+    /// How many of them are pods: what the workflow's `parallelism` counts.
+    pub(super) live_pods: u32,
     /// Pods that were finished by decree and may still run: they are to be stopped.
     pub(super) doomed: BTreeSet<NodeIx>,
     /// Pods that are daemons and up.
@@ -272,7 +274,7 @@ impl Run {
         (self.pods_done, self.pods_known)
     }
 
-    /// Returns the pod nodes that were asked for and have not ended, for a relist.
+    /// Returns the nodes that were asked for and have not ended, for a relist: pods, requests, plugin calls.
     pub fn live_pods(&self) -> Vec<NodeIx> {
         self.live.iter().chain(&self.doomed).copied().collect()
     }
@@ -299,6 +301,20 @@ impl Run {
 
     pub(super) fn slot_mut(&mut self, ix: NodeIx) -> &mut Slot {
         &mut self.slots[ix.index()]
+    }
+
+    /// Notes that somebody is to carry the node out.
+    pub(super) fn enlist(&mut self, ix: NodeIx) {
+        if self.live.insert(ix) && self.node(ix).kind == NodeType::Pod {
+            self.live_pods += 1;
+        }
+    }
+
+    /// Notes that nobody carries the node out any more.
+    pub(super) fn discharge(&mut self, ix: NodeIx) {
+        if self.live.remove(&ix) && self.node(ix).kind == NodeType::Pod {
+            self.live_pods -= 1;
+        }
     }
 
     pub(super) fn find_ix(&self, name: &str) -> Option<NodeIx> {

@@ -386,8 +386,9 @@ fn stop_ends_pods_and_runs_exit_handlers() {
     insta::assert_snapshot!(played.play(&ok).show(), @"
     Failed Stopped with strategy 'Stop'
     0 wf DAG Failed [1]
-    1 wf.a Pod Failed [] workflow shutdown with strategy:  Stop
-    2 wf.onExit Pod Succeeded []
+    1 wf.a Pod Failed [2] workflow shutdown with strategy:  Stop
+    2 wf.b Skipped Omitted [] omitted: depends condition not met
+    3 wf.onExit Pod Succeeded []
     ");
 }
 

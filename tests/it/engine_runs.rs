@@ -16,14 +16,6 @@ use wf::spec::{self, Manifest};
 
 use crate::conformance;
 
-const EXCEPTED: &[(&str, &str)] = &[
-    ("container-set-template/outputs-result-workflow.yaml", CONTAINER_SETS),
-    ("container-set-template/parallel-workflow.yaml", CONTAINER_SETS),
-    ("container-set-template/sequence-workflow.yaml", CONTAINER_SETS),
-    ("container-set-template/workspace-workflow.yaml", CONTAINER_SETS),
-];
-const CONTAINER_SETS: &str = "container sets have no nodes for their containers yet";
-
 #[test]
 fn the_engine_comes_to_what_argo_came_to() {
     let (Some(rows), Some(folder)) = (conformance::rows("runs"), conformance::folder("runs")) else { return };
@@ -35,7 +27,7 @@ fn the_engine_comes_to_what_argo_came_to() {
             failed.push((file.to_owned(), why));
         }
     }
-    conformance::report("runs (engine)", rows.len(), &failed, EXCEPTED);
+    conformance::report("runs (engine)", rows.len(), &failed, &[]);
 }
 
 fn compare(manifests: &Path, file: &str, row: &Value) -> Result<(), String> {

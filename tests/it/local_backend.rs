@@ -663,7 +663,7 @@ async fn an_unprivileged_user_has_views_too() {
     assert!(!Path::new("/opt/made").exists(), "the host is as it was");
     let left = fs::read_dir(test.path().join("nodes/1")).expect("a folder").flatten();
     let left: BTreeSet<_> = left.map(|entry| entry.file_name()).filter(|name| name != "scratch").collect();
-    assert_eq!(left, ["exit.json", "main.log", "monitor"].map(Into::into).into());
+    assert_eq!(left, ["exit.json", "main.log"].map(Into::into).into());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod cli_lint;
 mod cli_runs;
 mod conformance;
 mod engine_operate;
+mod engine_retry;
 mod engine_runs;
 mod env;
 mod examples;

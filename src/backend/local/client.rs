@@ -338,6 +338,9 @@ impl Backend for LocalBackend {
     }
 }
 
+/// What is known of a pod without an end.
+const LOST: &str = "the process that watched over the pod is gone, and its end unknown; `supervisor.log` in the run's folder may say why";
+
 /// Returns what a pod's folder says; nothing of one that is not started yet, or runs and has no news.
 fn seen(folder: &NodeDir) -> Option<PodReport> {
     if !folder.path().exists() {
@@ -353,7 +356,7 @@ fn seen(folder: &NodeDir) -> Option<PodReport> {
     let end = recorded(folder).map(PodReport::Ended);
     Some(end.unwrap_or_else(|| {
         leftover::end(folder);
-        PodReport::Lost { message: "the process that watched over the pod is gone, and its end unknown".to_owned() }
+        PodReport::Lost { message: LOST.to_owned() }
     }))
 }
 

@@ -94,6 +94,9 @@ fn keep(output: &OutputArtifact, target: &Path) -> Result<(), Fault> {
 }
 
 fn keep_log(log: &Path, target: &Path) -> Result<(), Fault> {
+    if !log.exists() {
+        return fs::write(target, "").doing("make", target);
+    }
     let mut reader = BufReader::new(File::open(log).doing("open", log)?);
     let mut writer = BufWriter::new(File::create(target).doing("make", target)?);
     logs::copy_text(&mut reader, &mut writer).and_then(|()| writer.flush()).doing("copy", log)

@@ -15,7 +15,8 @@ use super::client::{Heard, State};
 use super::fault::{Doing, Fault};
 use super::isolation::Isolation;
 use super::layout::{Layout, SOCKET};
-use super::supervise::{EXIT_CODE_NOT_NEEDED, PROCESS_NAME, READY, VERSION};
+use super::supervise::{EXIT_CODE_NOT_NEEDED, PROCESS_NAME, READY};
+use super::talk::VERSION;
 use super::{news, platform};
 use crate::base::NodeIx;
 

@@ -1,6 +1,7 @@
 //! What goes wrong on this machine.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Why something could not be done.
@@ -41,4 +42,10 @@ impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
     fn doing(self, verb: &str, path: &Path) -> Result<T, Fault> {
         self.map_err(|error| Fault::Io { action: format!("{verb} `{}`", path.display()), source: error.into() })
     }
+}
+
+/// Writes to the log of the supervisor, which is the standard error of it and of its children.
+pub(super) fn complain(of: impl Display) {
+    // Nobody is left to be told that the log cannot be written.
+    let _ = writeln!(io::stderr(), "{of}");
 }

@@ -71,12 +71,8 @@ impl NodeDir {
         self.0.join("exit.json")
     }
 
-    /// Returns the file that becomes the one with the end, and keeps room for it until then.
-    pub(super) fn exit_part(&self) -> PathBuf {
-        self.0.join("exit.part")
-    }
-
-    /// Returns the file that the monitor locks, and lists the processes in that it started.
+    /// Returns the file that the monitor locks, and lists the processes in that it started; it becomes
+    /// the one with the end.
     pub(super) fn monitor(&self) -> PathBuf {
         self.0.join("monitor")
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::fault::complain;
 use super::layout::NodeDir;
 use super::platform;
 
@@ -68,7 +69,7 @@ pub(super) fn remove(folder: &Path) {
         );
     }
     if let Err(error) = fs::remove_dir_all(folder) {
-        eprintln!("failed to remove `{}`: {error}", folder.display());
+        complain(format_args!("failed to remove `{}`: {error}", folder.display()));
     }
 }
 

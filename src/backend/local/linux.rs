@@ -27,7 +27,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, chdir, fork, getegid, geteuid, pipe, pivot_root};
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Doing, Fault};
+use super::fault::{Doing, Fault, complain};
 use super::isolation::{Isolation, View};
 
 /// File systems below `/` that a view takes along. Machines with container engines have hundreds,
@@ -147,7 +147,7 @@ fn tried(base: Base, stage: &Path) -> Option<Ground> {
             let said = found(base, stage).map(|ground| serde_json::to_vec(&ground).expect("plain data"));
             let written = said.and_then(|said| fs::File::from(writer).write_all(&said).doing("tell of", stage));
             if let Err(fault) = &written {
-                eprintln!("pods cannot have a view of the file system by {base:?}: {fault}");
+                complain(format_args!("pods cannot have a view of the file system by {base:?}: {fault}"));
             }
             // SAFETY: ends the child at once; nothing of the parent's is run twice.
             unsafe { nix::libc::_exit(i32::from(written.is_err())) }
@@ -356,7 +356,7 @@ fn mounts_below_root() -> Result<Vec<(PathBuf, bool)>, Fault> {
     mounts.sort_by_key(|(path, _)| (path.components().count(), path.clone()));
     mounts.dedup_by(|a, b| a.0 == b.0);
     if mounts.len() > MOUNTS_MAX {
-        eprintln!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", mounts.len());
+        complain(format_args!("{} file systems are mounted; pods see the first {MOUNTS_MAX} of them", mounts.len()));
         mounts.truncate(MOUNTS_MAX);
     }
     Ok(mounts)

@@ -9,9 +9,9 @@
 //! | path | what |
 //! | --- | --- |
 //! | `nodes/<node>/` | made once, before the pod is started: that it exists means that it was started |
-//! | `nodes/<node>/<container>.log` | what the container wrote, in the form of a kubelet's logs ([`logs`]) |
-//! | `nodes/<node>/exit.json` | the end, a [`PodEnd`](crate::engine::PodEnd), renamed into place |
-//! | `nodes/<node>/monitor` | locked by the monitor while it lives; below, the processes it started |
+//! | `nodes/<node>/<container>.log` | what the container wrote, if anything, in the form of a kubelet's logs ([`logs`]) |
+//! | `nodes/<node>/monitor` | locked by the monitor while it lives; in it, the processes that it started |
+//! | `nodes/<node>/exit.json` | the end, a [`PodEnd`](crate::engine::PodEnd): what `monitor` becomes |
 //! | `nodes/<node>/scratch/` | the pod's volumes; removed at the end |
 //! | `artifacts/` | the run's artifact repository: a file or folder per key |
 //! | `supervisor.*` | socket, lock, queue of news and log of the supervisor |
@@ -46,10 +46,12 @@ mod monitor;
 mod news;
 mod order;
 mod place;
+mod pod;
 mod prepare;
 mod probe;
 mod process;
 mod repository;
+mod talk;
 mod volumes;
 mod wake;
 

@@ -14,7 +14,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::fault::{Doing, Fault};
+use super::fault::{Doing, Fault, complain};
 use crate::base::NodeIx;
 
 /// What is new of a pod.
@@ -79,7 +79,7 @@ impl News {
         match self.pipe.read(&mut bytes) {
             Ok(count) => self.begun.extend_from_slice(&bytes[..count]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => eprintln!("failed to read the news: {error}"),
+            Err(error) => complain(format_args!("failed to read the news: {error}")),
         }
         let whole = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.begun.drain(..whole).collect();

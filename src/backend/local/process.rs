@@ -44,7 +44,7 @@ pub(super) struct Process {
     /// The exit code, once it ended; 128 and the signal's number when a signal ended it.
     pub code: Option<i32>,
     outputs: Vec<Output>,
-    log: File,
+    log: Log,
     tail: Tail,
 }
 
@@ -53,10 +53,27 @@ struct Output {
     reader: File,
 }
 
+/// A log that is made when there is something to write: many steps say nothing, and a new file
+/// can cost the disk more than all the rest of a step.
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::create(&self.path)?,
+        };
+        self.file.insert(file).write_all(text)
+    }
+}
+
 impl Process {
     /// Starts `container`. It sees the pod's view, in which the volumes of `main` are mounted, with
     /// its own volumes in their place.
-    pub(super) fn start(container: &Container, main: &Container, site: &Site, log: File) -> Result<Self, Fault> {
+    pub(super) fn start(container: &Container, main: &Container, site: &Site, log: PathBuf) -> Result<Self, Fault> {
         let mut command = command(container, site)?;
         let (out, err) = (stream(Stream::Out)?, stream(Stream::Err)?);
         command.stdin(Stdio::null()).stdout(out.1).stderr(err.1).process_group(0);
@@ -72,7 +89,14 @@ impl Process {
         let child = command.spawn().doing("start", Path::new(command.get_program()))?;
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("process ids are positive"));
         let outputs = vec![out.0, err.0];
-        Ok(Self { name: container.name.clone(), pid, code: None, outputs, log, tail: Tail::default() })
+        Ok(Self {
+            name: container.name.clone(),
+            pid,
+            code: None,
+            outputs,
+            log: Log { path: log, file: None },
+            tail: Tail::default(),
+        })
     }
 
     /// Sends a signal to all processes of the group.
@@ -137,7 +161,7 @@ impl Process {
         if count > 0 {
             let mut text = Vec::with_capacity(count + count / 8 + 64);
             logs::format(&bytes[..count], output.stream, now, &mut text);
-            self.log.write_all(&text).doing("write the log of", Path::new(&self.name))?;
+            self.log.write(&text).doing("write the log of", Path::new(&self.name))?;
         }
         Ok(Some(count))
     }

@@ -4,21 +4,13 @@
 //! nothing of workflows: an order is bytes that it hands on. A pod's folder is made before the pod
 //! is started, under a name that exists once, so that a start that is asked for twice is one.
 //!
-//! Over its socket it is told, and tells, lines:
-//!
-//! | line | |
-//! | --- | --- |
-//! | `hello 1 <isolation>` | the first line to a driver: version and [`Isolation`](super::Isolation) |
-//! | `start <node> <bytes>` | from the driver, followed by so many bytes, the order as JSON |
-//! | `accepted <node>`, `refused <node> <why>` | its answer |
-//! | `stop <node> 0` | from the driver: end it, as its file `stop` says |
-//! | `running <node>`, `ready <node>`, `ended <node>` | look at the node's folder |
+//! What it is told and tells is in `talk.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,22 +19,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{ForkResult, Pid, fork};
 
-use super::fault::{Doing, Fault};
+use super::fault::{Doing, Fault, complain};
 use super::layout::{Layout, NodeDir, SOCKET};
-use super::monitor::{self, ended_child, poll_timeout};
+use super::monitor;
 use super::news::{self, News, Word};
 use super::platform::{self, Ground};
-use super::wake::Wake;
+use super::talk::{Driver, Request, VERSION};
+use super::wake::{Wake, ended_child, poll_timeout};
 use super::{leftover, order};
 use crate::base::NodeIx;
-use crate::base::limits::{ORDER_BYTES_MAX, SUPERVISOR_LINGER};
+use crate::base::limits::SUPERVISOR_LINGER;
 
 /// The name that a supervisor's process is started by, and that process lists show. It is not
 /// that of the program: who ends all drivers by name means the drivers.
 pub const PROCESS_NAME: &str = "step-supervisor";
-
-/// The version of what is spoken over the socket.
-pub(super) const VERSION: u32 = 1;
 
 /// What a supervisor says on its standard output once its socket is there.
 pub(super) const READY: &[u8] = b"ready\n";
@@ -52,9 +42,6 @@ pub(super) const EXIT_CODE_NOT_NEEDED: i32 = 3;
 
 /// How often monitors of an earlier supervisor are looked at where the system does not tell of their end.
 const ADOPTED_LOOK: Duration = Duration::from_secs(1);
-
-/// A request's first line is short.
-const LINE_BYTES_MAX: usize = 128;
 
 /// Runs the supervisor when this process was started as one, and returns its exit code.
 ///
@@ -69,7 +56,7 @@ pub fn main() -> i32 {
         Ok(true) => 0,
         Ok(false) => EXIT_CODE_NOT_NEEDED,
         Err(fault) => {
-            eprintln!("{fault}");
+            complain(fault);
             1
         }
     }
@@ -102,11 +89,6 @@ enum Whose {
     Ours,
     /// An earlier one. The descriptor tells of its end, where the system has such a thing.
     Adopted(Option<OwnedFd>),
-}
-
-struct Driver {
-    stream: UnixStream,
-    said: Vec<u8>,
 }
 
 impl Supervisor {
@@ -186,7 +168,7 @@ impl Supervisor {
             Whose::Ours => None,
         });
         let fds = [self.wake.fd(), self.news.fd()].into_iter().chain(self.listener.as_ref().map(AsFd::as_fd));
-        let fds = fds.chain(adopted).chain(self.drivers.iter().map(|driver| driver.stream.as_fd()));
+        let fds = fds.chain(adopted).chain(self.drivers.iter().map(Driver::fd));
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -271,7 +253,7 @@ impl Supervisor {
                 leftover::remove(&scratch);
                 exit(0)
             }
-            Err(error) => eprintln!("failed to clean up after node {node}: {error}"),
+            Err(error) => complain(format_args!("failed to clean up after node {node}: {error}")),
         }
     }
 
@@ -286,7 +268,7 @@ impl Supervisor {
         while let Some(Ok((stream, _))) = self.listener.as_ref().map(UnixListener::accept) {
             if stream.set_nonblocking(true).is_ok() {
                 let hello = format!("hello {VERSION} {}\n", self.ground.isolation());
-                let mut driver = Driver { stream, said: Vec::new() };
+                let mut driver = Driver::new(stream);
                 if driver.tell(&hello) {
                     self.drivers.push(driver);
                 }
@@ -363,7 +345,7 @@ impl Supervisor {
         match order.and_then(|order| monitor::run(&order, &self.layout, &self.ground, &self.news, held)) {
             Ok(()) => 0,
             Err(fault) => {
-                eprintln!("{fault}");
+                complain(fault);
                 1
             }
         }
@@ -376,70 +358,6 @@ impl Supervisor {
         if matches!(pod.whose, Whose::Ours) || leftover::is_alive(&self.layout.node(node)) {
             let _ = kill(pod.monitor, Signal::SIGTERM);
         }
-    }
-}
-
-/// What a driver asks for.
-#[derive(Debug, PartialEq, Eq)]
-enum Request {
-    Start { node: NodeIx, order: Vec<u8> },
-    Stop { node: NodeIx },
-}
-
-impl Driver {
-    /// Writes a line, and says whether it went through.
-    fn tell(&mut self, line: &str) -> bool {
-        self.stream.write_all(line.as_bytes()).is_ok()
-    }
-
-    /// Reads what is there: the requests that are whole, and whether there may be more.
-    fn requests(&mut self) -> (Vec<Request>, bool) {
-        let mut bytes = [0; 64 << 10];
-        loop {
-            match self.stream.read(&mut bytes) {
-                Ok(0) => return (self.take_requests().unwrap_or_default(), false),
-                Ok(count) => self.said.extend_from_slice(&bytes[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return (Vec::new(), false),
-            }
-        }
-        match self.take_requests() {
-            Some(requests) => (requests, true),
-            None => (Vec::new(), false),
-        }
-    }
-
-    /// Takes the whole requests out of what was said; nothing when it is none of ours.
-    fn take_requests(&mut self) -> Option<Vec<Request>> {
-        let mut requests = Vec::new();
-        let mut used = 0;
-        while let Some((request, length)) = parse_request(&self.said[used..])? {
-            requests.push(request);
-            used += length;
-        }
-        self.said.drain(..used);
-        Some(requests)
-    }
-}
-
-/// Reads one request with its length: `Some(None)` when it is not whole yet, `None` when it is none.
-fn parse_request(said: &[u8]) -> Option<Option<(Request, usize)>> {
-    let Some(end) = said.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n') else {
-        return (said.len() < LINE_BYTES_MAX).then_some(None);
-    };
-    let line = std::str::from_utf8(&said[..end]).ok()?;
-    let words: Vec<&str> = line.split(' ').collect();
-    let [verb, node, number] = words[..] else { return None };
-    let (node, body) = (NodeIx(node.parse().ok()?), end + 1);
-    match verb {
-        "stop" => Some(Some((Request::Stop { node }, body))),
-        "start" => {
-            let length = number.parse::<usize>().ok().filter(|length| *length <= ORDER_BYTES_MAX)?;
-            let order = said.get(body..body + length);
-            Some(order.map(|order| (Request::Start { node, order: order.to_vec() }, body + length)))
-        }
-        _ => None,
     }
 }
 
@@ -468,23 +386,4 @@ fn is_readable(fd: &OwnedFd) -> bool {
 fn exit(code: i32) -> ! {
     // SAFETY: `_exit` takes any code and does not return.
     unsafe { nix::libc::_exit(code) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_read_when_they_are_whole() {
-        let stop = Request::Stop { node: NodeIx(4) };
-        assert_eq!(parse_request(b"stop 4 0\nstart"), Some(Some((stop, 9))));
-        let start = Request::Start { node: NodeIx(7), order: b"{}".to_vec() };
-        assert_eq!(parse_request(b"start 7 2\n{}x"), Some(Some((start, 12))));
-        for part in ["", "sta", "start 7 2\n", "start 7 2\n{"] {
-            assert_eq!(parse_request(part.as_bytes()), Some(None), "{part}");
-        }
-        for bad in ["x 1 2\n", "stop 4\n", "stop x 1\n", "start 1 99999999999\n", "\n", &"x".repeat(LINE_BYTES_MAX)] {
-            assert_eq!(parse_request(bad.as_bytes()), None, "{bad}");
-        }
-    }
 }

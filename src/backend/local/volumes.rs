@@ -17,6 +17,10 @@ pub(super) const KINDS: [&str; 5] = ["emptyDir", "configMap", "secret", "downwar
 /// Returns the volume that `volume` declares.
 pub(super) fn volume(volume: &Value, around: &Surroundings<'_>) -> Result<Volume, Fault> {
     let name = text(volume, "name").unwrap_or_default().to_owned();
+    // The name becomes that of a folder.
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        return Err(refused(&name, "must be named as Kubernetes wants it: by letters, digits and `-`"));
+    }
     let kind = kind(volume).unwrap_or("emptyDir");
     let source = &volume[kind];
     let mut files = Vec::new();
@@ -148,5 +152,6 @@ mod tests {
         let parts = json!([{ "secret": { "name": "cred" } }, { "downwardAPI": { "items": [name] } }]);
         check(json!({ "name": "v", "projected": { "sources": parts } }), Ok(("a=1:644 b=2:644 n=pod:644", true)));
         check(json!({ "name": "v", "nfs": { "server": "x" } }), Err(()));
+        check(json!({ "name": "../v", "emptyDir": {} }), Err(()));
     }
 }

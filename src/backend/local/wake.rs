@@ -1,12 +1,16 @@
-//! Signals as readable bytes, so that one `poll` waits for them with everything else.
+//! Waiting in one `poll`: signals as readable bytes, ends of children, timeouts.
 
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::PollTimeout;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 /// Where the handler writes to. One per process: signals are the process's.
 static WRITER: AtomicI32 = AtomicI32::new(-1);
@@ -53,4 +57,19 @@ extern "C" fn handle(signal: i32) {
     // since what is in it wakes the reader as well.
     let _ = nix::unistd::write(unsafe { BorrowedFd::borrow_raw(fd) }, &[signal as u8]);
     Errno::set_raw(errno);
+}
+
+/// Takes the end of one child, if one has ended: its exit code as shells have it.
+pub(super) fn ended_child() -> Option<(Pid, i32)> {
+    match waitpid(None, Some(WaitPidFlag::WNOHANG)).ok()? {
+        WaitStatus::Exited(pid, code) => Some((pid, code)),
+        WaitStatus::Signaled(pid, signal, _) => Some((pid, 128 + signal as i32)),
+        _ => None,
+    }
+}
+
+/// Returns a span as `poll` takes it, rounded up so that a timer is due when it ends.
+pub(super) fn poll_timeout(span: Duration) -> PollTimeout {
+    let millis = span.as_micros().div_ceil(1000).min(i32::MAX as u128);
+    PollTimeout::try_from(millis as i32).unwrap_or(PollTimeout::MAX)
 }

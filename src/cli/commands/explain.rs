@@ -47,3 +47,15 @@ fn unknown(wanted: &str, rules: &[(RuleId, &str)]) -> Error {
         None => error.hint("wf explain"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_rules_have_one_name() {
+        let rules = rules();
+        let names: std::collections::BTreeSet<&str> = rules.iter().map(|(rule, _)| rule.0).collect();
+        assert_eq!(names.len(), rules.len());
+    }
+}

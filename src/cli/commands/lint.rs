@@ -34,7 +34,7 @@ pub struct Lint {
 pub enum Output {
     /// With the lines they are about
     Human,
-    /// One line each: file:line:column: severity[rule]: message
+    /// One line each, as compilers print them
     Short,
     /// A JSON list
     Json,

@@ -259,16 +259,20 @@ impl Decider<'_> {
         }
     }
 
-    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in.
+    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in;
+    /// under `failFast` nothing comes in after a failure.
     /// Source: Argo's `checkParallelism`.
     fn has_room(&self, caller: &Caller) -> bool {
-        let pods = self.run.live.len() as i64;
+        let pods = i64::from(self.run.live_pods);
         if self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
             return false;
         }
         let Some(boundary) = self.boundary(caller) else { return true };
         let slot = self.run.slot(boundary);
         let Some(template) = self.run.template_of(boundary) else { return true };
+        if template.spec.fail_fast == Some(true) && slot.children_bad > 0 {
+            return false;
+        }
         template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
     }
 

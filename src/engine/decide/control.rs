@@ -17,9 +17,9 @@ impl Run {
     /// Returns whether a control request can be done now; `decide` ignores one that cannot.
     pub fn check_control(&self, control: &Control) -> Result<(), ControlError> {
         match control {
-            Control::Retry { selector, .. } => {
+            Control::Retry { selector, restart_successful, .. } => {
                 Selector::parse(selector).map_err(ControlError::Refused)?;
-                super::restart::check(self)
+                super::restart::check(self, *restart_successful && !selector.is_empty())
             }
             _ if self.phase.is_final() => Err(ControlError::Ended),
             Control::Suspend if self.suspended => {

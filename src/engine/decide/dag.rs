@@ -22,11 +22,6 @@ impl Decider<'_> {
     pub(super) fn advance_dag(&mut self, ix: NodeIx) {
         let plan = self.plan.clone();
         let Some(dag) = self.dag(&plan, ix) else { return };
-        if self.starts_nothing(ix) {
-            if let Frame::Dag(frame) = &mut self.run.slot_mut(ix).frame {
-                frame.ready.clear();
-            }
-        }
         while let Some(task) = self.ready_task(ix) {
             if !self.start_task(ix, dag, task) {
                 self.run.starved.insert(ix);
@@ -65,8 +60,8 @@ impl Decider<'_> {
         }
     }
 
-    /// Returns whether the run is being ended, and this DAG with it.
-    fn starts_nothing(&self, ix: NodeIx) -> bool {
+    /// Returns whether the run is being ended, and this DAG with it: its pods fail as they are made.
+    fn is_shut_down(&self, ix: NodeIx) -> bool {
         match self.run.shutdown {
             Some(crate::engine::run::Shutdown::Terminate) => true,
             Some(crate::engine::run::Shutdown::Stop) => !self.run.slot(ix).on_exit,
@@ -179,9 +174,6 @@ impl Decider<'_> {
         let known = frame.todo.take();
         let mut todo = known.unwrap_or_else(|| self.plan_rounds_again(ix));
         let boundary = self.run.node(ix).boundary.expect("a task has its DAG");
-        if self.starts_nothing(boundary) {
-            todo.clear();
-        }
         while let Some(next) = todo.pop_front() {
             match next {
                 Todo::Skip(name, caller, phase, words) => self.never_run(name, caller, vec![ix], phase, &words),
@@ -271,7 +263,7 @@ impl Decider<'_> {
     }
 
     fn finish_dag(&mut self, ix: NodeIx, dag: &Dag) {
-        let phase = if self.starts_nothing(ix) { Phase::Failed } else { self.assess(ix, dag) };
+        let phase = if self.is_shut_down(ix) { Phase::Failed } else { self.assess(ix, dag) };
         match phase {
             Phase::Succeeded => self.finish_group_template(ix),
             phase => {

@@ -20,7 +20,7 @@ impl Decider<'_> {
         let template = self.resolved_template(ix);
         let mut outputs = Outputs {
             result: end.result.as_deref().map(Arc::from),
-            exit_code: end.exit_code,
+            exit_code: end.exit_code.filter(|_| has_main(&template)),
             ..Outputs::default()
         };
         let declared = template.outputs.clone().unwrap_or_default();
@@ -214,6 +214,13 @@ impl Decider<'_> {
         }
         self.within(ix, None, |scope| self.below(text, scope)).unwrap_or_else(|_| text.to_owned())
     }
+}
+
+/// Returns whether a pod has a container `main`, whose exit code is the node's; a container set may have none.
+/// Source: Argo's `getExitCode`.
+fn has_main(template: &spec::Template) -> bool {
+    let Some(set) = &template.container_set else { return true };
+    set.containers.iter().any(|node| node.container.0.get("name").is_some_and(|name| name == "main"))
 }
 
 fn file_parameter(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::Decider;
 use crate::base::NodeIx;
 use crate::engine::event::Event;
-use crate::engine::model::{NodeType, Phase, Waiting};
+use crate::engine::model::{Phase, Waiting};
 use crate::engine::observation::{PodEnd, PodReport};
 use crate::engine::value::Outputs;
 
 impl Decider<'_> {
-    /// Takes a report of a node's pod. Once the node has ended nothing changes it: the first end counts.
+    /// Takes a report of a node's pod, or of its request, or of its plugin call. Once the node has ended nothing changes it: the first end counts.
     pub(super) fn pod(&mut self, ix: NodeIx, report: PodReport) {
-        let known = self.run.slots.get(ix.index()).is_some_and(|slot| slot.node.kind == NodeType::Pod);
+        let known = self.run.slots.get(ix.index()).is_some_and(|slot| slot.node.kind.is_work());
         if !known {
             return;
         }

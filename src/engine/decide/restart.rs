@@ -15,12 +15,15 @@ use crate::engine::run::{ControlError, Frame, Run};
 use crate::engine::selector::Selector;
 use crate::engine::value::Parameter;
 
-/// Returns whether a run can be retried: it has ended, and badly.
-pub(super) fn check(run: &Run) -> Result<(), ControlError> {
+/// Returns whether a run can be retried: it has ended, and badly, or nodes that succeeded are picked.
+pub(super) fn check(run: &Run, picks: bool) -> Result<(), ControlError> {
     match run.phase {
         Phase::Failed | Phase::Error => Ok(()),
+        Phase::Succeeded if picks => Ok(()),
         Phase::Succeeded => Err(ControlError::Refused(
-            "the run succeeded; `wf resubmit` starts it anew".to_owned(),
+            "the run succeeded: pick what is to run again with `--restart-successful --node-field-selector`, or \
+             start it anew with `wf resubmit`"
+                .to_owned(),
         )),
         _ => Err(ControlError::Refused("the run is at work; a retry is for one that failed".to_owned())),
     }
@@ -35,7 +38,7 @@ impl Decider<'_> {
     ) {
         let Ok(selector) = Selector::parse(selector) else { return };
         let wanted = |ix: NodeIx| restart_successful && selector.matches(self.run, ix);
-        let plan = plan_restart(self.run, wanted);
+        let plan = plan_restart(self.run, wanted, !parameters.is_empty());
         let args = (!parameters.is_empty()).then(|| self.changed_arguments(parameters));
         self.emit(Event::Retried { gone: plan.gone, open: plan.open, args });
     }
@@ -60,15 +63,17 @@ pub(in crate::engine) struct Restart {
     pub open: Vec<NodeIx>,
 }
 
-/// Returns which nodes a retry forgets, and which it opens.
-pub(in crate::engine) fn plan_restart(run: &Run, wanted: impl Fn(NodeIx) -> bool) -> Restart {
+/// Returns which nodes a retry forgets, and which it opens. When arguments change (`anew`), loops and
+/// groups that are opened forget all their rounds, since what they go over may have changed.
+pub(in crate::engine) fn plan_restart(run: &Run, wanted: impl Fn(NodeIx) -> bool, anew: bool) -> Restart {
     let mut gone = BTreeSet::new();
     let mut open = BTreeSet::new();
     for slot in run.slots.iter().filter(|slot| !slot.gone) {
         let ix = slot.node.ix;
         let failed = slot.node.phase.is_bad();
         match slot.frame {
-            Frame::Leaf if failed || wanted(ix) => forget(run, ix, &mut gone),
+            _ if wanted(ix) => forget(run, ix, &mut gone),
+            Frame::Leaf if failed => forget(run, ix, &mut gone),
             Frame::Leaf => {}
             _ if failed => {
                 open.insert(ix);
@@ -86,6 +91,11 @@ pub(in crate::engine) fn plan_restart(run: &Run, wanted: impl Fn(NodeIx) -> bool
     }
     forget_attempts(run, &mut gone);
     open_callers(run, &gone, &mut open);
+    if anew {
+        let groups = open.iter().filter(|ix| matches!(run.slot(**ix).frame, Frame::Items(_) | Frame::Group(_)));
+        let rounds: Vec<NodeIx> = groups.flat_map(|ix| run.node(*ix).children.iter().copied()).collect();
+        rounds.into_iter().for_each(|round| forget(run, round, &mut gone));
+    }
     let hooks: Vec<NodeIx> = open.iter().flat_map(|ix| hooks_of(run, *ix)).collect();
     for hook in hooks {
         forget(run, hook, &mut gone);

@@ -65,7 +65,7 @@ impl Decider<'_> {
     }
 
     fn attempt(&mut self, ix: NodeIx, number: u32) {
-        let pods = self.run.live.len() as i64;
+        let pods = i64::from(self.run.live_pods);
         if number > 0 && self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
             self.run.starved.insert(ix);
             return;
@@ -199,7 +199,9 @@ impl Decider<'_> {
         if let Some(cap) = span(&backoff.cap)? {
             wait = wait.min(cap);
         }
-        let due = last.finished_at.unwrap_or(self.at) + wait;
+        // Only an attempt that was imported may have ended at no known time.
+        let Some(finished) = last.finished_at else { return Ok(None) };
+        let due = finished + wait;
         if latest.is_some_and(|latest| due > latest) {
             return Ok(Some(Verdict::Over("Backoff would exceed max duration limit".to_owned())));
         }

@@ -164,12 +164,8 @@ impl Decider<'_> {
         let idle = todo.is_empty();
         let Frame::Group(frame) = &mut self.run.slot_mut(ix).frame else { return };
         frame.todo = Some(todo);
-        if self.is_given_up(ix) {
-            let words = "template has failed or errored children and failFast enabled";
-            return self.finish(ix, Phase::Failed, words);
-        }
         let Frame::Group(frame) = &self.run.slot(ix).frame else { return };
-        if idle && frame.open == 0 {
+        if frame.open == 0 && (idle || self.is_given_up(ix)) {
             self.finish_group(ix);
         }
     }
