@@ -34,15 +34,15 @@ spec:
       - name: first
         template: mark
         withSequence: {{count: '{half}'}}
-        arguments: {{parameters: [{{name: n, value: 'a{{{{item}}}}'}}]}}
+        arguments: {{parameters: [{{name: id, value: 'a{{{{item}}}}'}}]}}
       - name: then
         template: mark
         depends: first
         withSequence: {{count: '{half}'}}
-        arguments: {{parameters: [{{name: n, value: 'b{{{{item}}}}'}}]}}
+        arguments: {{parameters: [{{name: id, value: 'b{{{{item}}}}'}}]}}
   - name: mark
-    inputs: {{parameters: [{{name: n}}]}}
-    container: {{image: curlimages/curl, command: [curl, -sS, 'http://127.0.0.1:{port}/{{{{workflow.uid}}}}-{{{{inputs.parameters.n}}}}']}}
+    inputs: {{parameters: [{{name: id}}]}}
+    container: {{image: curlimages/curl, command: [curl, -sS, 'http://127.0.0.1:{port}/{{{{workflow.uid}}}}-{{{{inputs.parameters.id}}}}']}}
 "
     )
 }
