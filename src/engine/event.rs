@@ -189,6 +189,17 @@ pub struct ImportedNode {
     pub host: Option<Arc<str>>,
 }
 
+impl Event {
+    /// Returns the artifacts that the event brings from another run.
+    pub fn artifacts(&self) -> impl Iterator<Item = &Arc<spec::Artifact>> {
+        let nodes = match self {
+            Event::Reuses { nodes, .. } => &nodes[..],
+            _ => &[],
+        };
+        nodes.iter().flat_map(|node| &node.outputs).flat_map(|outputs| &outputs.artifacts)
+    }
+}
+
 /// A node as it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Created {

@@ -65,6 +65,7 @@ mod platform;
 pub use client::{LocalBackend, LocalOptions};
 pub use files::LocalFiles;
 pub use isolation::Isolation;
+pub use repository::share_artifacts;
 pub use support::{Unsupported, notes, shared_paths, unsupported};
 
 /// The address of every pod: they share this machine's network.

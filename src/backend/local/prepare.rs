@@ -181,7 +181,7 @@ fn output_artifacts(request: &PodRequest, outputs: &spec::Outputs) -> Vec<Output
             None => path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&declared.name).to_owned(),
         };
         let key = repository::own_key(&declared.location).map(str::to_owned);
-        let key = key.unwrap_or_else(|| format!("{}/{file}", request.node));
+        let key = key.unwrap_or_else(|| format!("{}/{file}", repository::folder_key(request)));
         Some(OutputArtifact { artifact: saved(declared.clone(), &key), path, key, pack })
     };
     outputs.artifacts.iter().filter_map(with_path).collect()
@@ -208,7 +208,7 @@ fn keeps_log(template: &spec::Template, workflow: &spec::WorkflowSpec) -> bool {
 }
 
 fn main_log(request: &PodRequest) -> OutputArtifact {
-    let key = format!("{}/main.log", request.node);
+    let key = format!("{}/main.log", repository::folder_key(request));
     let named = spec::Artifact { name: "main-logs".to_owned(), ..spec::Artifact::default() };
     OutputArtifact { artifact: saved(named, &key), path: String::new(), key, pack: None }
 }
@@ -296,11 +296,15 @@ pub(super) mod tests {
             ]},
             "archiveLocation": { "archiveLogs": true },
         });
-        let order = make(&request(template), json!({})).expect("an order");
+        let request = request(template);
+        let pod = &request.pod_name;
+        let order = make(&request, json!({})).expect("an order");
         let shown: Vec<_> = order.artifacts.iter().map(|a| format!("{} {} {:?}", a.path, a.key, a.pack)).collect();
-        assert_eq!(shown, ["/tmp/a.txt 7/a.tgz Some(1)", "/tmp/b.txt 7/b.txt None", "/c/ my/c Some(0)"]);
+        let expected = [format!("/tmp/a.txt {pod}/7/a.tgz Some(1)"), format!("/tmp/b.txt {pod}/7/b.txt None")];
+        assert_eq!(shown[..2], expected);
+        assert_eq!(shown[2], "/c/ my/c Some(0)");
         assert_eq!(repository::own_key(&order.artifacts[2].artifact.location), Some("my/c"));
-        assert_eq!(order.main_log.expect("logs are kept").key, "7/main.log");
+        assert_eq!(order.main_log.expect("logs are kept").key, format!("{pod}/7/main.log"));
     }
 
     #[test]

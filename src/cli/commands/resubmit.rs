@@ -4,6 +4,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::going_on::GoingOn;
+use crate::backend::local;
 use crate::cli::complete;
 use crate::cli::create::{self, Created, New};
 use crate::cli::drive;
@@ -11,7 +12,7 @@ use crate::cli::error::{Error, Kind};
 use crate::cli::parameters::{self, Pair};
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
-use crate::engine::{Run, reuse};
+use crate::engine::{Event, Run, reuse};
 use crate::plan::{Call, Resolved};
 
 /// Run again what runs ran, as new runs
@@ -70,8 +71,14 @@ impl Resubmit {
         let prefix = resolved.metadata.generate_name.clone().unwrap_or_else(|| format!("{old_name}-"));
         let call = Call { generate_name: Some(prefix), ..Call::default() };
         let name = create::name(&resolved.metadata, &call)?;
-        let reused = self.memoized.then(|| reuse(&old.run)).into_iter().collect();
-        create::create(session, New { name, resolved, files: old.stored.header.files, reused }).await
+        let reused = self.memoized.then(|| reuse(&old.run));
+        let made = reused.iter().flat_map(Event::artifacts).cloned().collect::<Vec<_>>();
+        let files = old.stored.header.files;
+        let created = create::create(session, New { name, resolved, files, reused: reused.into_iter().collect() }).await?;
+        let (from, to) = (session.store.folder(old.run.name()), session.store.folder(&created.stored.header.name));
+        local::share_artifacts(&from, &to, made.iter().map(|artifact| &**artifact))
+            .map_err(|fault| Error::new(Kind::Unreachable, format!("failed to take over artifacts of `{old_name}`: {fault}")))?;
+        Ok(created)
     }
 
     /// Changes parameters and priority in what is submitted again.
