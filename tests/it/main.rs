@@ -2,3 +2,5 @@
 
 mod conformance;
 mod engine_runs;
+mod golden_log;
+mod simulation;
