@@ -13,8 +13,10 @@ const RECORD_INPUTS_MAX: usize = 4096;
 /// How often the summary is replaced while a run goes on. Listings may lag by it; the log never does.
 const SUMMARY_EVERY: TimeSpan = TimeSpan(500);
 
-/// The least time between two looks at a timer that is due and changes nothing.
+/// The least time between two looks at a timer that is due and changes nothing, as while a run is
+/// suspended; it doubles with each look in vain, up to the most.
 const TIMER_STEP_MIN: TimeSpan = TimeSpan(10);
+const TIMER_DOUBLINGS_MAX: u32 = 7;
 
 /// What one wake-up can bring.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct Owner<'a, M, L, C, T> {
     tell: T,
     /// When a timer is looked at again that was due and changed nothing.
     timer_not_before: Timestamp,
+    /// How often in a row it changed nothing.
+    timer_vain: u32,
     summary_due: Option<Timestamp>,
     summary_at: Option<Timestamp>,
 }
@@ -52,7 +56,7 @@ pub(super) struct Owner<'a, M, L, C, T> {
 impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C, T> {
     pub(super) fn new(run: M, log: L, clock: RunClock<'a, C>, tell: T) -> Self {
         let timer_not_before = Timestamp(i64::MIN);
-        Self { run, log, clock, tell, timer_not_before, summary_due: None, summary_at: None }
+        Self { run, log, clock, tell, timer_not_before, timer_vain: 0, summary_due: None, summary_at: None }
     }
 
     /// Decides all of `inputs`. When it returns `Ok`, what was decided is durable, and
@@ -106,13 +110,18 @@ impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C
     }
 
     fn tick(&mut self, at: Timestamp, decided: &mut Decided) {
+        if !decided.batches.is_empty() {
+            // What was waited for in vain may have come.
+            self.timer_vain = 0;
+        }
         if self.run.next_wake().is_none_or(|wake| wake > at) {
             return;
         }
         let decided_before = decided.batches.len();
         self.observe(Observation::Time, at, decided);
         if decided.batches.len() == decided_before {
-            self.timer_not_before = at + TIMER_STEP_MIN;
+            self.timer_not_before = at + TimeSpan(TIMER_STEP_MIN.0 << self.timer_vain.min(TIMER_DOUBLINGS_MAX));
+            self.timer_vain += 1;
         }
     }
 

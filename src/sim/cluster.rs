@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::check::Checker;
@@ -20,6 +21,8 @@ pub(super) struct Manners {
     pub(super) is_late: bool,
     /// How often in a thousand a call is refused, half of them after it had its effect.
     pub(super) refusals: u64,
+    /// Whether pods are forgotten as soon as they have ended, as no backend may: for testing the checks.
+    pub(super) forgets_pods: bool,
 }
 
 /// How many refusals in a row there can be: fewer than a driver has patience for.
@@ -53,6 +56,7 @@ struct State {
 }
 
 struct Pod {
+    name: Arc<str>,
     report: PodReport,
     end: PodEnd,
     deadline: Option<Timestamp>,
@@ -79,17 +83,19 @@ impl Cluster {
 
     /// Makes a pod; its key makes it the only one.
     fn make(&self, request: &PodRequest) {
-        if self.state.borrow().pods.contains_key(&request.node) {
+        let is_there = self.state.borrow().pods.contains_key(&request.node);
+        if is_there && !self.manners.forgets_pods {
             return;
         }
         self.checker.starts(&request.node_name);
         self.world.note(|| format!("pod {} of {} is made", request.node, request.node_name));
-        let Fate { takes, end } = program::fate(request, self.seed);
+        let earlier = self.state.borrow().pods.values().filter(|pod| pod.name == request.node_name).count();
+        let Fate { takes, end } = program::fate(request, self.seed, earlier);
         let begins = self.world.now() + self.lateness(LATE_MILLIS_MAX / 10);
         let deadline = [request.deadline_after.map(|after| begins + after), request.deadline].into_iter().flatten().min();
         let node = request.node;
         let report = PodReport::Waiting { reason: "ContainerCreating".to_owned() };
-        let pod = Pod { report, end, deadline, ending: None };
+        let pod = Pod { name: request.node_name.clone(), report, end, deadline, ending: None };
         self.state.borrow_mut().pods.insert(node, pod);
         self.report(node);
         let cluster = self.clone();

@@ -29,15 +29,17 @@ struct Shared {
     changes: BTreeMap<PathBuf, (u64, Vec<Waker>)>,
     /// How many more writes and syncs may fail.
     errors_left: u32,
+    /// Whether syncs do nothing, as no disk may: for testing the checks.
+    syncs_nothing: bool,
 }
 
 /// How often a write or a sync fails while failures are left.
 const ERRORS_IN_THOUSAND: u64 = 20;
 
 impl SimDisk {
-    pub(super) fn new(world: &World, errors_left: u32) -> Self {
+    pub(super) fn new(world: &World, errors_left: u32, syncs_nothing: bool) -> Self {
         let (tree, locks, changes) = (Tree::new(), BTreeMap::new(), BTreeMap::new());
-        let shared = Rc::new(RefCell::new(Shared { tree, locks, changes, errors_left }));
+        let shared = Rc::new(RefCell::new(Shared { tree, locks, changes, errors_left, syncs_nothing }));
         Self { world: world.clone(), pid: 0, shared }
     }
 
@@ -109,9 +111,12 @@ impl SimDisk {
             self.world.note(|| format!("sync {} fails", path.display()));
             return Err(io::Error::other("the disk does not answer"));
         }
+        let syncs_nothing = self.shared.borrow().syncs_nothing;
         self.change("sync", path, |tree| {
             let inode = find(tree)?;
-            tree.sync(inode);
+            if !syncs_nothing {
+                tree.sync(inode);
+            }
             Ok(())
         })
     }

@@ -13,11 +13,13 @@ mod cluster;
 mod disk;
 mod executor;
 mod program;
+mod scenarios;
 mod seed;
 mod world;
 
 pub use chance::Chance;
 pub use disk::SimDisk;
+pub use scenarios::{read_scenario, scenarios};
 pub use seed::{Faults, Report, Scenario, check_seed, run_seed};
 
 #[cfg(test)]

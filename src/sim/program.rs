@@ -1,8 +1,9 @@
 //! What a simulated pod does: what its own words say, and otherwise what the seed says.
 //!
 //! The words stand in the container's arguments or the script: `sim:exit=1`, `sim:takes=5s`,
-//! `sim:result=[1,2]`, `sim:out.NAME=value`, each up to the next white space. A pod's fate depends on
-//! its name and the seed only, so that it is the same whenever it starts.
+//! `sim:fails=2` (exit code 1, so many times), `sim:result=[1,2]`, `sim:out.NAME=value`, each up to
+//! the next white space. A pod's fate depends on its name, the seed and how many pods of its name
+//! there were before, so that it is the same whenever it starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,14 +25,16 @@ pub(super) struct Fate {
     pub(super) end: PodEnd,
 }
 
-/// Returns what becomes of the pod that `request` asks for.
-pub(super) fn fate(request: &PodRequest, seed: u64) -> Fate {
+/// Returns what becomes of the pod that `request` asks for, before which there were `earlier`.
+pub(super) fn fate(request: &PodRequest, seed: u64, earlier: usize) -> Fate {
     let words = words(&request.template);
     let word = |name: &str| words.get(name).map(String::as_str);
     let mut chance = Chance::named(seed, &request.node_name);
     let by_chance = TimeSpan(chance.below(TAKES_MILLIS_MAX));
     let takes = word("takes").and_then(|text| TimeSpan::parse(text).ok()).unwrap_or(by_chance);
-    let mut end = PodEnd::exited(word("exit").and_then(|code| code.parse().ok()).unwrap_or(0));
+    let number = |name: &str| word(name).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
+    let still_fails = (earlier as i32) < number("fails");
+    let mut end = PodEnd::exited(if still_fails { 1 } else { number("exit") });
     end.result = request.capture_result.then(|| word("result").unwrap_or("1").to_owned());
     let outputs = request.template.outputs.as_ref();
     for parameter in outputs.iter().flat_map(|outputs| &outputs.parameters) {

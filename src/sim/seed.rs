@@ -1,6 +1,6 @@
 //! One seed, one history: a run from its creation to its end in a world with faults.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,13 +12,20 @@ use super::disk::SimDisk;
 use super::executor::{self, Process};
 use super::world::{BEGINNING, Deaths, Pid, World};
 use crate::base::{RunName, RunUid, TimeSpan};
-use crate::driver::{self, DriveError, Driver, End, control};
+use crate::driver::control::{self, Outcome};
+use crate::driver::{self, DriveError, Driver, End};
 use crate::engine::{Control, Phase, Run};
 use crate::plan::Plan;
-use crate::store::{DirectoryStore, FORMAT_VERSION, Header, Store, StoreError, Stored};
+use crate::store::{Answer, DirectoryStore, FORMAT_VERSION, Header, Log, Store, StoreError, Stored};
 
 /// How long whoever cannot drive waits before the next try.
-const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(200);
+const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
+
+/// How long whoever saw the run end waits before looking whether people made it go on.
+const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(15);
+
+/// How often people ask for what is refused.
+const REFUSALS_MAX: u32 = 4;
 
 /// What happens in a world, apart from faults.
 #[derive(Clone)]
@@ -58,6 +65,13 @@ pub struct Faults {
     pub refusals_in_thousand: u64,
     /// Whether a second driver tries to take the run over all the time.
     pub has_rival: bool,
+    /// Whether the log of the fault-free history is there already, cut after so many records,
+    /// and nothing else of it.
+    pub begins_after: Option<usize>,
+    /// Whether syncs do nothing, as no disk may: for testing the checks.
+    pub syncs_nothing: bool,
+    /// Whether the cluster makes a pod again when it is asked again, as none may: for testing the checks.
+    pub forgets_pods: bool,
     /// Whether the report keeps the trace, line by line.
     pub keeps_trace: bool,
 }
@@ -117,6 +131,9 @@ pub struct Report {
 /// Runs one seed.
 pub fn run_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
     let stage = Rc::new(Stage::new(seed, scenario, faults));
+    if let Some(records) = faults.begins_after {
+        executor::run(&stage.world, &mut [stage.founder(seed, records)], || {});
+    }
     let mut processes = vec![stage.driver()];
     processes.extend(faults.has_rival.then(|| stage.driver()));
     processes.extend((!scenario.asks.is_empty()).then(|| stage.person()));
@@ -164,6 +181,8 @@ struct Stage {
     checker: Checker,
     scenario: Scenario,
     name: RunName,
+    /// How many things people will still ask for: until then a run that has ended may go on.
+    asks_left: Cell<usize>,
     ended: RefCell<Option<Stored>>,
 }
 
@@ -175,12 +194,14 @@ impl Stage {
         };
         let world = World::new(seed, deaths, faults.keeps_trace);
         let checker = Checker::new(&world);
-        let manners = Manners { is_late: faults.is_late, refusals: faults.refusals_in_thousand };
+        let refusals = faults.refusals_in_thousand;
+        let manners = Manners { is_late: faults.is_late, refusals, forgets_pods: faults.forgets_pods };
         Self {
-            disk: SimDisk::new(&world, faults.disk_errors_max),
+            disk: SimDisk::new(&world, faults.disk_errors_max, faults.syncs_nothing),
             cluster: Cluster::new(&world, seed, manners, &checker),
             checker,
             world,
+            asks_left: Cell::new(scenario.asks.len()),
             scenario: scenario.clone(),
             name: RunName::new("simulated").expect("a valid name"),
             ended: RefCell::new(None),
@@ -206,6 +227,22 @@ impl Stage {
         driver::fold(self.scenario.plan.clone(), stored)
     }
 
+    /// A process that leaves the beginning of a log.
+    fn founder(self: &Rc<Self>, seed: u64, records: usize) -> Process {
+        let stored = run_seed(seed, &self.scenario, &Faults::none()).stored.expect("without faults it ends");
+        let stage = self.clone();
+        Process::new(false, move |pid| {
+            let (stage, stored) = (stage.clone(), stored.clone());
+            Box::pin(async move {
+                let mut log = stage.store(pid).create(&stored.header).await.expect("the disk is empty and works");
+                for record in &stored.records[..records] {
+                    // What was asked for in that history may be asked for again in this one.
+                    log.append(&record.batches, &[]).await.expect("the disk works");
+                }
+            })
+        })
+    }
+
     /// A process that drives the run to its end, whoever began it.
     fn driver(self: &Rc<Self>) -> Process {
         let stage = self.clone();
@@ -224,7 +261,10 @@ impl Stage {
         match result {
             Ok(End::Finished(phase)) => {
                 self.world.note(|| format!("process {pid} saw the end: {phase}"));
-                return true;
+                if self.asks_left.get() == 0 {
+                    return true;
+                }
+                self.world.sleep(LOOK_AGAIN_AFTER).await;
             }
             Ok(end) => self.world.violation(format!("a drive that nobody stopped ends as {end:?}")),
             Err(DriveError::Store(StoreError::Damaged { place, reason, .. })) => {
@@ -266,21 +306,26 @@ impl Stage {
                     let wait = (BEGINNING + *after).since(stage.world.now());
                     stage.world.sleep(wait).await;
                     stage.ask(pid, control).await;
+                    stage.asks_left.set(stage.asks_left.get() - 1);
                 }
             })
         })
     }
 
+    /// Asks until it is accepted, or was refused so often that it makes no sense.
     async fn ask(&self, pid: Pid, control: &Control) {
         let store = self.store(pid);
-        loop {
+        let mut refusals = 0;
+        while refusals < REFUSALS_MAX {
             let fold = |stored: &Stored| Ok::<_, StoreError>(self.fold(stored));
             let outcome = control::request(&store, &self.world, &self.name, control, fold).await;
             self.world.note(|| format!("{control:?} is answered: {outcome:?}"));
-            if outcome.is_ok() {
-                return;
+            match outcome {
+                Ok(Outcome { answer: Answer::Accepted, .. }) => return,
+                Ok(Outcome { answer: Answer::Refused { .. }, .. }) => refusals += 1,
+                Err(_) => {}
             }
-            self.world.sleep(TRY_AGAIN_AFTER).await;
+            self.world.sleep(LOOK_AGAIN_AFTER).await;
         }
     }
 

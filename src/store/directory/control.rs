@@ -18,9 +18,6 @@ const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// How many requests are taken at once; the others come next.
 const REQUESTS_MAX: usize = 256;
 
-/// How many requests of one process in one millisecond can be told apart.
-const SAME_MILLISECOND_MAX: u32 = 10_000;
-
 /// The requests for one run, on the side of its driver.
 pub(super) struct Inbox<D: Disk> {
     disk: D,
@@ -112,13 +109,14 @@ pub(super) fn ask<D: Disk>(
     paths: &RunPaths,
     control: &Control,
     at: Timestamp,
+    serial: u32,
 ) -> Result<RequestId, StoreError> {
     let folder = paths.control();
     match disk.create_dir(&folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         made => made.map_err(failed("create the folder", &folder))?,
     }
-    let id = free_id(disk, paths, at)?;
+    let id = fresh_id(disk.process(), at, serial);
     write_whole(disk, &paths.request(&id), &to_json(control))?;
     Ok(id)
 }
@@ -152,18 +150,10 @@ fn request_ids<D: Disk>(disk: &D, paths: &RunPaths) -> Result<Vec<RequestId>, St
     Ok(ids.map(|id| RequestId(id.to_owned())).collect())
 }
 
-/// Returns an id that sorts by time, and that no other request has.
-fn free_id<D: Disk>(disk: &D, paths: &RunPaths, at: Timestamp) -> Result<RequestId, StoreError> {
-    for serial in 0..SAME_MILLISECOND_MAX {
-        let id = RequestId(format!("{:015}-{serial:04}-{}", at.0.max(0), disk.process()));
-        let (request, answer) = (paths.request(&id), paths.answer(&id));
-        let is_used = disk.exists(&request).and_then(|used| Ok(used || disk.exists(&answer)?));
-        if !is_used.map_err(failed("look for", &request))? {
-            return Ok(id);
-        }
-    }
-    let source = std::io::Error::from(ErrorKind::AlreadyExists);
-    Err(failed("leave another request in", &paths.control())(source))
+/// Returns an id that sorts by time, and that no other request ever has: a process is one of its
+/// number in any millisecond, and counts what it asks for.
+fn fresh_id(process: u32, at: Timestamp, serial: u32) -> RequestId {
+    RequestId(format!("{:015}-{serial:06}-{process}", at.0.max(0)))
 }
 
 /// Writes a file that has its name only when it is whole.

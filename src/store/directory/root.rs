@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::frame::Chain;
@@ -28,6 +30,8 @@ const HOLDER_BYTES_MAX: usize = 32;
 pub struct DirectoryStore<D: Disk = RealDisk> {
     pub(super) disk: D,
     pub(super) root: PathBuf,
+    /// How many requests were made through this store and its clones, so that no two have one name.
+    asked: Arc<AtomicU32>,
 }
 
 impl DirectoryStore<RealDisk> {
@@ -40,7 +44,7 @@ impl DirectoryStore<RealDisk> {
 impl<D: Disk> DirectoryStore<D> {
     /// Returns the store in `root` of `disk`.
     pub fn on(disk: D, root: impl Into<PathBuf>) -> Self {
-        Self { disk, root: root.into() }
+        Self { disk, root: root.into(), asked: Arc::default() }
     }
 
     /// Returns the folder of a run.
@@ -237,7 +241,8 @@ impl<D: Disk> Store for DirectoryStore<D> {
     }
 
     async fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> Result<RequestId, StoreError> {
-        control::ask(&self.disk, &self.paths(run)?, control, at)
+        let serial = self.asked.fetch_add(1, Ordering::Relaxed);
+        control::ask(&self.disk, &self.paths(run)?, control, at, serial)
     }
 
     async fn answer(&self, run: &RunName, id: &RequestId) -> Result<Answer, StoreError> {
