@@ -22,10 +22,10 @@ impl Decider<'_> {
     pub(super) fn advance_dag(&mut self, ix: NodeIx) {
         let plan = self.plan.clone();
         let Some(dag) = self.dag(&plan, ix) else { return };
-        if self.starts_nothing(ix) {
-            if let Frame::Dag(frame) = &mut self.run.slot_mut(ix).frame {
-                frame.ready.clear();
-            }
+        if self.starts_nothing(ix)
+            && let Frame::Dag(frame) = &mut self.run.slot_mut(ix).frame
+        {
+            frame.ready.clear();
         }
         while let Some(task) = self.ready_task(ix) {
             if !self.start_task(ix, dag, task) {
