@@ -1,6 +1,5 @@
 //! `pending`: from the folded state to the actions that are to be done.
 
-
 use super::action::{Action, PodRequest};
 use super::decide::render;
 use super::model::Phase;

@@ -9,6 +9,8 @@ mod engine_runs;
 mod env;
 mod examples;
 mod generated;
+mod golden_log;
 mod local_backend;
 mod rust_text;
+mod simulation;
 mod tidy;
