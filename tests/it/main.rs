@@ -11,6 +11,7 @@ mod examples;
 mod generated;
 mod golden_log;
 mod local_backend;
+mod readme;
 mod rust_text;
 mod simulation;
 mod tidy;
