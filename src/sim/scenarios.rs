@@ -31,7 +31,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
     let asks = |asks: Vec<(u64, Control)>| {
         asks.into_iter().map(|(seconds, control)| (TimeSpan::from_secs(seconds), control)).collect::<Vec<_>>()
     };
-    let again = vec![(4, Control::Suspend), (9, resume()), (20, resume()), (60, resume())];
+    let again = vec![(4, Control::Suspend), (5, resume()), (11, resume()), (40, resume())];
     vec![
         ("diamond", own(DIAMOND)),
         ("list", own(LIST)),
@@ -39,7 +39,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("approval", Scenario { asks: asks(again), ..own(APPROVAL) }),
         ("daemon", own(DAEMON)),
         ("big", own(&BIG.replace("BIG", &"x".repeat(6_000)))),
-        ("retried", Scenario { asks: asks(vec![(20, retry()), (40, retry()), (60, retry())]), ..own(RETRIED) }),
+        ("retried", Scenario { asks: asks(vec![(20, retry()), (20, retry()), (20, retry())]), ..own(RETRIED) }),
         ("stopped", Scenario { asks: asks(vec![(3, stop())]), is_timeless: false, ..own(STOPPED) }),
         ("deadline", Scenario { is_timeless: false, ..own(DEADLINE) }),
     ]

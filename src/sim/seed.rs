@@ -32,7 +32,7 @@ const REFUSALS_MAX: u32 = 4;
 pub struct Scenario {
     /// The workflow that runs.
     pub plan: Arc<Plan>,
-    /// What people ask of the run, and how long after its beginning.
+    /// What people ask of the run, and how long after its beginning, or the answer before.
     pub asks: Vec<(TimeSpan, Control)>,
     /// Whether the outcome does not depend on what is faster.
     pub is_timeless: bool,
@@ -303,8 +303,7 @@ impl Stage {
             let stage = stage.clone();
             Box::pin(async move {
                 for (after, control) in &stage.scenario.asks {
-                    let wait = (BEGINNING + *after).since(stage.world.now());
-                    stage.world.sleep(wait).await;
+                    stage.world.sleep(*after).await;
                     stage.ask(pid, control).await;
                     stage.asks_left.set(stage.asks_left.get() - 1);
                 }
