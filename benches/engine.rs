@@ -85,5 +85,6 @@ fn play(plan: &Arc<Plan>) -> Vec<Batch> {
 /// Returns how often a node came into a phase: made, running, ended.
 fn transitions(log: &[Batch]) -> u64 {
     let events = log.iter().flat_map(|batch| &batch.events);
-    events.filter(|event| matches!(event, Event::Created(_) | Event::Runs { .. } | Event::Finished { .. })).count() as u64
+    events.filter(|event| matches!(event, Event::Created(_) | Event::Runs { .. } | Event::Finished { .. })).count()
+        as u64
 }

@@ -15,6 +15,7 @@ mod golden_log;
 mod kill;
 mod local_backend;
 mod local_runs;
+mod readme;
 mod rust_text;
 mod simulation;
 mod tidy;

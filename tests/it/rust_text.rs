@@ -62,7 +62,10 @@ pub fn read_folder(root: &Path, folder: &str) -> Vec<RustFile> {
     let mut files: Vec<RustFile> = paths.iter().map(|path| read(root, path)).collect();
     let for_tests = modules_for_tests(&files);
     for file in &mut files {
-        if for_tests.iter().any(|module| file.path == format!("{module}.rs") || file.path.starts_with(&format!("{module}/"))) {
+        if for_tests
+            .iter()
+            .any(|module| file.path == format!("{module}.rs") || file.path.starts_with(&format!("{module}/")))
+        {
             file.shipped = blank(&file.shipped);
         }
     }
@@ -215,6 +218,9 @@ fn code_comments_and_tests_are_told_apart() {
     assert_eq!(comments.lines().next(), Some("             // \"x\""));
     let shipped = without_tests(&code);
     let file = RustFile { path: "src/a/b.rs".into(), text: text.into(), code, shipped, comments };
-    assert_eq!(file.functions().iter().map(|(start, lines)| (file.line_at(*start), *lines)).collect::<Vec<_>>(), [(5, 2)]);
+    assert_eq!(
+        file.functions().iter().map(|(start, lines)| (file.line_at(*start), *lines)).collect::<Vec<_>>(),
+        [(5, 2)]
+    );
     assert_eq!(file.module(), "a");
 }

@@ -14,10 +14,10 @@ const MODULES: [&str; 12] =
 const PURE: [&str; 7] = ["base", "source", "expr", "spec", "plan", "engine", "view"];
 
 /// Lines of the longest file. It only goes down.
-const FILE_LINES_MAX: usize = 720;
+const FILE_LINES_MAX: usize = 719;
 
 /// Lines of the longest function. It only goes down.
-const FUNCTION_LINES_MAX: usize = 70;
+const FUNCTION_LINES_MAX: usize = 59;
 
 /// Packages of the lock file. Raising it is a visible edit, to be argued for.
 const PACKAGES_MAX: usize = 250;
@@ -160,7 +160,12 @@ fn files_and_functions_are_short() {
     for file in all() {
         let lines = file.text.lines().count();
         if lines > FILE_LINES_MAX {
-            faults.add(file, 0, &format!("{lines} lines, {FILE_LINES_MAX} are the most"), "one idea, one file: split it");
+            faults.add(
+                file,
+                0,
+                &format!("{lines} lines, {FILE_LINES_MAX} are the most"),
+                "one idea, one file: split it",
+            );
         }
         for (at, lines) in file.functions() {
             lengths.push(lines);
@@ -205,15 +210,26 @@ fn mod_files_only_declare() {
 #[test]
 fn the_top_level_stays_as_it_is() {
     let known = [
-        "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "benches", "completions",
-        "examples", "man", "src", "tests",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "benches",
+        "completions",
+        "examples",
+        "man",
+        "src",
+        "tests",
     ];
     let listing = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     // Without git, as in a package of the registry, there is nothing to compare.
     let Some(listing) = listing.ok().filter(|listing| listing.status.success()) else { return };
     let listing = String::from_utf8_lossy(&listing.stdout);
     let tops = listing.split('\0').filter_map(|path| path.split('/').next());
-    let strange: Vec<&str> = tops.filter(|top| !top.is_empty() && !top.starts_with('.') && !known.contains(top)).collect();
+    let strange: Vec<&str> =
+        tops.filter(|top| !top.is_empty() && !top.starts_with('.') && !known.contains(top)).collect();
     assert!(strange.is_empty(), "new at the top level: {strange:?}; find a place below {known:?}, or a dot-file");
 }
 
@@ -221,7 +237,10 @@ fn the_top_level_stays_as_it_is() {
 fn the_lock_file_does_not_grow_unseen() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("the lock file is part of the repository");
     let packages = lock.matches("[[package]]").count();
-    assert!(packages <= PACKAGES_MAX, "{packages} packages, {PACKAGES_MAX} are the most: do without, or raise the bound");
+    assert!(
+        packages <= PACKAGES_MAX,
+        "{packages} packages, {PACKAGES_MAX} are the most: do without, or raise the bound"
+    );
 }
 
 fn root() -> &'static Path {
@@ -244,7 +263,8 @@ fn sources() -> impl Iterator<Item = &'static RustFile> {
 fn found<'a>(code: &'a str, token: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_word = token.starts_with(|letter: char| letter.is_alphanumeric());
     let word = token.trim_end_matches(|letter: char| !letter.is_alphanumeric());
-    let (plain, word) = if is_word { (None, Some(word_starts(code, word))) } else { (Some(code.match_indices(token)), None) };
+    let (plain, word) =
+        if is_word { (None, Some(word_starts(code, word))) } else { (Some(code.match_indices(token)), None) };
     let plain = plain.into_iter().flatten().map(|(at, _)| at);
     plain.chain(word.into_iter().flatten()).filter(move |at| code[*at..].starts_with(token))
 }

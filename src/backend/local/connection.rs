@@ -1,5 +1,7 @@
 //! A driver's connection to the supervisor, and the start of one.
 
+#![expect(unsafe_code, reason = "a child is set up before it becomes another program")]
+
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -96,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let closed = folder.path().join("a/closed");
         fs::create_dir_all(closed.join("deep")).expect("folders");
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("its mode");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("its mode");
         remove(&folder.path().join("a"));
         assert!(!folder.path().join("a").exists());
     }

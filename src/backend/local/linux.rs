@@ -10,6 +10,8 @@
 //! first: the making and removing of its folders took longer than all the rest together (on ext4
 //! without a journal 10 ms per pod). Only volumes lie on the disk: large data belong there.
 
+#![expect(unsafe_code, reason = "what no safe wrapper offers: fork, close_range, pidfd_open")]
+
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs;

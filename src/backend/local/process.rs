@@ -1,5 +1,7 @@
 //! One container as a process group, its output kept as it comes.
 
+#![expect(unsafe_code, reason = "a child is set up before it becomes another program")]
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

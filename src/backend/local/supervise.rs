@@ -6,6 +6,8 @@
 //!
 //! What it is told and tells is in `talk.rs`.
 
+#![expect(unsafe_code, reason = "a process is forked, and ended without what its parent has to do at its end")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,5 +1,7 @@
 //! Waiting in one `poll`: signals as readable bytes, ends of children, timeouts.
 
+#![expect(unsafe_code, reason = "a signal handler is set, and writes to a pipe")]
+
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;

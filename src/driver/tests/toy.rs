@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -255,12 +254,10 @@ impl Clock for Jumping {
         self.now.get()
     }
 
-    fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()> {
-        async move {
-            if at > self.now.get() {
-                tokio::task::yield_now().await;
-                self.now.set(self.now.get().max(at));
-            }
+    async fn sleep_until(&self, at: Timestamp) {
+        if at > self.now.get() {
+            tokio::task::yield_now().await;
+            self.now.set(self.now.get().max(at));
         }
     }
 }

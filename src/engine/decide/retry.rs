@@ -114,10 +114,8 @@ impl Decider<'_> {
             Err(words) => return Verdict::Broken(words),
         };
         let last = self.run.node(last);
-        let limit = match strategy.limit.as_ref().map(|limit| limit.as_text().trim().parse::<i64>()).transpose() {
-            Ok(limit) => limit,
-            Err(_) => return Verdict::Broken("retryStrategy.limit is not a number".to_owned()),
-        };
+        let limit = strategy.limit.as_ref().map(|limit| limit.as_text().trim().parse::<i64>()).transpose();
+        let Ok(limit) = limit else { return Verdict::Broken("retryStrategy.limit is not a number".to_owned()) };
         if let Some(backoff) = &strategy.backoff {
             match self.backoff(ix, backoff, count, last, limit) {
                 Ok(None) => {}
