@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::Memo;
 use super::model::{NodeType, Phase, Waiting};
 use super::reuse::Reusable;
 use super::run::Shutdown;
@@ -225,6 +226,9 @@ pub struct Created {
     /// When something is due for it: the end of a pause, or of its patience.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Where its result is kept or was taken from.
+    #[serde(rename = "mm", default, skip_serializing_if = "Option::is_none")]
+    pub memo: Option<Memo>,
     /// What it was born with, as a suspended node that waits for outputs.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Arc<Outputs>>,
@@ -245,6 +249,7 @@ impl Created {
             called: None,
             targets: None,
             until: None,
+            memo: None,
             outputs: None,
         }
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::event::{Batch, Caller, Created, Event, Imported, ImportedNode};
+use super::memo::Recollection;
 use super::model::{CalledBy, Node, NodeType, Phase, Waiting};
 use super::run::{Called, DagFrame, Frame, GroupFrame, ItemsFrame, Run, Slot, TaskState, Wake};
 use super::scope::global;
@@ -45,6 +46,10 @@ impl Run {
             agenda: Default::default(),
             starved: Default::default(),
             outbox: Default::default(),
+            recalling: false,
+            questions: Default::default(),
+            answers: Default::default(),
+            memories: Default::default(),
             pods_done: 0,
             pods_known: 0,
         };
@@ -199,6 +204,7 @@ impl Run {
             children_bad: 0,
             depth: parent.map_or(0, |parent| self.slot(parent).depth) + deeper,
             until: None,
+            memo: created.memo.clone(),
         }
     }
 
@@ -444,11 +450,24 @@ impl Run {
             slot.children_open = slot.children_open.saturating_sub(1);
             slot.children_bad += u32::from(phase.is_bad());
         }
+        if phase == Phase::Succeeded {
+            self.memorize(ix);
+        }
         if was_fulfilled {
             self.wake_caller(ix);
         } else {
             self.fulfilled(ix);
         }
+    }
+
+    /// Keeps the result of a memoized node for other calls of this run, and for the cache. An attempt's
+    /// result is its retry node's.
+    fn memorize(&mut self, ix: NodeIx) {
+        let slot = self.slot(ix);
+        let Some(memo) = slot.memo.clone().filter(|memo| !memo.hit && self.recalling) else { return };
+        let found = Recollection::Result { outputs: slot.node.outputs.clone(), made_at: slot.node.finished_at };
+        self.answers.insert(memo, found);
+        self.memories.push_back(ix);
     }
 
     /// What follows when a node needs no waiting for any more, but perhaps its hooks do.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::{Memo, Recollection};
 use super::model::Phase;
 use crate::base::{NodeIx, Timestamp};
 use crate::spec;
@@ -16,6 +17,13 @@ pub enum Observation {
     Begin,
     /// A pod was seen.
     Pod(NodeIx, PodReport),
+    /// A cache was looked at, as [`Run::recalls`](super::Run::recalls) asked for.
+    Recalled {
+        /// Where.
+        memo: Memo,
+        /// What is there.
+        found: Recollection,
+    },
     /// Time went on; whatever is due by then is due.
     Time,
     /// A person, or a program for one, asks for something.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
+use super::memo::{Memo, Memory, Recollection};
 use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::value::{Outputs, Parameter};
@@ -81,6 +82,14 @@ pub struct Run {
     pub(super) starved: BTreeSet<NodeIx>,
     /// Pods whose start or stop the fold has caused and nobody has fetched since.
     pub(super) outbox: VecDeque<NodeIx>,
+    /// Whether somebody answers questions to caches; without, nothing is taken from them or kept.
+    pub(super) recalling: bool,
+    /// Questions to caches that nobody has fetched since.
+    pub(super) questions: BTreeSet<Memo>,
+    /// Answers of caches that no call has used yet, and what this run made itself.
+    pub(super) answers: BTreeMap<Memo, Recollection>,
+    /// Results to be kept that nobody has fetched since.
+    pub(super) memories: VecDeque<NodeIx>,
     pub(super) pods_done: u32,
     pub(super) pods_known: u32,
 }
@@ -120,6 +129,7 @@ pub(super) struct Slot {
     /// How many templates called each other down to it.
     pub depth: u32,
     pub until: Option<Timestamp>,
+    pub memo: Option<Memo>,
 }
 
 /// What a node that calls others knows of them.
@@ -277,6 +287,35 @@ impl Run {
     /// Returns the nodes that were asked for and have not ended, for a relist: pods, requests, plugin calls.
     pub fn live_pods(&self) -> Vec<NodeIx> {
         self.live.iter().chain(&self.doomed).copied().collect()
+    }
+
+    /// Says that questions to caches are answered from now on. Without it memoized templates run as if
+    /// their caches were empty, and nothing is kept.
+    pub fn recall(&mut self) {
+        self.recalling = true;
+    }
+
+    /// Returns the questions to caches that decisions wait for, each once. Answers are
+    /// [`Observation::Recalled`](super::Observation::Recalled); asking and answering twice is harmless.
+    pub fn recalls(&mut self) -> Vec<Memo> {
+        std::mem::take(&mut self.questions).into_iter().collect()
+    }
+
+    /// Returns the results that are to be kept in caches and were not returned before.
+    pub fn memories(&mut self) -> Vec<Memory> {
+        let made = std::mem::take(&mut self.memories);
+        made.into_iter().filter_map(|ix| self.memory(ix)).collect()
+    }
+
+    pub(super) fn memory(&self, ix: NodeIx) -> Option<Memory> {
+        let slot = self.slot(ix);
+        let (memo, made_at) = (slot.memo.clone()?, slot.node.finished_at?);
+        Some(Memory { memo, node: ix, outputs: slot.node.outputs.clone(), made_at })
+    }
+
+    /// Returns where a node's result is kept, or was taken from.
+    pub fn memo(&self, ix: NodeIx) -> Option<&Memo> {
+        self.slot(ix).memo.as_ref()
     }
 
     /// Returns the suspended nodes.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
-    Action, Batch, Control, FileOutput, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Run, SavedArtifact,
+    Action, Batch, Control, FileOutput, Memo, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Recollection, Run,
+    SavedArtifact,
 };
 use wf::plan::{self, Library, Plan};
 use wf::source::Sources;
@@ -139,6 +140,7 @@ impl Play {
             lose_pods(run, call, at);
         }
         run.decide(Observation::Time, at);
+        answer_recalls(run, call, at);
         let started = starts(run);
         same_run(run, &call["out"], &self.unreported, &self.bare)?;
         same_pods(run, &started, call)
@@ -225,7 +227,9 @@ fn begin(plan: Plan, workflow: &Value, at: Timestamp) -> Run {
     let name = RunName::new(name).or_else(|_| RunName::new(NAMELESS)).expect("a good name");
     let created = workflow["metadata"]["creationTimestamp"].as_str().and_then(Timestamp::parse_rfc3339);
     let uid = workflow["metadata"]["uid"].as_str().unwrap_or_default();
-    Run::new(Arc::new(plan), name, RunUid(uid.into()), created.unwrap_or(at))
+    let mut run = Run::new(Arc::new(plan), name, RunUid(uid.into()), created.unwrap_or(at));
+    run.recall();
+    run
 }
 
 /// Turns what a test changed by hand between two calls into what means the same here.
@@ -315,6 +319,30 @@ fn lose_pods(run: &mut Run, call: &Value, at: Timestamp) {
         let report = PodReport::Lost { message: "pod deleted".to_owned() };
         run.decide(Observation::Pod(ix, report), at);
     }
+}
+
+/// Answers the questions to caches from the ConfigMaps of the call.
+fn answer_recalls(run: &mut Run, call: &Value, at: Timestamp) {
+    loop {
+        let questions = run.recalls();
+        if questions.is_empty() {
+            return;
+        }
+        for memo in questions {
+            let found = recollection(call, &memo);
+            run.decide(Observation::Recalled { memo, found }, at);
+        }
+    }
+}
+
+fn recollection(call: &Value, memo: &Memo) -> Recollection {
+    let map = list(&call["configMaps"]).iter().find(|map| map["metadata"]["name"] == *memo.cache);
+    let Some(map) = map else { return Recollection::Nothing };
+    if map["metadata"]["labels"]["workflows.argoproj.io/configmap-type"] != "Cache" {
+        let words = "memoization configmap doesn't have workflows.argoproj.io/configmap-type label, refusing to use it";
+        return Recollection::Unusable(words.to_owned());
+    }
+    map["data"][&*memo.key].as_str().map_or(Recollection::Nothing, Recollection::read)
 }
 
 /// Returns what is known of the outputs of a pod: as reported, or as the test wrote into its node.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Decider;
+use super::memo::Remembered;
 use crate::base::{NodeIx, TimeSpan, Timestamp, limits};
 use crate::engine::event::{Caller, Created};
+use crate::engine::memo::Memo;
 use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Shutdown;
 use crate::engine::scope::global::pod_name;
@@ -91,11 +93,19 @@ impl Decider<'_> {
         if let Some(node) = self.reused(call, template, &inputs) {
             return self.made(node);
         }
+        let memo = match self.remember(call, template, &inputs) {
+            Remembered::No => None,
+            Remembered::Later => return Outcome::Blocked,
+            Remembered::Unusable(words) => return self.broken(call, words),
+            Remembered::Nothing(memo) => Some(memo),
+            Remembered::Result(memo, outputs) => return self.taken(call, template, &inputs, memo, outputs),
+        };
         if self.retry_strategy(call.template).is_some() {
-            let node = self.blank(call, NodeType::Retry, Phase::Running, &inputs);
-            return self.made(node);
+            let phase = if memo.is_some() { Phase::Pending } else { Phase::Running };
+            let node = self.blank(call, NodeType::Retry, phase, &inputs);
+            return self.made(Created { memo, ..node });
         }
-        self.execute(call, template, &inputs, Vec::new())
+        self.execute(call, template, &inputs, Vec::new(), memo)
     }
 
     /// Makes the node of one attempt, or the only one.
@@ -105,23 +115,26 @@ impl Decider<'_> {
         template: &Template,
         inputs: &Arc<Inputs>,
         more: Locals,
+        memo: Option<Memo>,
     ) -> Outcome {
         let locals = self.locals(call, template, more);
+        // A memoized node stays pending until it ends, as in Argo.
+        let phase = if memo.is_some() { Phase::Pending } else { Phase::Running };
         match template.body {
             Body::Steps(_) => {
-                let node = self.blank(call, NodeType::Steps, Phase::Running, inputs);
-                self.made(node)
+                let node = self.blank(call, NodeType::Steps, phase, inputs);
+                self.made(Created { memo, ..node })
             }
             Body::Dag(ref dag) => match self.targets(dag, inputs) {
                 Ok(targets) => {
-                    let node = self.blank(call, NodeType::Dag, Phase::Running, inputs);
-                    self.made(Created { targets, ..node })
+                    let node = self.blank(call, NodeType::Dag, phase, inputs);
+                    self.made(Created { targets, memo, ..node })
                 }
                 Err(words) => self.broken(call, words),
             },
-            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals),
-            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals),
-            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals),
+            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals, memo),
+            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals, memo),
+            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals, memo),
             Body::Suspend => self.suspend(call, template, inputs, &locals),
         }
     }
@@ -141,7 +154,7 @@ impl Decider<'_> {
         Some(node)
     }
 
-    fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
+    pub(super) fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
         locals.push(("node.name", call.name.clone()));
         locals.extend(call.local.clone());
         if matches!(template.body, Body::Pod) {
@@ -158,12 +171,13 @@ impl Decider<'_> {
         kind: NodeType,
         inputs: &Arc<Inputs>,
         locals: &Locals,
+        memo: Option<Memo>,
     ) -> Outcome {
         let (texts, given) = match self.template_texts(template, inputs, locals) {
             Ok(rendered) => rendered,
             Err(words) => return self.broken(call, words),
         };
-        let mut node = self.blank(call, kind, Phase::Pending, &given);
+        let mut node = Created { memo, ..self.blank(call, kind, Phase::Pending, &given) };
         if let Some(words) = self.no_new_pods(&call.caller) {
             (node.phase, node.message) = (Phase::Failed, words.into());
             return self.made(node);
@@ -205,7 +219,7 @@ impl Decider<'_> {
         Outcome::Made
     }
 
-    fn made(&mut self, node: Created) -> Outcome {
+    pub(super) fn made(&mut self, node: Created) -> Outcome {
         let shares = node.outputs.is_some() && node.phase.is_final();
         let ix = self.create(node);
         if shares {

@@ -11,6 +11,7 @@ mod dag;
 mod end;
 mod hooks;
 mod loops;
+mod memo;
 mod outputs;
 mod pod;
 pub(super) mod render;
@@ -57,6 +58,7 @@ impl Decider<'_> {
         match observation {
             Observation::Begin => self.begin(),
             Observation::Pod(node, report) => self.pod(node, report),
+            Observation::Recalled { memo, found } => self.recalled(memo, found),
             Observation::Time => self.time(),
             Observation::Control(control) => self.control(control),
         }

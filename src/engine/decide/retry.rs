@@ -94,7 +94,7 @@ impl Decider<'_> {
             caller: caller.clone(),
         };
         let words = self.attempt_words(&caller);
-        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words) {
+        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words, None) {
             self.finish(ix, Phase::Error, words);
         }
     }
