@@ -63,6 +63,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<Waiting>,
     },
+    /// A node has the locks that it waited for, and begins.
+    Acquired {
+        /// The node.
+        n: NodeIx,
+        /// Whether its result was taken from its cache meanwhile.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hit: bool,
+    },
     /// A suspended node was handed outputs.
     Supplied {
         /// The node.
@@ -229,6 +237,12 @@ pub struct Created {
     /// Where its result is kept or was taken from.
     #[serde(rename = "mm", default, skip_serializing_if = "Option::is_none")]
     pub memo: Option<Memo>,
+    /// The locks that it holds until it ends.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Arc<str>>,
+    /// Whether it waits for them, and begins only when it has them.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
     /// What it was born with, as a suspended node that waits for outputs.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Arc<Outputs>>,
@@ -250,6 +264,8 @@ impl Created {
             targets: None,
             until: None,
             memo: None,
+            locks: Vec::new(),
+            waits: false,
             outputs: None,
         }
     }

@@ -46,6 +46,8 @@ impl Run {
             agenda: Default::default(),
             starved: Default::default(),
             outbox: Default::default(),
+            locks: Default::default(),
+            gated: Default::default(),
             recalling: false,
             questions: Default::default(),
             answers: Default::default(),
@@ -80,6 +82,7 @@ impl Run {
                 }
                 self.slot_mut(*n).node.waiting = on.clone();
             }
+            Event::Acquired { n, hit } => self.acquire(*n, *hit),
             Event::Supplied { n, out } => self.slot_mut(*n).node.outputs = Some(out.clone()),
             Event::Finished { n, p, m, out, host, decree } => {
                 if let Some(out) = out {
@@ -135,6 +138,7 @@ impl Run {
             self.link(*parent, ix);
         }
         self.join(ix);
+        self.join_locks(ix, created.waits);
         self.set_timer(ix, created.until);
         self.count_new(ix);
         if created.caller == Caller::Entry {
@@ -205,6 +209,7 @@ impl Run {
             depth: parent.map_or(0, |parent| self.slot(parent).depth) + deeper,
             until: None,
             memo: created.memo.clone(),
+            locks: created.locks.clone(),
         }
     }
 
@@ -394,7 +399,7 @@ impl Run {
         if kind == NodeType::Pod {
             self.pods_known += 1;
         }
-        if kind.is_work() {
+        if kind.is_work() && !self.gated.contains(&ix) {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
@@ -445,6 +450,7 @@ impl Run {
             self.daemons.remove(&ix);
         }
         self.discharge(ix);
+        self.release_locks(ix);
         if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);

@@ -13,6 +13,7 @@ mod scope;
 pub mod import;
 pub mod memo;
 mod fold;
+mod lock;
 mod decide;
 mod pending;
 pub mod reuse;

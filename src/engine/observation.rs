@@ -24,6 +24,13 @@ pub enum Observation {
         /// What is there.
         found: Recollection,
     },
+    /// Other runs hold a lock so many times; until told otherwise, none does.
+    Held {
+        /// The lock in Argo's form, as `default/Mutex/name`.
+        lock: String,
+        /// How many of its places.
+        others: u32,
+    },
     /// Time went on; whatever is due by then is due.
     Time,
     /// A person, or a program for one, asks for something.

@@ -82,6 +82,10 @@ pub struct Run {
     pub(super) starved: BTreeSet<NodeIx>,
     /// Pods whose start or stop the fold has caused and nobody has fetched since.
     pub(super) outbox: VecDeque<NodeIx>,
+    /// The locks that nodes of this run hold or wait for, by name.
+    pub(super) locks: BTreeMap<Arc<str>, LockState>,
+    /// Nodes that wait for locks, and have not begun.
+    pub(super) gated: BTreeSet<NodeIx>,
     /// Whether somebody answers questions to caches; without, nothing is taken from them or kept.
     pub(super) recalling: bool,
     /// Questions to caches that nobody has fetched since.
@@ -130,6 +134,17 @@ pub(super) struct Slot {
     pub depth: u32,
     pub until: Option<Timestamp>,
     pub memo: Option<Memo>,
+    /// The locks that it holds or waits for.
+    pub locks: Vec<Arc<str>>,
+}
+
+/// Who holds a lock, and who waits for it.
+#[derive(Default)]
+pub(super) struct LockState {
+    pub holders: BTreeSet<NodeIx>,
+    pub waiters: BTreeSet<NodeIx>,
+    /// How many places other runs hold.
+    pub others: u32,
 }
 
 /// What a node that calls others knows of them.
@@ -287,6 +302,12 @@ impl Run {
     /// Returns the nodes that were asked for and have not ended, for a relist: pods, requests, plugin calls.
     pub fn live_pods(&self) -> Vec<NodeIx> {
         self.live.iter().chain(&self.doomed).copied().collect()
+    }
+
+    /// Returns the locks that the run's nodes hold or wait for: the name, how many hold it, how many wait.
+    pub fn locks(&self) -> impl Iterator<Item = (&str, usize, usize)> + '_ {
+        let state = self.locks.iter();
+        state.map(|(name, state)| (&**name, state.holders.len(), state.waiters.len()))
     }
 
     /// Says that questions to caches are answered from now on. Without it memoized templates run as if

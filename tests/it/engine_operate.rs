@@ -89,6 +89,15 @@ impl Row {
         Ok(())
     }
 
+    /// Returns how often the workflows hold each lock.
+    fn held(&self) -> BTreeMap<String, u32> {
+        let mut held = BTreeMap::new();
+        for (name, holders, _) in self.plays.values().filter_map(|play| play.run.as_ref()).flat_map(Run::locks) {
+            *held.entry(name.to_owned()).or_default() += holders as u32;
+        }
+        held
+    }
+
     fn call(&mut self, call: &Value) -> Result<(), String> {
         let key = key_of(&call["in"]);
         let known = self.plays.remove(&key).filter(|_| !is_fresh(&call["in"]));
@@ -97,7 +106,9 @@ impl Row {
             None if is_fresh(&call["in"]) => Play::new(call),
             None => Play::import(call)?,
         };
+        let held = self.held();
         let play = self.plays.entry(key).or_insert(play);
+        play.tell(&held);
         play.go_on(call)?;
         play.last = call["out"].clone();
         Ok(())
@@ -126,6 +137,16 @@ impl Play {
             play.bare = expected_nodes(&call["in"]);
         }
         Ok(play)
+    }
+
+    /// Tells the run what other workflows hold.
+    fn tell(&mut self, held: &BTreeMap<String, u32>) {
+        let Some(run) = &mut self.run else { return };
+        let known: Vec<String> = run.locks().map(|(name, ..)| name.to_owned()).collect();
+        for lock in known.into_iter().chain(held.keys().cloned()).collect::<BTreeSet<_>>() {
+            let others = held.get(&lock).copied().unwrap_or(0);
+            run.decide(Observation::Held { lock, others }, self.at);
+        }
     }
 
     fn go_on(&mut self, call: &Value) -> Result<(), String> {

@@ -73,6 +73,33 @@ impl Given {
     }
 }
 
+/// What a call was let in with.
+#[derive(Default)]
+pub(super) struct Admission {
+    /// The locks that it takes, or waits for.
+    pub locks: Vec<Arc<str>>,
+    /// The words to wait with, when it waits.
+    pub waits: Option<Arc<str>>,
+    /// The template's texts, by which a node that waits knows its locks.
+    pub texts: Vec<Arc<str>>,
+    /// Where its result is to be kept.
+    pub memo: Option<Memo>,
+}
+
+impl Admission {
+    /// Returns the phase in which a node begins that runs nothing itself. One that waits or is memoized
+    /// stays pending until it ends, as in Argo.
+    fn phase(&self) -> Phase {
+        if self.memo.is_some() || self.waits.is_some() { Phase::Pending } else { Phase::Running }
+    }
+
+    fn admit(self, node: Created) -> Created {
+        let (waits, message) = (self.waits.is_some(), self.waits.unwrap_or_else(|| node.message.clone()));
+        let texts = if waits { self.texts } else { Vec::new() };
+        Created { memo: self.memo, locks: self.locks, waits, message, texts, ..node }
+    }
+}
+
 /// The words that a template's own texts may use beside its inputs.
 pub(super) type Locals = Vec<(&'static str, Arc<str>)>;
 
@@ -93,19 +120,24 @@ impl Decider<'_> {
         if let Some(node) = self.reused(call, template, &inputs) {
             return self.made(node);
         }
-        let memo = match self.remember(call, template, &inputs) {
-            Remembered::No => None,
-            Remembered::Later => return Outcome::Blocked,
-            Remembered::Unusable(words) => return self.broken(call, words),
-            Remembered::Nothing(memo) => Some(memo),
-            Remembered::Result(memo, outputs) => return self.taken(call, template, &inputs, memo, outputs),
+        let mut admission = match self.locks(call, template, &inputs) {
+            Ok(admission) => admission,
+            Err(words) => return self.broken(call, words),
         };
-        if self.retry_strategy(call.template).is_some() {
-            let phase = if memo.is_some() { Phase::Pending } else { Phase::Running };
-            let node = self.blank(call, NodeType::Retry, phase, &inputs);
-            return self.made(Created { memo, ..node });
+        if admission.waits.is_none() {
+            admission.memo = match self.remember(call, template, &inputs) {
+                Remembered::No => None,
+                Remembered::Later => return Outcome::Blocked,
+                Remembered::Unusable(words) => return self.broken(call, words),
+                Remembered::Nothing(memo) => Some(memo),
+                Remembered::Result(memo, outputs) => return self.taken(call, template, &inputs, memo, outputs),
+            };
         }
-        self.execute(call, template, &inputs, Vec::new(), memo)
+        if self.retry_strategy(call.template).is_some() {
+            let node = self.blank(call, NodeType::Retry, admission.phase(), &inputs);
+            return self.made(admission.admit(node));
+        }
+        self.execute(call, template, &inputs, Vec::new(), admission)
     }
 
     /// Makes the node of one attempt, or the only one.
@@ -115,26 +147,25 @@ impl Decider<'_> {
         template: &Template,
         inputs: &Arc<Inputs>,
         more: Locals,
-        memo: Option<Memo>,
+        admission: Admission,
     ) -> Outcome {
         let locals = self.locals(call, template, more);
-        // A memoized node stays pending until it ends, as in Argo.
-        let phase = if memo.is_some() { Phase::Pending } else { Phase::Running };
+        let phase = admission.phase();
         match template.body {
             Body::Steps(_) => {
                 let node = self.blank(call, NodeType::Steps, phase, inputs);
-                self.made(Created { memo, ..node })
+                self.made(admission.admit(node))
             }
             Body::Dag(ref dag) => match self.targets(dag, inputs) {
                 Ok(targets) => {
                     let node = self.blank(call, NodeType::Dag, phase, inputs);
-                    self.made(Created { targets, memo, ..node })
+                    self.made(admission.admit(Created { targets, ..node }))
                 }
                 Err(words) => self.broken(call, words),
             },
-            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals, memo),
-            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals, memo),
-            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals, memo),
+            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals, admission),
+            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals, admission),
+            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals, admission),
             Body::Suspend => self.suspend(call, template, inputs, &locals),
         }
     }
@@ -171,13 +202,13 @@ impl Decider<'_> {
         kind: NodeType,
         inputs: &Arc<Inputs>,
         locals: &Locals,
-        memo: Option<Memo>,
+        admission: Admission,
     ) -> Outcome {
         let (texts, given) = match self.template_texts(template, inputs, locals) {
             Ok(rendered) => rendered,
             Err(words) => return self.broken(call, words),
         };
-        let mut node = Created { memo, ..self.blank(call, kind, Phase::Pending, &given) };
+        let mut node = admission.admit(self.blank(call, kind, Phase::Pending, &given));
         if let Some(words) = self.no_new_pods(&call.caller) {
             (node.phase, node.message) = (Phase::Failed, words.into());
             return self.made(node);

@@ -31,6 +31,19 @@ pub(super) enum Remembered {
 }
 
 impl Decider<'_> {
+    /// Returns the type of a call's node. Source: Argo's `GetNodeType`.
+    pub(super) fn node_type(&self, call: &Call, template: &Template) -> NodeType {
+        match template.body {
+            _ if self.retry_strategy(call.template).is_some() => NodeType::Retry,
+            Body::Steps(_) => NodeType::Steps,
+            Body::Dag(_) => NodeType::Dag,
+            Body::Suspend => NodeType::Suspend,
+            Body::Http => NodeType::Http,
+            Body::Plugin => NodeType::Plugin,
+            Body::Pod => NodeType::Pod,
+        }
+    }
+
     /// Takes an answer, and looks again at what waits for one.
     pub(super) fn recalled(&mut self, memo: Memo, found: Recollection) {
         self.run.answers.entry(memo).or_insert(found);
@@ -50,8 +63,12 @@ impl Decider<'_> {
             Ok((texts, _)) => texts,
             Err(words) => return Remembered::Unusable(words),
         };
-        let resolved = super::render::template(template, &texts);
-        let Some(memoize) = &resolved.memoize else { return Remembered::No };
+        self.remember_resolved(&super::render::template(template, &texts))
+    }
+
+    /// Returns what the cache has for a template whose tags are replaced.
+    pub(super) fn remember_resolved(&mut self, resolved: &spec::Template) -> Remembered {
+        let Some(memoize) = resolved.memoize.as_ref().filter(|_| self.run.recalling) else { return Remembered::No };
         let Some(memo) = memo(memoize) else { return Remembered::No };
         match self.run.answers.remove(&memo) {
             None => {
@@ -94,21 +111,13 @@ impl Decider<'_> {
         memo: Memo,
         outputs: Option<Arc<Outputs>>,
     ) -> Outcome {
-        let kind = match template.body {
-            _ if self.retry_strategy(call.template).is_some() => NodeType::Retry,
-            Body::Steps(_) => NodeType::Steps,
-            Body::Dag(_) => NodeType::Dag,
-            Body::Suspend => NodeType::Suspend,
-            Body::Http => NodeType::Http,
-            Body::Plugin => NodeType::Plugin,
-            Body::Pod => NodeType::Pod,
-        };
-        let node = self.blank(call, kind, Phase::Succeeded, inputs);
+        let node = self.blank(call, self.node_type(call, template), Phase::Succeeded, inputs);
         self.made(Created { memo: Some(memo), outputs, ..node })
     }
 }
 
-fn memo(memoize: &spec::Memoize) -> Option<Memo> {
+/// Returns where the result of a template is kept.
+pub(super) fn memo(memoize: &spec::Memoize) -> Option<Memo> {
     let cache = memoize.cache.as_ref()?.config_map.as_ref()?.name.as_deref()?;
     Some(Memo { cache: cache.into(), key: memoize.key.as_str().into(), hit: false })
 }

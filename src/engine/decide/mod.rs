@@ -10,6 +10,7 @@ mod control;
 mod dag;
 mod end;
 mod hooks;
+mod locks;
 mod loops;
 mod memo;
 mod outputs;
@@ -59,6 +60,7 @@ impl Decider<'_> {
             Observation::Begin => self.begin(),
             Observation::Pod(node, report) => self.pod(node, report),
             Observation::Recalled { memo, found } => self.recalled(memo, found),
+            Observation::Held { lock, others } => self.held(&lock, others),
             Observation::Time => self.time(),
             Observation::Control(control) => self.control(control),
         }
@@ -90,6 +92,9 @@ impl Decider<'_> {
     }
 
     fn advance(&mut self, ix: NodeIx) {
+        if self.run.gated.contains(&ix) {
+            return self.advance_waiting(ix);
+        }
         if !self.run.node(ix).phase.is_final() {
             match self.run.slot(ix).frame {
                 Frame::Leaf => {}

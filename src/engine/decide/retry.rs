@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Call, Outcome};
+use super::call::{Admission, Call, Outcome};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::event::{Caller, Event};
 use crate::engine::model::{Node, Phase, Waiting};
@@ -94,7 +94,7 @@ impl Decider<'_> {
             caller: caller.clone(),
         };
         let words = self.attempt_words(&caller);
-        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words, None) {
+        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words, Admission::default()) {
             self.finish(ix, Phase::Error, words);
         }
     }
