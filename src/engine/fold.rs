@@ -455,6 +455,9 @@ impl Run {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);
             slot.children_bad += u32::from(phase.is_bad());
+            if self.starved.within.contains_key(&boundary) {
+                self.starved.freed.insert(boundary);
+            }
         }
         if phase == Phase::Succeeded {
             self.memorize(ix);
@@ -482,9 +485,6 @@ impl Run {
             self.wake(Wake::Node(ix));
         } else {
             self.settle(ix);
-        }
-        for starved in std::mem::take(&mut self.starved) {
-            self.wake(Wake::Node(starved));
         }
     }
 
@@ -677,7 +677,7 @@ impl Run {
     fn recount(&mut self) {
         (self.pods_done, self.pods_known) = (0, 0);
         self.agenda.clear();
-        self.starved.clear();
+        self.starved = Default::default();
         let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
         for ix in &kept {
             let slot = self.slot(*ix);

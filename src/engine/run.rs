@@ -78,8 +78,8 @@ pub struct Run {
     pub(super) timers: BTreeSet<(Timestamp, NodeIx)>,
     /// What the fold has touched and no decision has looked at since.
     pub(super) agenda: VecDeque<Wake>,
-    /// Frames that have something to start and found no room.
-    pub(super) starved: BTreeSet<NodeIx>,
+    /// Frames that have something to start and were put off.
+    pub(super) starved: Starved,
     /// Pods whose start or stop the fold has caused and nobody has fetched since.
     pub(super) outbox: VecDeque<NodeIx>,
     /// The locks that nodes of this run hold or wait for, by name.
@@ -96,6 +96,19 @@ pub struct Run {
     pub(super) memories: VecDeque<NodeIx>,
     pub(super) pods_done: u32,
     pub(super) pods_known: u32,
+}
+
+/// Frames that were put off, by what they wait for: so that what comes wakes only whom it can serve.
+#[derive(Default)]
+pub(super) struct Starved {
+    /// For the workflow's `parallelism`.
+    pub of_room: BTreeSet<NodeIx>,
+    /// For a template's `parallelism`, by its node.
+    pub within: BTreeMap<NodeIx, BTreeSet<NodeIx>>,
+    /// Those of the nodes in `within` in which a place has become free.
+    pub freed: BTreeSet<NodeIx>,
+    /// For the answer of a cache; a call of the run itself has no frame.
+    pub of_answer: BTreeMap<Memo, BTreeSet<NodeIx>>,
 }
 
 /// Something to look at again.

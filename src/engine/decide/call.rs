@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Decider;
 use super::memo::Remembered;
+use super::room::Block;
 use crate::base::{NodeIx, TimeSpan, Timestamp, limits};
 use crate::engine::event::{Caller, Created};
 use crate::engine::memo::Memo;
@@ -50,7 +51,7 @@ pub(in crate::engine) enum Todo {
 pub(in crate::engine) enum Outcome {
     /// A node, which may have ended already.
     Made,
-    /// There is no room; it is to be tried again when there is.
+    /// It is put off, and its frame will be woken when it can be made.
     Blocked,
     /// The node ended in an error whose words the caller passes on.
     Broken(String),
@@ -114,7 +115,8 @@ impl Decider<'_> {
             Ok(inputs) => Arc::new(inputs),
             Err(words) => return self.broken(call, words),
         };
-        if !self.has_room(&call.caller) {
+        if let Some(block) = self.crowded(&call.caller) {
+            self.starve(&call.caller, block);
             return Outcome::Blocked;
         }
         if let Some(node) = self.reused(call, template, &inputs) {
@@ -127,7 +129,10 @@ impl Decider<'_> {
         if admission.waits.is_none() {
             admission.memo = match self.remember(call, template, &inputs) {
                 Remembered::No => None,
-                Remembered::Later => return Outcome::Blocked,
+                Remembered::Later(memo) => {
+                    self.starve(&call.caller, Block::Answer(memo));
+                    return Outcome::Blocked;
+                }
                 Remembered::Unusable(words) => return self.broken(call, words),
                 Remembered::Nothing(memo) => Some(memo),
                 Remembered::Result(memo, outputs) => return self.taken(call, template, &inputs, memo, outputs),
@@ -300,32 +305,6 @@ impl Decider<'_> {
             Some(Shutdown::Terminate) => Some("workflow shutdown with strategy: Terminate".to_owned()),
             Some(Shutdown::Stop) if !on_exit => Some("workflow shutdown with strategy: Stop".to_owned()),
             _ if self.run.expired && !on_exit => Some("Step exceeded its deadline".to_owned()),
-            _ => None,
-        }
-    }
-
-    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in;
-    /// under `failFast` nothing comes in after a failure.
-    /// Source: Argo's `checkParallelism`.
-    fn has_room(&self, caller: &Caller) -> bool {
-        let pods = i64::from(self.run.live_pods);
-        if self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
-            return false;
-        }
-        let Some(boundary) = self.boundary(caller) else { return true };
-        let slot = self.run.slot(boundary);
-        let Some(template) = self.run.template_of(boundary) else { return true };
-        if template.spec.fail_fast == Some(true) && slot.children_bad > 0 {
-            return false;
-        }
-        template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
-    }
-
-    fn boundary(&self, caller: &Caller) -> Option<NodeIx> {
-        match caller {
-            Caller::Task(dag, ..) => Some(*dag),
-            Caller::Step(group, ..) => self.run.node(*group).boundary,
-            // An attempt takes the place that its retry node had.
             _ => None,
         }
     }

@@ -165,7 +165,8 @@ impl Decider<'_> {
         for ix in paused.into_iter().chain(gated) {
             self.finish(ix, Phase::Failed, paused_words.as_str());
         }
-        for ix in waiting.into_iter().chain(std::mem::take(&mut self.run.starved)) {
+        self.feed_all();
+        for ix in waiting {
             self.run.wake(Wake::Node(ix));
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Decider;
 use super::call::{Admission, Call};
 use super::memo::Remembered;
+use super::room::Block;
 use crate::base::NodeIx;
 use crate::engine::event::Event;
 use crate::engine::model::Phase;
@@ -56,9 +57,7 @@ impl Decider<'_> {
             return;
         }
         match self.remember_for(ix) {
-            Remembered::Later => {
-                self.run.starved.insert(ix);
-            }
+            Remembered::Later(memo) => self.put_off(ix, Block::Answer(memo)),
             Remembered::Unusable(words) => self.finish(ix, Phase::Error, words),
             Remembered::Result(_, outputs) => {
                 self.emit(Event::Acquired { n: ix, hit: true });

@@ -21,7 +21,7 @@ pub(super) enum Remembered {
     /// The call is not memoized.
     No,
     /// The cache has been asked.
-    Later,
+    Later(Memo),
     /// Nothing; the result is to be kept there.
     Nothing(Memo),
     /// The result.
@@ -46,9 +46,10 @@ impl Decider<'_> {
 
     /// Takes an answer, and looks again at what waits for one.
     pub(super) fn recalled(&mut self, memo: Memo, found: Recollection) {
+        let frames = self.run.starved.of_answer.remove(&memo).unwrap_or_default();
         self.run.answers.entry(memo).or_insert(found);
-        for starved in std::mem::take(&mut self.run.starved) {
-            self.run.wake(Wake::Node(starved));
+        for frame in frames {
+            self.run.wake(Wake::Node(frame));
         }
         self.run.wake(Wake::Run);
     }
@@ -72,8 +73,8 @@ impl Decider<'_> {
         let Some(memo) = memo(memoize) else { return Remembered::No };
         match self.run.answers.remove(&memo) {
             None => {
-                self.run.questions.insert(memo);
-                Remembered::Later
+                self.run.questions.insert(memo.clone());
+                Remembered::Later(memo)
             }
             Some(Recollection::Nothing) => Remembered::Nothing(memo),
             Some(Recollection::Unusable(words)) => Remembered::Unusable(words),

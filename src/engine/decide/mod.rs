@@ -18,6 +18,7 @@ mod pod;
 pub(super) mod render;
 mod restart;
 mod retry;
+mod room;
 mod steps;
 
 use std::sync::Arc;
@@ -78,7 +79,12 @@ impl Decider<'_> {
     /// Looks at all that the fold has touched, until nothing is left to decide.
     fn drain(&mut self) {
         while !self.run.suspended && !self.run.phase.is_final() {
-            let Some(wake) = self.run.agenda.pop_front() else { break };
+            let Some(wake) = self.run.agenda.pop_front() else {
+                if self.feed() {
+                    continue;
+                }
+                break;
+            };
             match wake {
                 Wake::Run => self.advance_run(),
                 Wake::Node(ix) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Decider;
 use super::call::{Admission, Call, Outcome};
+use super::room::Block;
 use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::event::{Caller, Event};
 use crate::engine::model::{Node, Phase, Waiting};
@@ -65,10 +66,8 @@ impl Decider<'_> {
     }
 
     fn attempt(&mut self, ix: NodeIx, number: u32) {
-        let pods = i64::from(self.run.live_pods);
-        if number > 0 && self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
-            self.run.starved.insert(ix);
-            return;
+        if number > 0 && !self.workflow_has_room() {
+            return self.put_off(ix, Block::Workflow);
         }
         if self.run.node(ix).waiting.is_some() {
             self.emit(Event::Waits { n: ix, on: None });

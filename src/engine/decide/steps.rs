@@ -152,7 +152,6 @@ impl Decider<'_> {
                 Outcome::Made => {}
                 Outcome::Blocked => {
                     todo.push_front(Todo::Make(call));
-                    self.run.starved.insert(ix);
                     break;
                 }
                 Outcome::Broken(words) => {
