@@ -30,6 +30,16 @@ pub struct Batch {
 pub enum Event {
     /// The run began.
     Began,
+    /// The run waits for its own locks before it begins.
+    Queued {
+        /// In these words.
+        m: Arc<str>,
+    },
+    /// The run holds its own locks, until it ends.
+    Locked {
+        /// Their names.
+        locks: Vec<Arc<str>>,
+    },
     /// What succeeded in another run may be reused in this one.
     Reuses {
         /// The other run.

@@ -69,6 +69,8 @@ impl Run {
     pub(super) fn fold(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Began => self.begin(at),
+            Event::Queued { m } => self.message = m.clone(),
+            Event::Locked { locks } => self.lock_run(locks),
             Event::Reuses { from, nodes } => {
                 let by_name = nodes.iter().map(|node| (node.name.clone(), node.clone())).collect();
                 self.reuses = Some((from.clone(), by_name));
@@ -114,12 +116,14 @@ impl Run {
                 self.message = m.clone();
                 self.finished_at = Some(at);
                 self.timers.clear();
+                self.unlock_run();
             }
         }
     }
 
     fn begin(&mut self, at: Timestamp) {
         self.phase = Phase::Running;
+        self.message = "".into();
         self.started_at = Some(at);
         let seconds = self.plan.resolved.spec.active_deadline_seconds;
         self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));

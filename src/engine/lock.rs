@@ -18,6 +18,19 @@ impl Run {
         }
     }
 
+    /// Notes that the run as a whole holds locks.
+    pub(super) fn lock_run(&mut self, locks: &[Arc<str>]) {
+        for name in locks {
+            self.locks.entry(name.clone()).or_default().by_run = true;
+        }
+    }
+
+    /// Gives back what the run as a whole holds.
+    pub(super) fn unlock_run(&mut self) {
+        self.locks.values_mut().for_each(|lock| lock.by_run = false);
+        self.locks.retain(|_, lock| !lock.is_idle());
+    }
+
     /// Lets a node in that waited.
     pub(super) fn acquire(&mut self, ix: NodeIx, hit: bool) {
         self.gated.remove(&ix);
@@ -73,7 +86,7 @@ impl Run {
 
 impl LockState {
     fn is_idle(&self) -> bool {
-        self.holders.is_empty() && self.waiters.is_empty() && self.others == 0
+        self.holders.is_empty() && self.waiters.is_empty() && !self.by_run && self.others == 0
     }
 }
 

@@ -156,6 +156,8 @@ pub(super) struct Slot {
 pub(super) struct LockState {
     pub holders: BTreeSet<NodeIx>,
     pub waiters: BTreeSet<NodeIx>,
+    /// Whether the run as a whole holds it.
+    pub by_run: bool,
     /// How many places other runs hold.
     pub others: u32,
 }
@@ -317,10 +319,10 @@ impl Run {
         self.live.iter().chain(&self.doomed).copied().collect()
     }
 
-    /// Returns the locks that the run's nodes hold or wait for: the name, how many hold it, how many wait.
+    /// Returns the locks that the run or its nodes hold or wait for: the name, how many hold it, how many wait.
     pub fn locks(&self) -> impl Iterator<Item = (&str, usize, usize)> + '_ {
         let state = self.locks.iter();
-        state.map(|(name, state)| (&**name, state.holders.len(), state.waiters.len()))
+        state.map(|(name, state)| (&**name, state.holders.len() + usize::from(state.by_run), state.waiters.len()))
     }
 
     /// Says that questions to caches are answered from now on. Without it memoized templates run as if

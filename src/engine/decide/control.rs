@@ -139,6 +139,9 @@ impl Decider<'_> {
 
     fn shut_down(&mut self, how: Shutdown, message: &str) {
         self.emit(Event::Shutdown { how, m: message.into() });
+        if how == Shutdown::Terminate && self.run.started_at.is_none() {
+            return self.end_with(Phase::Failed, "Stopped with strategy 'Terminate'");
+        }
         self.go_on_shutting_down();
     }
 

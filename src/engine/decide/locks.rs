@@ -2,7 +2,7 @@
 //! Source: Argo's `workflow/sync`, `executeTemplate`.
 //!
 //! Among the nodes of one run the engine decides alone. What other runs hold is a fact that the driver
-//! brings, and the workflow's own lock is the driver's, since no node of the run contends for it.
+//! brings; the run as a whole waits for nothing else.
 
 use std::sync::Arc;
 
@@ -27,6 +27,34 @@ impl Decider<'_> {
     /// Takes the fact that other runs hold a lock so many times, and looks again at who waits for it.
     pub(super) fn held(&mut self, lock: &str, others: u32) {
         self.run.hold_elsewhere(lock, others);
+        let queued = self.run.started_at.is_none() && !self.run.message.is_empty();
+        if queued && !self.run.phase.is_final() {
+            self.begin();
+        }
+    }
+
+    /// Takes the locks of the run as a whole; false while one is not free.
+    pub(super) fn lock_run(&mut self) -> bool {
+        let Some(wanted) = self.plan.spec().synchronization.clone() else { return true };
+        let locks = match self.wanted(&wanted) {
+            Ok(locks) => locks,
+            Err(words) => {
+                self.end_with(Phase::Failed, &format!("Failed to acquire the synchronization lock. {words}"));
+                return false;
+            }
+        };
+        match locks.iter().find_map(|lock| self.busy(lock, None)) {
+            Some(words) => {
+                if *self.run.message != *words {
+                    self.emit(Event::Queued { m: words.into() });
+                }
+                false
+            }
+            None => {
+                self.emit(Event::Locked { locks: locks.into_iter().map(|lock| lock.name).collect() });
+                true
+            }
+        }
     }
 
     /// Returns the locks that a call takes, and the words to wait with when one is not free.
@@ -41,7 +69,8 @@ impl Decider<'_> {
         }
         let locals = self.locals(call, template, Vec::new());
         let (texts, _) = self.template_texts(template, inputs, &locals)?;
-        let locks = self.wanted(&super::render::template(template, &texts))?;
+        let resolved = super::render::template(template, &texts);
+        let locks = self.wanted(&resolved.synchronization.clone().unwrap_or_default())?;
         let waits = locks.iter().find_map(|lock| self.busy(lock, None)).map(Arc::from);
         let locks = locks.into_iter().map(|lock| lock.name).collect();
         Ok(Admission { locks, waits, texts, memo: None })
@@ -49,7 +78,8 @@ impl Decider<'_> {
 
     /// Lets a node in whose turn has come, when all its locks are free.
     pub(super) fn advance_waiting(&mut self, ix: NodeIx) {
-        let locks = match self.wanted(&self.resolved_template(ix)) {
+        let wanted = self.resolved_template(ix).synchronization.clone().unwrap_or_default();
+        let locks = match self.wanted(&wanted) {
             Ok(locks) => locks,
             Err(words) => return self.finish(ix, Phase::Error, words),
         };
@@ -83,7 +113,7 @@ impl Decider<'_> {
     /// Returns the words to wait with when a lock is not free: it has no place left, or another waits longer.
     fn busy(&self, lock: &Lock, ix: Option<NodeIx>) -> Option<String> {
         let known = self.run.locks.get(&lock.name);
-        let held = known.map_or(0, |known| known.holders.len() as u32 + known.others);
+        let held = known.map_or(0, |known| known.holders.len() as u32 + u32::from(known.by_run) + known.others);
         let first = known.and_then(|known| known.waiters.first().copied());
         let in_turn = first.is_none() || first == ix;
         let (name, limit) = (&lock.name, lock.limit);
@@ -91,8 +121,7 @@ impl Decider<'_> {
         (held >= limit || !in_turn).then(|| format!("Waiting for {name} lock. Lock status: {free}/{limit}"))
     }
 
-    fn wanted(&self, template: &spec::Template) -> Result<Vec<Lock>, String> {
-        let Some(wanted) = &template.synchronization else { return Ok(Vec::new()) };
+    fn wanted(&self, wanted: &spec::Synchronization) -> Result<Vec<Lock>, String> {
         let mutexes = wanted.mutexes.iter().chain(&wanted.mutex).map(|mutex| Ok(self.mutex(mutex)));
         let semaphores = wanted.semaphores.iter().chain(&wanted.semaphore).map(|semaphore| self.semaphore(semaphore));
         semaphores.chain(mutexes).collect()

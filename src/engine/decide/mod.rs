@@ -67,8 +67,11 @@ impl Decider<'_> {
         }
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         if self.run.started_at.is_none() {
+            if !self.lock_run() {
+                return;
+            }
             self.emit(Event::Began);
             self.begin_shut_down();
         }
