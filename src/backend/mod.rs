@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a backend decides nothing about a run: no retry, no order, no outcome.
 
+pub mod local;
+
 use std::future::Future;
 
 use crate::base::{NodeIx, TimeSpan};

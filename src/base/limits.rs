@@ -18,6 +18,9 @@ pub const YAML_NODES_MAX: usize = 4_000_000;
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 
+/// Problems told of one file: nobody reads on, and each holds its words in memory.
+pub const DIAGNOSTICS_PER_FILE_MAX: usize = 1000;
+
 /// Length of one expression or template text.
 pub const EXPR_BYTES_MAX: usize = 256 << 10;
 
@@ -29,6 +32,10 @@ pub const EXPR_STEPS_MAX: u64 = 1_000_000;
 
 /// Bytes that one evaluation may make.
 pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
+
+/// How deep a value that an expression makes may nest: writing, comparing and dropping it recurse.
+/// JSON texts end at 128.
+pub const EXPR_VALUE_DEPTH_MAX: usize = 256;
 
 /// How deep templates may call templates, as Argo's `maxRecursionDepth`.
 pub const TEMPLATE_DEPTH_MAX: u32 = 100;
@@ -48,5 +55,36 @@ pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
 /// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
 pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
 
+/// Entries of an artifact that is a folder or an archive.
+pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
+
+/// Bytes that an archive may unpack to: a bomb ends here, before the disk does.
+pub const ARCHIVE_BYTES_MAX: u64 = 64 << 30;
+
+/// What is still read of a container's output after its end, should others go on writing.
+pub const DRAIN_BYTES_MAX: usize = 16 << 20;
+
+/// Pods that run here at one time, as a kubelet's default; the others wait for their turn.
+pub const LOCAL_PODS_MAX: usize = 110;
+
+/// An order to a supervisor: a manifest's text, and what its parameters and files add.
+pub const ORDER_BYTES_MAX: usize = 64 << 20;
+
+/// How long a process may take to end after SIGTERM when nobody says: Kubernetes' `terminationGracePeriodSeconds`.
+pub const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How often a pod's end looks for processes that left its groups; each look ends one at least.
+pub const ADOPTED_ROUNDS_MAX: usize = 10_000;
+
+/// How long a supervisor without pods waits for its driver to come back: a new one takes as long to start.
+pub const SUPERVISOR_LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How often a supervisor that ends is started again for one request.
+pub const SUPERVISOR_TRIES_MAX: usize = 3;
+
 /// Nodes of one expression, as Go's expr has it (`conf.DefaultMaxNodes`).
 pub const EXPR_NODES_MAX: usize = 10_000;
+
+/// Names that are compared to find the one that was meant. One mistake may be repeated in every
+/// task of a large graph, and must not cost the square of it.
+pub const SUGGESTION_NAMES_MAX: usize = 200;

@@ -180,7 +180,8 @@ pub fn float(number: f64) -> String {
     }
 }
 
-/// Returns a float as Go's `%v` writes it: an exponent of two digits from 1e21 on, and below 1e-4.
+/// Returns a float as Go's `%v` writes it: the shortest digits, with an exponent of at least two
+/// digits below 1e-4 and from 1e6 on.
 pub fn float_g(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
@@ -188,18 +189,18 @@ pub fn float_g(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let size = number.abs();
-    if size == 0.0 || (1e-4..1e21).contains(&size) {
-        return format!("{number}");
-    }
     let text = format!("{number:e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, power) = match exponent.strip_prefix('-') {
-        Some(power) => ('-', power),
-        None => ('+', exponent),
-    };
-    format!("{digits}e{sign}{power:0>2}")
+    let power: i32 = exponent.parse().unwrap_or(0);
+    if (-4..FLOAT_G_POWER_MAX).contains(&power) {
+        return format!("{number}");
+    }
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", power.abs())
 }
+
+/// The power of ten from which `%v` writes an exponent: the shortest form counts as six digits.
+const FLOAT_G_POWER_MAX: i32 = 6;
 
 /// Returns an instant as Go's `time.RFC3339Nano`: fractions without trailing zeros, `Z` for UTC.
 pub fn rfc3339_nano(time: &jiff::Zoned) -> String {

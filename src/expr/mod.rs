@@ -23,3 +23,5 @@ pub use value::Value;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod tests;

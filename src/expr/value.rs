@@ -122,6 +122,16 @@ impl Value {
         }
     }
 
+    /// Returns whether the two are equal in type and value, as Go's `reflect.DeepEqual` has it.
+    pub fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Self::List(a), Self::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.is_same(b))
+            }
+            _ => self.type_name() == other.type_name() && self.equals(other),
+        }
+    }
+
     /// Returns whether the two are equal as Go's expr has it: numbers by value across `int`
     /// and `float`, lists and maps by their contents, nothing else across types.
     pub fn equals(&self, other: &Value) -> bool {
@@ -136,7 +146,8 @@ impl Value {
             (Time(a), Time(b)) => a.timestamp() == b.timestamp(),
             (List(a), List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b)),
             (Map(a), Map(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|((ka, a), (kb, b))| ka == kb && a.equals(b))
+                a.len() == b.len()
+                    && a.iter().zip(b.iter()).all(|((ka, a), (kb, b))| ka == kb && a.is_same(b))
             }
             (Function(a), Function(b)) => std::ptr::eq(*a, *b),
             _ => false,

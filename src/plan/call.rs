@@ -101,7 +101,9 @@ impl Fault {
 pub(super) fn calls(template: &spec::Template, place: &Place) -> Vec<(Callee, Place)> {
     let mut found = Vec::new();
     let groups = template.steps.iter().flatten().enumerate();
-    for (group, step, index) in groups.flat_map(|(group, steps)| steps.iter().enumerate().map(move |(index, step)| (group, step, index))) {
+    for (group, step, index) in
+        groups.flat_map(|(group, steps)| steps.iter().enumerate().map(move |(index, step)| (group, step, index)))
+    {
         let place = place.key("steps").index(group).index(index);
         let callee = match &step.inline {
             Some(_) => Callee::Inline,
@@ -132,6 +134,7 @@ fn of_task(
 /// Returns what hooks and an exit handler call.
 pub(super) fn of_hooks(on_exit: Option<&str>, hooks: &spec::LifecycleHooks, place: &Place) -> Vec<(Callee, Place)> {
     let hook = |(name, hook): (&String, &spec::LifecycleHook)| (Callee::of_hook(hook), place.key("hooks").key(name));
-    let handler = on_exit.filter(|name| !name.is_empty()).map(|name| (Callee::of(Some(name), None), place.key("onExit")));
+    let handler =
+        on_exit.filter(|name| !name.is_empty()).map(|name| (Callee::of(Some(name), None), place.key("onExit")));
     hooks.iter().map(hook).chain(handler).collect()
 }

@@ -4,18 +4,15 @@
 //! Nothing stops at the first problem; what cannot be linked stays open, and the problem says so.
 //! What is merely unwise, or fails only when it runs, is for the checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::call::Callee;
-use super::graph;
-use super::merge;
-use super::model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
+use super::model::{Body, Plan, Resolved, Scope, Task, Template, TemplateIx, Text};
 use super::problem::{Place, Problem};
 use super::results;
 use super::rules;
 use super::texts;
-use crate::expr::{TemplateStr, depends};
 use crate::source::Segment;
 use crate::spec;
 
@@ -78,21 +75,21 @@ pub(super) fn no_entrypoint() -> Problem {
 }
 
 /// A template that was found and is to be compiled.
-struct Declared {
-    name: Arc<str>,
-    scope: Scope,
-    spec: spec::Template,
-    place: Place,
+pub(super) struct Declared {
+    pub name: Arc<str>,
+    pub scope: Scope,
+    pub spec: spec::Template,
+    pub place: Place,
 }
 
-struct Compiler<'r> {
-    resolved: &'r Resolved,
+pub(super) struct Compiler<'r> {
+    pub resolved: &'r Resolved,
     /// By scope: the place of each template in its list, by name.
-    names: BTreeMap<Scope, BTreeMap<&'r str, usize>>,
+    pub names: BTreeMap<Scope, BTreeMap<&'r str, usize>>,
     /// What was found, by `TemplateIx`; what is compiled is taken out.
-    declared: Vec<Option<Declared>>,
-    by_name: BTreeMap<(Scope, Arc<str>), TemplateIx>,
-    problems: Vec<Problem>,
+    pub declared: Vec<Option<Declared>>,
+    pub by_name: BTreeMap<(Scope, Arc<str>), TemplateIx>,
+    pub problems: Vec<Problem>,
 }
 
 impl<'r> Compiler<'r> {
@@ -134,7 +131,12 @@ impl<'r> Compiler<'r> {
         let mut texts = self.texts(&spec, &place, &mut references);
         let mut body = self.body(&spec, steps.as_deref(), dag.as_ref(), &scope, &place, &mut references);
         if let Body::Dag(dag) = &body {
-            texts.extend(dag.target_text.clone().map(|text| Text { pointer: vec![Segment::Key("dag".into()), Segment::Key("target".into())], text }));
+            texts.extend(
+                dag.target_text.clone().map(|text| Text {
+                    pointer: vec![Segment::Key("dag".into()), Segment::Key("target".into())],
+                    text,
+                }),
+            );
         }
         references.mark(&mut body);
         (spec.steps, spec.dag) = (steps, dag);
@@ -142,7 +144,12 @@ impl<'r> Compiler<'r> {
     }
 
     /// Reads the texts of a template or a task; what cannot be read is a problem at its place.
-    fn texts(&mut self, spec: &impl serde::Serialize, place: &Place, references: &mut results::References) -> Vec<Text> {
+    fn texts(
+        &mut self,
+        spec: &impl serde::Serialize,
+        place: &Place,
+        references: &mut results::References,
+    ) -> Vec<Text> {
         let value = serde_json::to_value(spec).expect("manifest types are plain data with text keys");
         references.collect(&value);
         let (texts, bad) = texts::collect(&value);
@@ -187,107 +194,20 @@ impl<'r> Compiler<'r> {
         for (index, group) in groups.iter().enumerate() {
             let place = place.index(index);
             let steps = group.iter().enumerate();
-            compiled.push(steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect());
+            compiled.push(
+                steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect(),
+            );
         }
         compiled
     }
 
-    fn dag(&mut self, dag: &spec::DAGTemplate, scope: &Scope, place: &Place, references: &mut results::References) -> Dag {
-        let at = place.key("tasks");
-        let tasks = dag.tasks.iter().enumerate();
-        let tasks: Vec<Task> = tasks.map(|(index, task)| self.task(task.clone(), scope, at.index(index), references)).collect();
-        let by_name = by_name(&dag.tasks);
-        let depends: Vec<Option<depends::Expr>> =
-            dag.tasks.iter().enumerate().map(|(index, task)| self.condition(task, &at.index(index))).collect();
-        let parents = self.parents(&dag.tasks, &depends, &by_name, &at);
-        self.problems.extend(graph::cycles(&parents).iter().map(|cycle| circle(cycle, &dag.tasks, &at)));
-        let depends = depends.into_iter().map(|expr| Some(graph::expand(expr?, &dag.tasks, &by_name))).collect();
-        let dependents = graph::dependents(&parents);
-        let (targets, target_text) = self.targets(dag, &dependents, &by_name, place);
-        Dag { tasks, depends, parents, dependents, targets, target_text, by_name }
-    }
-
-    /// Reads what a task waits for; `dependencies` are a condition too.
-    fn condition(&mut self, task: &spec::DAGTask, place: &Place) -> Option<depends::Expr> {
-        match task.depends.as_deref().filter(|text| !text.is_empty()) {
-            None if task.dependencies.is_empty() => None,
-            None => Some(depends::Expr::from_dependencies(task.dependencies.iter().map(String::as_str))),
-            Some(text) => match depends::parse(text) {
-                Ok(expr) => Some(expr),
-                Err(fault) => {
-                    let mut problem = Problem::error(
-                        rules::DEPENDS_SYNTAX,
-                        place.key("depends"),
-                        format!("`depends` of `{}` cannot be read: {}", task.name, fault.message),
-                    )
-                    .within(fault.at);
-                    problem.help = fault.help;
-                    self.problems.push(problem);
-                    None
-                }
-            },
-        }
-    }
-
-    /// Returns the tasks that each condition names, each once.
-    fn parents(
+    pub(super) fn task(
         &mut self,
-        tasks: &[spec::DAGTask],
-        depends: &[Option<depends::Expr>],
-        by_name: &BTreeMap<Arc<str>, TaskIx>,
-        place: &Place,
-    ) -> Vec<Vec<TaskIx>> {
-        let mut all = Vec::with_capacity(tasks.len());
-        for (index, expr) in depends.iter().enumerate() {
-            let mut seen = BTreeSet::new();
-            let mut parents = Vec::new();
-            for mention in expr.iter().flat_map(depends::Expr::tasks) {
-                match by_name.get(mention.name) {
-                    Some(&parent) if seen.insert(parent) => parents.push(parent),
-                    Some(_) => {}
-                    None => self.problems.push(unknown_dependency(&mention, &tasks[index], tasks, &place.index(index))),
-                }
-            }
-            all.push(parents);
-        }
-        all
-    }
-
-    fn targets(
-        &mut self,
-        dag: &spec::DAGTemplate,
-        dependents: &[Vec<TaskIx>],
-        by_name: &BTreeMap<Arc<str>, TaskIx>,
-        place: &Place,
-    ) -> (Vec<TaskIx>, Option<TemplateStr>) {
-        let leaves = || graph::leaves(&dag.tasks, dependents);
-        let Some(target) = dag.target.as_deref().filter(|target| !target.trim().is_empty()) else {
-            return (leaves(), None);
-        };
-        if target.contains("{{") {
-            return match TemplateStr::parse(target) {
-                Ok(text) => (leaves(), Some(text)),
-                Err(fault) => {
-                    let bad = texts::BadText { pointer: vec![Segment::Key("target".into())], fault, in_expression: false };
-                    self.problems.push(unreadable(bad, place));
-                    (leaves(), None)
-                }
-            };
-        }
-        let mut targets = Vec::new();
-        for name in target.split_whitespace() {
-            match by_name.get(name) {
-                Some(&task) => targets.push(task),
-                None => self.problems.push(
-                    Problem::error(rules::TARGET, place.key("target"), format!("there is no task `{name}` to aim at"))
-                        .suggest(name, dag.tasks.iter().map(|task| task.name.as_str())),
-                ),
-            }
-        }
-        (targets, None)
-    }
-
-    fn task(&mut self, mut spec: spec::DAGTask, scope: &Scope, place: Place, references: &mut results::References) -> Task {
+        mut spec: spec::DAGTask,
+        scope: &Scope,
+        place: Place,
+        references: &mut results::References,
+    ) -> Task {
         let name: Arc<str> = spec.name.as_str().into();
         let texts = self.texts(&spec, &place, references);
         let callee = Callee::of_task(&spec);
@@ -327,108 +247,6 @@ impl<'r> Compiler<'r> {
         }
         linked
     }
-
-    /// Returns the template that is called, or none when that is only known when it runs.
-    fn call(&mut self, scope: &Scope, callee: &Callee, place: &Place) -> Option<TemplateIx> {
-        match callee {
-            Callee::Named(name) => self.named(scope, name, &place.key("template")),
-            Callee::Referred(reference) => self.referred(reference, &place.key("templateRef")),
-            Callee::Inline => None,
-            Callee::Dynamic(reference) => {
-                self.declare_all(scope, reference.as_ref());
-                None
-            }
-            Callee::Faulty(fault) => {
-                self.problems.push(Problem::error(rules::CALL, place.clone(), fault.message()).help(fault.help()));
-                None
-            }
-        }
-    }
-
-    /// Declares all templates that a name may mean which is known only when it runs.
-    fn declare_all(&mut self, scope: &Scope, reference: Option<&spec::TemplateRef>) {
-        let resolved = self.resolved;
-        let scopes: Vec<Scope> = match reference.map(Scope::of) {
-            None => vec![scope.clone()],
-            Some(Scope::Namespaced(name)) if name.contains("{{") => {
-                resolved.templates.keys().map(|name| Scope::Namespaced(name.as_str().into())).collect()
-            }
-            Some(Scope::Cluster(name)) if name.contains("{{") => {
-                resolved.cluster_templates.keys().map(|name| Scope::Cluster(name.as_str().into())).collect()
-            }
-            Some(scope) => vec![scope],
-        };
-        for scope in scopes {
-            for name in self.templates_of(&scope).iter().filter_map(|template| template.name.as_deref()) {
-                self.declare(&scope, name);
-            }
-        }
-    }
-
-    fn named(&mut self, scope: &Scope, name: &str, place: &Place) -> Option<TemplateIx> {
-        if name.contains("{{") {
-            return None;
-        }
-        let found = self.declare(scope, name);
-        if found.is_none() {
-            let problem = Problem::error(rules::TEMPLATE_NOT_FOUND, place.clone(), format!("there is no template `{name}`{}", whereabouts(scope)));
-            let names = self.templates_of(scope).iter().filter_map(|template| template.name.as_deref());
-            self.problems.push(problem.says("called here").suggest(name, names));
-        }
-        found
-    }
-
-    fn referred(&mut self, reference: &spec::TemplateRef, place: &Place) -> Option<TemplateIx> {
-        let scope = Scope::of(reference);
-        let known = match &scope {
-            Scope::Local => true,
-            Scope::Namespaced(name) => self.resolved.templates.contains_key(&**name),
-            Scope::Cluster(name) => self.resolved.cluster_templates.contains_key(&**name),
-        };
-        if !known {
-            self.problems.push(object_not_found(&scope, place));
-            return None;
-        }
-        self.named(&scope, reference.template.as_deref().unwrap_or_default(), &place.key("template"))
-    }
-
-    fn templates_of(&self, scope: &Scope) -> &'r [spec::Template] {
-        let spec = match scope {
-            Scope::Local => Some(&self.resolved.spec),
-            Scope::Namespaced(name) => self.resolved.templates.get(&**name),
-            Scope::Cluster(name) => self.resolved.cluster_templates.get(&**name),
-        };
-        spec.map(|spec| spec.templates.as_slice()).unwrap_or_default()
-    }
-
-    /// Returns the template's index, which it gets when it is first asked for.
-    fn declare(&mut self, scope: &Scope, name: &str) -> Option<TemplateIx> {
-        let key = (scope.clone(), Arc::from(name));
-        if let Some(&ix) = self.by_name.get(&key) {
-            return Some(ix);
-        }
-        let templates = self.templates_of(scope);
-        let names = self.names.entry(scope.clone()).or_insert_with(|| first_by_name(templates));
-        let place = *names.get(name)?;
-        let at = Place::of(scope.clone()).key("spec").key("templates").index(place);
-        let ix = self.push(key.1.clone(), scope.clone(), templates[place].clone(), at);
-        self.by_name.insert(key, ix);
-        Some(ix)
-    }
-
-    fn declare_inline(&mut self, name: Arc<str>, scope: Scope, spec: spec::Template, place: Place) -> TemplateIx {
-        self.push(name, scope, spec, place)
-    }
-
-    fn push(&mut self, name: Arc<str>, scope: Scope, spec: spec::Template, place: Place) -> TemplateIx {
-        let spec = match self.resolved.spec.template_defaults.as_deref() {
-            Some(defaults) => merge::with_defaults(&spec, defaults),
-            None => spec,
-        };
-        let ix = TemplateIx(u32::try_from(self.declared.len()).expect("manifests are bounded in size"));
-        self.declared.push(Some(Declared { name, scope, spec, place }));
-        ix
-    }
 }
 
 /// A step in the form of a task.
@@ -452,36 +270,7 @@ fn as_task(step: &spec::WorkflowStep) -> spec::DAGTask {
     }
 }
 
-fn first_by_name(templates: &[spec::Template]) -> BTreeMap<&str, usize> {
-    let named = templates.iter().enumerate();
-    named.rev().filter_map(|(place, template)| Some((template.name.as_deref()?, place))).collect()
-}
-
-fn by_name(tasks: &[spec::DAGTask]) -> BTreeMap<Arc<str>, TaskIx> {
-    tasks.iter().enumerate().rev().map(|(index, task)| (Arc::from(task.name.as_str()), index)).collect()
-}
-
-/// Says where a template was looked for, unless it is the workflow itself.
-fn whereabouts(scope: &Scope) -> String {
-    match scope {
-        Scope::Local => String::new(),
-        Scope::Namespaced(name) => format!(" in the WorkflowTemplate `{name}`"),
-        Scope::Cluster(name) => format!(" in the ClusterWorkflowTemplate `{name}`"),
-    }
-}
-
-/// Returns the problem of an object that is referred to and was not given.
-pub(super) fn object_not_found(scope: &Scope, place: &Place) -> Problem {
-    let (kind, name) = match scope {
-        Scope::Local => ("Workflow", ""),
-        Scope::Namespaced(name) => ("WorkflowTemplate", &**name),
-        Scope::Cluster(name) => ("ClusterWorkflowTemplate", &**name),
-    };
-    Problem::error(rules::OBJECT_NOT_FOUND, place.key("name"), format!("the {kind} `{name}` is not among the files given"))
-        .says("referred to here")
-}
-
-fn unreadable(bad: texts::BadText, place: &Place) -> Problem {
+pub(super) fn unreadable(bad: texts::BadText, place: &Place) -> Problem {
     let texts::BadText { pointer, fault, in_expression } = bad;
     let place = place.below(&pointer);
     let mut problem = if in_expression {
@@ -492,39 +281,4 @@ fn unreadable(bad: texts::BadText, place: &Place) -> Problem {
     };
     problem.help = fault.help;
     problem.within(fault.at)
-}
-
-fn unknown_dependency(
-    mention: &depends::TaskRef<'_>,
-    task: &spec::DAGTask,
-    tasks: &[spec::DAGTask],
-    place: &Place,
-) -> Problem {
-    let message = format!("`{}` depends on `{}`, which is no task of this DAG", task.name, mention.name);
-    let names = tasks.iter().map(|task| task.name.as_str()).filter(|name| *name != task.name);
-    let listed = task.dependencies.iter().position(|name| name == mention.name);
-    let problem = match listed {
-        Some(index) if mention.span.is_empty() => {
-            Problem::error(rules::DEPENDENCY, place.key("dependencies").index(index), message)
-        }
-        _ => Problem::error(rules::DEPENDENCY, place.key("depends"), message).within(mention.span.clone()),
-    };
-    problem.suggest(mention.name, names)
-}
-
-fn circle(cycle: &[TaskIx], tasks: &[spec::DAGTask], place: &Place) -> Problem {
-    let name = |task: TaskIx| tasks[task].name.as_str();
-    let edge = |task: TaskIx| {
-        let field = if tasks[task].dependencies.is_empty() { "depends" } else { "dependencies" };
-        place.index(task).key(field)
-    };
-    let way: Vec<&str> = cycle.iter().chain(cycle.first()).map(|&task| name(task)).collect();
-    let message = format!("tasks wait for each other: `{}`", way.join("` → `"));
-    let mut problem = Problem::error(rules::CYCLE, edge(cycle[0]), message)
-        .says(format!("`{}` waits for `{}`", way[0], way[1]))
-        .help("take one of the dependencies away");
-    for (&task, pair) in cycle.iter().zip(way.windows(2)).skip(1) {
-        problem = problem.also(edge(task), format!("`{}` waits for `{}`", pair[0], pair[1]));
-    }
-    problem
 }

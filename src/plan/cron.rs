@@ -18,8 +18,10 @@ pub(super) fn check(cron: &spec::CronWorkflow) -> Vec<Problem> {
     let spec = Place::root().key("spec");
     let name = cron.metadata.name.as_deref().unwrap_or_default();
     if name.len() > NAME_BYTES_MAX {
-        let message = format!("the name has {} characters; at most {NAME_BYTES_MAX} leave room for the time", name.len());
-        problems.push(Problem::error(rules::NAME_FORM, Place::root().down("metadata.name"), message).help("shorten it"));
+        let message =
+            format!("the name has {} characters; at most {NAME_BYTES_MAX} leave room for the time", name.len());
+        problems
+            .push(Problem::error(rules::NAME_FORM, Place::root().down("metadata.name"), message).help("shorten it"));
     }
     if cron.spec.schedules.is_empty() && cron.spec.schedule.as_deref().unwrap_or_default().is_empty() {
         let problem = Problem::error(rules::CRON, spec.clone(), "the CronWorkflow has no schedule");
@@ -27,7 +29,8 @@ pub(super) fn check(cron: &spec::CronWorkflow) -> Vec<Problem> {
     }
     let schedules = cron.spec.schedules.iter().enumerate();
     let schedules = schedules.map(|(index, schedule)| (schedule, spec.key("schedules").index(index)));
-    for (schedule, place) in schedules.chain(cron.spec.schedule.iter().map(|schedule| (schedule, spec.key("schedule")))) {
+    for (schedule, place) in schedules.chain(cron.spec.schedule.iter().map(|schedule| (schedule, spec.key("schedule"))))
+    {
         if !has_form(schedule) {
             let message = format!("`{schedule}` is not a schedule: it has not five fields");
             problems.push(Problem::error(rules::CRON, place, message));

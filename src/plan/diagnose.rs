@@ -94,10 +94,12 @@ impl<'a> Documents<'a> {
         }
         let mut translated = segments[1..].iter().fold(own.spec.clone(), |path, segment| path.join((*segment).clone()));
         if is(1, "arguments")
+            && self.merged.is_some()
             && let (Some(Segment::Key(list)), Some(Segment::Index(index))) = (segments.get(2), segments.get(3))
         {
             let place = own.spec.key("arguments").key(list.clone());
-            let index = self.argument_name(list, *index).and_then(|name| index_named(own.document.root.at(&place)?, name));
+            let index =
+                self.argument_name(list, *index).and_then(|name| index_named(own.document.root.at(&place)?, name));
             // An index that cannot be leaves the list as the nearest place there is.
             let place = place.index(index.unwrap_or(usize::MAX));
             translated = segments[4..].iter().fold(place, |path, segment| path.join((*segment).clone()));

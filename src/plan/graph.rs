@@ -212,16 +212,19 @@ mod tests {
 
     #[test]
     fn a_long_chain_does_not_end_the_stack() {
-        let parents: Vec<Vec<TaskIx>> = (0..100_000).map(|task: usize| task.checked_sub(1).into_iter().collect()).collect();
+        let parents: Vec<Vec<TaskIx>> =
+            (0..100_000).map(|task: usize| task.checked_sub(1).into_iter().collect()).collect();
         assert_eq!(cycles(&parents), Vec::<Vec<TaskIx>>::new());
     }
 
     #[test]
     fn ancestors_are_known_near_and_far() {
         let chain: Vec<Vec<TaskIx>> = (0..1000).map(|task: usize| task.checked_sub(1).into_iter().collect()).collect();
-        let pairs: Vec<(TaskIx, TaskIx)> = vec![(5, 4), (999, 0), (999, 998), (0, 999), (500, 500), (500, 501), (900, 100)];
+        let pairs: Vec<(TaskIx, TaskIx)> =
+            vec![(5, 4), (999, 0), (999, 998), (0, 999), (500, 500), (500, 501), (900, 100)];
         assert_eq!(waits_for(&chain, &pairs), [true, true, true, false, false, false, true]);
-        let wide: Vec<Vec<TaskIx>> = (0..300).map(|task| if task < 100 { vec![] } else { (0..100).collect() }).collect();
+        let wide: Vec<Vec<TaskIx>> =
+            (0..300).map(|task| if task < 100 { vec![] } else { (0..100).collect() }).collect();
         assert_eq!(waits_for(&wide, &[(200, 99), (200, 150), (99, 1)]), [true, false, false]);
     }
 
@@ -233,9 +236,18 @@ mod tests {
         let by_name = BTreeMap::from([("a".into(), 0), ("b".into(), 1)]);
         let expr = Expr::from_dependencies(["a", "b"]);
         let expanded = expand(expr, &tasks, &by_name);
-        let results: Vec<_> = expanded.tasks().map(|task| (task.name.to_owned(), task.result.expect("expanded"))).collect();
+        let results: Vec<_> =
+            expanded.tasks().map(|task| (task.name.to_owned(), task.result.expect("expanded"))).collect();
         use TaskResult::{Daemoned, Failed, Skipped, Succeeded};
-        let expected = [("a", Succeeded), ("a", Skipped), ("a", Daemoned), ("b", Succeeded), ("b", Skipped), ("b", Daemoned), ("b", Failed)];
+        let expected = [
+            ("a", Succeeded),
+            ("a", Skipped),
+            ("a", Daemoned),
+            ("b", Succeeded),
+            ("b", Skipped),
+            ("b", Daemoned),
+            ("b", Failed),
+        ];
         assert_eq!(results, expected.map(|(name, result)| (name.to_owned(), result)));
     }
 }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::Scope;
 use super::rules;
-use crate::source::{Diagnostic, Document};
 use crate::source::Path;
+use crate::source::{Diagnostic, Document};
 use crate::spec::{self, Manifest};
 
 /// What can be referred to, by kind and name.
@@ -75,7 +75,9 @@ impl Library {
         match like {
             Scope::Local => Vec::new(),
             Scope::Namespaced(_) => self.templates.keys().map(|name| Scope::Namespaced(name.as_str().into())).collect(),
-            Scope::Cluster(_) => self.cluster_templates.keys().map(|name| Scope::Cluster(name.as_str().into())).collect(),
+            Scope::Cluster(_) => {
+                self.cluster_templates.keys().map(|name| Scope::Cluster(name.as_str().into())).collect()
+            }
         }
     }
 

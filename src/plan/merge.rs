@@ -108,7 +108,10 @@ pub(super) fn join_specs(workflow: &spec::WorkflowSpec, template: &spec::Workflo
 }
 
 /// Lays `over` over `under`, entry by entry.
-fn over_map<T>(over: indexmap::IndexMap<String, T>, mut under: indexmap::IndexMap<String, T>) -> indexmap::IndexMap<String, T> {
+fn over_map<T>(
+    over: indexmap::IndexMap<String, T>,
+    mut under: indexmap::IndexMap<String, T>,
+) -> indexmap::IndexMap<String, T> {
     under.extend(over);
     under
 }
@@ -139,7 +142,8 @@ fn settle_arguments(joined: &mut spec::WorkflowSpec, workflow: &spec::WorkflowSp
 fn valued_parameter<'s>(spec: &'s spec::WorkflowSpec, name: &str) -> Option<&'s spec::Parameter> {
     let parameters = &spec.arguments.as_ref()?.parameters;
     parameters.iter().find(|parameter| {
-        parameter.name == name && (parameter.value.is_some() || parameter.default.is_some() || parameter.value_from.is_some())
+        parameter.name == name
+            && (parameter.value.is_some() || parameter.default.is_some() || parameter.value_from.is_some())
     })
 }
 
@@ -150,7 +154,10 @@ fn artifact_named<'s>(spec: &'s spec::WorkflowSpec, name: &str) -> Option<&'s sp
 fn settle_artifact(over: &spec::Artifact, under: &spec::Artifact) -> spec::Artifact {
     let (over_location, under_location) = (json(&over.location), json(&under.location));
     let stores = |location: &Value| -> Vec<String> {
-        location.as_object().map(|fields| fields.keys().filter(|key| *key != "archiveLogs").cloned().collect()).unwrap_or_default()
+        location
+            .as_object()
+            .map(|fields| fields.keys().filter(|key| *key != "archiveLogs").cloned().collect())
+            .unwrap_or_default()
     };
     let mut settled = over.clone();
     if !stores(&over_location).is_empty() && stores(&over_location) == stores(&under_location) {
@@ -222,14 +229,18 @@ mod tests {
         assert_eq!(joined["entrypoint"], "b");
         assert_eq!(joined["parallelism"], 3);
         assert_eq!(joined["suspend"], Value::Null);
-        assert_eq!(joined["arguments"]["parameters"], json!([{"name": "p", "value": "1"}, {"name": "q", "value": "2"}]));
+        assert_eq!(
+            joined["arguments"]["parameters"],
+            json!([{"name": "p", "value": "1"}, {"name": "q", "value": "2"}])
+        );
         assert_eq!(joined["hooks"], json!({"exit": {"template": "a"}, "x": {"template": "c"}}));
         assert_eq!(joined["templates"], json!([{"name": "a", "suspend": {}}]));
     }
 
     #[test]
     fn defaults_of_another_type_do_not_count() {
-        let template: spec::Template = serde_json::from_value(json!({"name": "t", "container": {"image": "a"}})).expect("well typed");
+        let template: spec::Template =
+            serde_json::from_value(json!({"name": "t", "container": {"image": "a"}})).expect("well typed");
         let defaults: spec::Template = serde_json::from_value(json!({
             "container": {"image": "b", "command": ["c"]}, "script": {"image": "s", "source": ""}, "retryStrategy": {"limit": 2},
         })).expect("well typed");

@@ -6,25 +6,30 @@
 //! **Invariant:** plan reads no files and asks no cluster; its library is given.
 //! A [`Plan`] is valid by construction, and nothing below re-checks.
 
+mod call;
+mod check;
+mod checks;
+mod collect;
+mod compile;
+mod cron;
+mod diagnose;
+mod globals;
+mod graph;
+mod kinds;
+mod library;
+mod link;
+mod merge;
 mod model;
 mod problem;
-mod library;
 mod resolve;
-mod merge;
-mod compile;
-mod call;
-mod texts;
 mod results;
-mod graph;
-mod scopes;
-mod checks;
-mod cron;
-mod check;
-mod diagnose;
 pub mod rules;
+mod scopes;
+mod texts;
+mod wire;
 
 pub use crate::source::Segment;
-pub use check::{check, lint};
+pub use check::{check, lint, lint_all, plan_of};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use problem::{Place, Problem};

@@ -84,7 +84,12 @@ impl Plan {
 
     /// Returns the template that a task calls when its name or reference, which had tags, has
     /// become `name` or `reference`.
-    pub fn lookup_call(&self, scope: &Scope, name: Option<&str>, reference: Option<&spec::TemplateRef>) -> Option<TemplateIx> {
+    pub fn lookup_call(
+        &self,
+        scope: &Scope,
+        name: Option<&str>,
+        reference: Option<&spec::TemplateRef>,
+    ) -> Option<TemplateIx> {
         match reference {
             Some(reference) => self.lookup(&Scope::of(reference), reference.template.as_deref()?),
             None => self.lookup(scope, name?),

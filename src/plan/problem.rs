@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::model::Scope;
-use crate::base::suggest;
+use crate::base::{limits, suggest};
 use crate::source::{Path, RuleId, Segment, Severity};
 
 /// A place in one of the documents of a plan.
@@ -131,7 +131,7 @@ impl Problem {
     /// otherwise what there is.
     #[must_use]
     pub fn suggest<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let names: Vec<&str> = names.into_iter().collect();
+        let names: Vec<&str> = names.into_iter().take(limits::SUGGESTION_NAMES_MAX).collect();
         match (suggest::nearest(name, names.iter().copied()), names.len()) {
             (Some(near), _) => self.help(format!("did you mean `{near}`?")),
             (None, 0) => self,

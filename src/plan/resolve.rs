@@ -1,13 +1,9 @@
 //! Puts together what a run is made of: the workflow, what the call changes, the spec that it
 //! refers to, and every object that its templates refer to.
 
-use std::collections::BTreeSet;
-
 use indexmap::IndexMap;
-use serde_json::Value;
 
-use super::call::{Callee, calls, of_hooks};
-use super::compile::object_not_found;
+use super::collect;
 use super::diagnose::Documents;
 use super::library::Library;
 use super::merge;
@@ -133,8 +129,8 @@ pub(super) fn resolve_workflow(
         cluster_templates: Default::default(),
         config_maps: Default::default(),
     };
-    Collector::new(library, &mut resolved, &mut problems).run();
-    take_config_maps(&mut resolved, library);
+    collect::objects(&mut resolved, library, &mut problems);
+    collect::config_maps(&mut resolved, library);
     (Some(resolved), problems)
 }
 
@@ -146,7 +142,7 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
     let place = Place::root().key("spec").key("workflowTemplateRef");
     let scope = scope_of(reference);
     let Some(object) = library.object(&scope) else {
-        problems.push(missing_object(&scope, library, &place));
+        problems.push(collect::missing(&scope, library, &place));
         return None;
     };
     if !own.templates.is_empty() {
@@ -164,18 +160,11 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
 }
 
 pub(super) fn scope_of(reference: &spec::WorkflowTemplateRef) -> Scope {
-    Scope::of(&spec::TemplateRef { name: reference.name.clone(), template: None, cluster_scope: reference.cluster_scope })
-}
-
-fn missing_object(scope: &Scope, library: &Library, place: &Place) -> Problem {
-    let name = |scope: &Scope| match scope {
-        Scope::Local => String::new(),
-        Scope::Namespaced(name) | Scope::Cluster(name) => name.to_string(),
-    };
-    let names: Vec<String> = library.scopes_like(scope).iter().map(name).collect();
-    object_not_found(scope, place)
-        .help("give its file too")
-        .suggest(&name(scope), names.iter().map(String::as_str))
+    Scope::of(&spec::TemplateRef {
+        name: reference.name.clone(),
+        template: None,
+        cluster_scope: reference.cluster_scope,
+    })
 }
 
 /// Lays the call over the manifest. A parameter that is not declared is added, as Argo does.
@@ -206,154 +195,5 @@ fn set_parameter(arguments: &mut spec::Arguments, name: &str, value: &str) {
             parameter.value_from = None;
         }
         None => arguments.parameters.push(spec::Parameter { name: name.to_owned(), value, ..Default::default() }),
-    }
-}
-
-/// Follows references from template to template, and takes every object that is met.
-struct Collector<'a> {
-    library: &'a Library,
-    resolved: &'a mut Resolved,
-    problems: &'a mut Vec<Problem>,
-    seen: BTreeSet<(Scope, String)>,
-    /// Templates to look at, each in its scope and at its place in the list of that scope.
-    queue: Vec<(Scope, usize)>,
-}
-
-impl<'a> Collector<'a> {
-    fn new(library: &'a Library, resolved: &'a mut Resolved, problems: &'a mut Vec<Problem>) -> Self {
-        Self { library, resolved, problems, seen: BTreeSet::new(), queue: Vec::new() }
-    }
-
-    fn run(mut self) {
-        let spec = &self.resolved.spec;
-        let roots = of_hooks(spec.on_exit.as_deref(), &spec.hooks, &Place::root().key("spec"));
-        self.all_of(&Scope::Local);
-        self.follow(&Scope::Local, roots);
-        while let Some((scope, index)) = self.queue.pop() {
-            let found = {
-                let Some(template) = self.templates(&scope).get(index) else { continue };
-                calls(template, &Place::of(scope.clone()).key("spec").key("templates").index(index))
-            };
-            self.follow(&scope, found);
-        }
-    }
-
-    fn follow(&mut self, scope: &Scope, calls: Vec<(Callee, Place)>) {
-        for (callee, place) in calls {
-            match callee {
-                Callee::Named(name) => self.template(scope, &name),
-                Callee::Referred(reference) => self.reference(&reference, &place.key("templateRef")),
-                Callee::Dynamic(None) => self.all_of(scope),
-                Callee::Dynamic(Some(reference)) => self.any_of(&reference, &place.key("templateRef")),
-                Callee::Inline | Callee::Faulty(_) => {}
-            }
-        }
-    }
-
-    fn reference(&mut self, reference: &spec::TemplateRef, place: &Place) {
-        let scope = Scope::of(reference);
-        if self.take(&scope, place) {
-            self.template(&scope, reference.template.as_deref().unwrap_or_default());
-        }
-    }
-
-    /// Takes everything that a reference with tags may turn out to mean.
-    fn any_of(&mut self, reference: &spec::TemplateRef, place: &Place) {
-        let scope = Scope::of(reference);
-        let scopes = match reference.name.as_deref().is_some_and(|name| name.contains("{{")) {
-            true => self.library.scopes_like(&scope),
-            false => vec![scope],
-        };
-        for scope in scopes {
-            if self.take(&scope, place) {
-                self.all_of(&scope);
-            }
-        }
-    }
-
-    /// Copies the object into what is resolved; returns whether it is there.
-    fn take(&mut self, scope: &Scope, place: &Place) -> bool {
-        let Some(object) = self.library.object(scope) else {
-            self.problems.push(missing_object(scope, self.library, place));
-            return false;
-        };
-        let (objects, name) = match scope {
-            Scope::Local => return true,
-            Scope::Namespaced(name) => (&mut self.resolved.templates, name),
-            Scope::Cluster(name) => (&mut self.resolved.cluster_templates, name),
-        };
-        objects.entry(name.to_string()).or_insert_with(|| object.spec.clone());
-        true
-    }
-
-    fn all_of(&mut self, scope: &Scope) {
-        let names: Vec<String> = self.templates(scope).iter().filter_map(|template| template.name.clone()).collect();
-        for name in names {
-            self.template(scope, &name);
-        }
-    }
-
-    fn template(&mut self, scope: &Scope, name: &str) {
-        if !self.seen.insert((scope.clone(), name.to_owned())) {
-            return;
-        }
-        let place = self.templates(scope).iter().position(|template| template.name.as_deref() == Some(name));
-        self.queue.extend(place.map(|place| (scope.clone(), place)));
-    }
-
-    fn templates(&self, scope: &Scope) -> &[spec::Template] {
-        match scope {
-            Scope::Local => &self.resolved.spec.templates,
-            scope => self.library.object(scope).map(|object| object.spec.templates.as_slice()).unwrap_or_default(),
-        }
-    }
-}
-
-/// Copies the ConfigMaps that the specs name, of which the files given have some.
-fn take_config_maps(resolved: &mut Resolved, library: &Library) {
-    if library.config_map_names().next().is_none() {
-        return;
-    }
-    let mut named = Named::default();
-    let specs = std::iter::once(&resolved.spec).chain(resolved.templates.values()).chain(resolved.cluster_templates.values());
-    for spec in specs {
-        named.collect(&serde_json::to_value(spec).expect("manifest types are plain data with text keys"));
-    }
-    let wanted = library.config_map_names().filter(|name| named.any || named.names.contains(*name));
-    resolved.config_maps = wanted
-        .filter_map(|name| Some((name.to_owned(), library.config_map(name)?.clone())))
-        .collect();
-}
-
-/// The ConfigMaps that a JSON value names.
-#[derive(Default)]
-struct Named {
-    names: BTreeSet<String>,
-    /// One is named by a tag, and may be any.
-    any: bool,
-}
-
-impl Named {
-    /// Recursion is bounded by the depth of the manifest.
-    fn collect(&mut self, value: &Value) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            Value::Object(fields) => {
-                for (key, field) in fields {
-                    if matches!(key.as_str(), "configMapKeyRef" | "configMapRef" | "configMap") {
-                        self.name(field.get("name").unwrap_or(field));
-                    }
-                    self.collect(field);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn name(&mut self, name: &Value) {
-        if let Some(name) = name.as_str() {
-            self.any |= name.contains("{{");
-            self.names.insert(name.to_owned());
-        }
     }
 }

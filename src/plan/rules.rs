@@ -1,120 +1,108 @@
-//! The rules of a plan: their stable names, each with what it means in one line.
+//! The rules that a plan checks, `WF100` to `WF199`.
 
-use crate::source::RuleId;
-
-/// Declares the rules and the table that `wf explain` reads.
-macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal;)+) => {
-        $($(#[doc = $doc])+ pub const $name: RuleId = RuleId($id);)+
-
-        /// Every rule of a plan, with its meaning.
-        pub const ALL: &[(RuleId, &str)] = &[$(($name, concat!($($doc),+)),)+];
-    };
-}
-
-rules! {
-    /// the workflow says which of its templates comes first
-    ENTRYPOINT = "WF100";
-    /// a template that is called exists
-    TEMPLATE_NOT_FOUND = "WF101";
-    /// a WorkflowTemplate or ClusterWorkflowTemplate that is referred to is among the files given
-    OBJECT_NOT_FOUND = "WF102";
-    /// a call names exactly one template: by `template`, by `templateRef`, or `inline`
-    CALL = "WF103";
-    /// a workflow that runs another object's spec has no templates of its own
-    TEMPLATES_BESIDE_REF = "WF104";
-    /// no two objects of one kind have the same name
-    DUPLICATE_OBJECT = "WF105";
-    /// a template does exactly one thing
-    TEMPLATE_TYPE = "WF106";
-    /// names have the form and the length that Argo allows
-    NAME_FORM = "WF107";
-    /// names are unique in their list
-    NAME_DUPLICATE = "WF108";
-    /// what must have a name has one
-    NAME_MISSING = "WF109";
-    /// tasks do not wait for each other in a circle
-    CYCLE = "WF110";
-    /// a task that is depended on exists
-    DEPENDENCY = "WF111";
-    /// `depends` can be read
-    DEPENDS_SYNTAX = "WF112";
-    /// `depends` is not mixed with `dependencies` or `continueOn`
-    DEPENDS_MIXED = "WF113";
-    /// names that `depends` and `dependencies` use begin with a letter
-    DEPENDS_DIGIT = "WF114";
-    /// `AnySucceeded` and `AllFailed` are asked only of loops
-    DEPENDS_ITEMS = "WF115";
-    /// a DAG's target exists
-    TARGET = "WF116";
-    /// a DAG has tasks
-    EMPTY = "WF117";
-    /// a tag is closed
-    TAG_SYNTAX = "WF118";
-    /// a variable exists where it is used
-    VARIABLE = "WF119";
-    /// a tag names something that Argo knows, and not a word that stays as it is
-    VARIABLE_KEPT = "WF120";
-    /// an expression can be read
-    EXPRESSION = "WF121";
-    /// every input without a default gets an argument
-    ARGUMENT_MISSING = "WF122";
-    /// every argument has an input that takes it
-    ARGUMENT_UNUSED = "WF123";
-    /// an argument has a value, from a source that arguments may have
-    ARGUMENT_VALUE = "WF124";
-    /// a value is one of those that its `enum` allows
-    ENUM = "WF125";
-    /// an artifact that is handed over comes from somewhere
-    ARTIFACT_SOURCE = "WF126";
-    /// artifacts have paths where containers use them, and only there
-    ARTIFACT_PATH = "WF127";
-    /// a loop has one source of items
-    LOOP = "WF128";
-    /// a loop's source of items can be read
-    LOOP_ITEMS = "WF129";
-    /// `when` can be read
-    WHEN_SYNTAX = "WF130";
-    /// a hook says when it is called
-    HOOK = "WF131";
-    /// an output parameter says where its value comes from, in a way that its template can do
-    OUTPUT = "WF132";
-    /// a container has an image
-    IMAGE = "WF133";
-    /// nothing is mounted twice at one path
-    MOUNT = "WF134";
-    /// a volume that is mounted is declared
-    VOLUME = "WF135";
-    /// retries are bounded by numbers and durations that can be read
-    RETRY = "WF136";
-    /// a duration can be read
-    DURATION = "WF137";
-    /// a word is one of those that its field knows
-    CHOICE = "WF138";
-    /// a metric has a valid name, labels, a help text and a value
-    METRIC = "WF139";
-    /// a container set is a graph of named containers
-    CONTAINER_SET = "WF140";
-    /// a resource template says what to do with which object
-    RESOURCE = "WF141";
-    /// a field stands only in templates of the types that use it
-    FIELD_UNUSED = "WF142";
-    /// a container does not take a name that Argo keeps for itself
-    RESERVED = "WF143";
-    /// pod resources are of the kinds that Kubernetes allows for a whole pod
-    POD_RESOURCES = "WF144";
-    /// a plugin has a name, a container, and ports
-    PLUGIN = "WF145";
-    /// the key of a cache entry has the form that Argo allows
-    MEMOIZE = "WF146";
-    /// a template that calls itself has a way to end
-    RECURSION = "WF147";
-    /// a schedule, its time zone and its policy can be read
-    CRON = "WF148";
-    /// a path into an object can be read
-    QUERY = "WF149";
-    /// environment variables have names
-    ENV = "WF150";
+crate::source::rules::rules! {
+    /// Where a workflow begins.
+    ENTRYPOINT = "WF100", "the workflow does not say which template comes first";
+    /// A template that is called.
+    TEMPLATE_NOT_FOUND = "WF101", "a template that is called does not exist";
+    /// A WorkflowTemplate or ClusterWorkflowTemplate that is referred to.
+    OBJECT_NOT_FOUND = "WF102", "an object that is referred to is not among the files given";
+    /// What a step, a task or a hook calls.
+    CALL = "WF103", "a call names no template, or two";
+    /// Templates beside `workflowTemplateRef`.
+    TEMPLATES_BESIDE_REF = "WF104", "a workflow that runs the spec of another object has templates of its own";
+    /// Objects of one kind and name.
+    DUPLICATE_OBJECT = "WF105", "two objects of one kind have the same name";
+    /// What a template does.
+    TEMPLATE_TYPE = "WF106", "a template does nothing, or two things";
+    /// The form and the length of a name.
+    NAME_FORM = "WF107", "a name has a form or a length that Argo refuses";
+    /// Names in one list.
+    NAME_DUPLICATE = "WF108", "two things in one list have the same name";
+    /// Things without a name.
+    NAME_MISSING = "WF109", "something that needs a name has none";
+    /// Tasks that wait for each other.
+    CYCLE = "WF110", "tasks wait for each other in a circle";
+    /// A task that is depended on.
+    DEPENDENCY = "WF111", "a task depends on one that does not exist";
+    /// The text of `depends`.
+    DEPENDS_SYNTAX = "WF112", "`depends` cannot be read";
+    /// `depends` beside `dependencies` or `continueOn`.
+    DEPENDS_MIXED = "WF113", "`depends` is mixed with `dependencies` or `continueOn` in one DAG";
+    /// Names that begin with a digit.
+    DEPENDS_DIGIT = "WF114", "the name of a task begins with a digit where dependencies are used";
+    /// `AnySucceeded` and `AllFailed`.
+    DEPENDS_ITEMS = "WF115", "a task that does not loop is asked for the results of its items";
+    /// The target of a DAG.
+    TARGET = "WF116", "the target of a DAG is not one of its tasks";
+    /// A DAG without tasks.
+    EMPTY = "WF117", "a DAG has no tasks";
+    /// The braces of a tag.
+    TAG_SYNTAX = "WF118", "a tag is opened and not closed";
+    /// A variable that is used.
+    VARIABLE = "WF119", "a variable does not exist where it is used";
+    /// A tag that is left as it is.
+    VARIABLE_KEPT = "WF120", "a tag names nothing that Argo replaces here, and stays as it is";
+    /// The text of an expression.
+    EXPRESSION = "WF121", "an expression cannot be read";
+    /// An input that gets nothing.
+    ARGUMENT_MISSING = "WF122", "an input without a default gets no argument";
+    /// An argument that nobody takes.
+    ARGUMENT_UNUSED = "WF123", "an argument has no input that takes it";
+    /// The value of an argument.
+    ARGUMENT_VALUE = "WF124", "an argument has no value, or one from where arguments cannot have it";
+    /// The values that are allowed.
+    ENUM = "WF125", "a value is not one of those that its `enum` allows";
+    /// Where an artifact comes from.
+    ARTIFACT_SOURCE = "WF126", "an artifact comes from nowhere, or from where it cannot";
+    /// The path of an artifact.
+    ARTIFACT_PATH = "WF127", "an artifact has no path where a container needs it, or one where none does";
+    /// The source of a loop's items.
+    LOOP = "WF128", "a loop has two sources of items";
+    /// The items of a loop.
+    LOOP_ITEMS = "WF129", "the items of a loop cannot be read";
+    /// The text of `when`.
+    WHEN_SYNTAX = "WF130", "`when` cannot be read";
+    /// When a hook is called.
+    HOOK = "WF131", "a hook does not say when it is called";
+    /// Where an output parameter comes from.
+    OUTPUT = "WF132", "an output comes from nowhere, or from where its template cannot have it";
+    /// The image of a container.
+    IMAGE = "WF133", "a container has no image, or one that cannot be";
+    /// Mounts at one path.
+    MOUNT = "WF134", "two things are mounted at one path";
+    /// A volume that is mounted.
+    VOLUME = "WF135", "a volume that is mounted is not declared";
+    /// The numbers of a retry strategy.
+    RETRY = "WF136", "a retry strategy has a number that cannot be read, or lacks one";
+    /// The text of a duration.
+    DURATION = "WF137", "a duration cannot be read";
+    /// A word of a fixed set.
+    CHOICE = "WF138", "a word is not one of those that its field knows";
+    /// The parts of a metric.
+    METRIC = "WF139", "a metric has a bad name or label, or lacks its help text or value";
+    /// The graph of a container set.
+    CONTAINER_SET = "WF140", "the containers of a set lack names, or wait for what is not there or for each other";
+    /// What a resource template does.
+    RESOURCE = "WF141", "a resource template does not say what to do with which object";
+    /// A field that has no effect.
+    FIELD_UNUSED = "WF142", "a field stands in a template of a type that does not use it";
+    /// Container names of Argo's own.
+    RESERVED = "WF143", "a container has a name that Argo keeps for itself";
+    /// The resources of a whole pod.
+    POD_RESOURCES = "WF144", "a whole pod asks for what only containers can have";
+    /// The parts of an executor plugin.
+    PLUGIN = "WF145", "a plugin lacks its name, or a part of its container";
+    /// The key of a cache entry.
+    MEMOIZE = "WF146", "the key of a cache entry has a form that Argo refuses";
+    /// Templates that call themselves.
+    RECURSION = "WF147", "templates call each other and nothing can end it";
+    /// When a CronWorkflow is submitted.
+    CRON = "WF148", "a schedule is absent or cannot be read";
+    /// A path into an object.
+    QUERY = "WF149", "a query over an object cannot be read";
+    /// The names of environment variables.
+    ENV = "WF150", "an environment variable has no name";
 }
 
 #[cfg(test)]

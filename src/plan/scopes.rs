@@ -3,121 +3,14 @@
 //! Source: `validate.go` of Argo (`resolveAllVariables`, `addOutputsToScope`), apart from its
 //! order: a global output is known everywhere once some template declares it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::compile::Draft;
+use super::globals::Globals;
+use super::kinds::{has_result, is_leaf, is_pod};
 use super::model::{Body, Task, TaskIx, Template};
+use crate::base::limits;
 use crate::spec;
-
-/// What is known everywhere: `workflow.*`.
-pub(super) struct Globals<'a> {
-    parameters: BTreeSet<&'a str>,
-    /// Parameters may come from the workflow that uses this template.
-    any_parameter: bool,
-    labels: BTreeSet<&'a str>,
-    annotations: BTreeSet<&'a str>,
-    has_priority: bool,
-    outputs: GlobalOutputs<'a>,
-    artifacts: GlobalOutputs<'a>,
-}
-
-/// The names that outputs get for the whole run.
-#[derive(Default)]
-struct GlobalOutputs<'a> {
-    names: BTreeSet<&'a str>,
-    /// One is named by a tag, and may be any.
-    any: bool,
-}
-
-impl<'a> GlobalOutputs<'a> {
-    fn add(&mut self, name: Option<&'a str>) {
-        if let Some(name) = name.filter(|name| !name.is_empty()) {
-            self.any |= name.contains("{{");
-            self.names.insert(name);
-        }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.any || self.names.contains(name)
-    }
-}
-
-impl<'a> Globals<'a> {
-    /// Collects what the workflow and its templates declare. A template that is judged on its own
-    /// (`library`) may use parameters that only the workflow has which uses it.
-    pub fn of(draft: &'a Draft, library: bool) -> Self {
-        let spec = &draft.resolved.spec;
-        let metadata = spec.workflow_metadata.as_ref();
-        let own = &draft.resolved.metadata;
-        let mut globals = Self {
-            parameters: parameters(spec.arguments.as_ref()).collect(),
-            any_parameter: library,
-            labels: own.labels.keys().map(String::as_str).collect(),
-            annotations: own.annotations.keys().map(String::as_str).collect(),
-            has_priority: spec.priority.is_some(),
-            outputs: GlobalOutputs::default(),
-            artifacts: GlobalOutputs::default(),
-        };
-        for metadata in metadata {
-            globals.labels.extend(metadata.labels.keys().chain(metadata.labels_from.keys()).map(String::as_str));
-            globals.annotations.extend(metadata.annotations.keys().map(String::as_str));
-        }
-        for outputs in draft.templates.iter().filter_map(|template| template.spec.outputs.as_ref()) {
-            outputs.parameters.iter().for_each(|output| globals.outputs.add(output.global_name.as_deref()));
-            outputs.artifacts.iter().for_each(|output| globals.artifacts.add(output.global_name.as_deref()));
-        }
-        globals
-    }
-
-    /// Returns whether `workflow.REST` exists; `failures` only where the run may have ended.
-    fn has(&self, rest: &str, at_exit: bool) -> bool {
-        let below = |root: &str| rest.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
-        // Argo takes whatever begins so, since these are filled in when it runs.
-        let late = ["creationTimestamp", "scheduledTime", "duration"];
-        let always = [
-            "name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "labels", "labels.json",
-            "annotations", "annotations.json",
-        ];
-        if always.contains(&rest) || late.iter().any(|word| rest.starts_with(word)) {
-            return true;
-        }
-        match rest {
-            "priority" => return self.has_priority,
-            "failures" => return at_exit,
-            "parameters" | "parameters.json" => return self.any_parameter || !self.parameters.is_empty(),
-            _ => {}
-        }
-        if let Some(name) = below("outputs.parameters") {
-            self.outputs.has(name)
-        } else if let Some(name) = below("outputs.artifacts") {
-            self.artifacts.has(name)
-        } else if let Some(name) = below("parameters") {
-            self.any_parameter || self.parameters.contains(name)
-        } else if let Some(name) = below("labels") {
-            self.labels.contains(name)
-        } else {
-            below("annotations").is_some_and(|name| self.annotations.contains(name))
-        }
-    }
-
-    fn names(&self) -> impl Iterator<Item = String> {
-        let words = ["name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "status", "creationTimestamp", "duration"];
-        let words = words.into_iter().map(|word| format!("workflow.{word}"));
-        let named = |kind: &'static str, names: &BTreeSet<&str>| -> Vec<String> {
-            names.iter().map(|name| format!("workflow.{kind}.{name}")).collect()
-        };
-        words
-            .chain(named("parameters", &self.parameters))
-            .chain(named("labels", &self.labels))
-            .chain(named("annotations", &self.annotations))
-            .chain(named("outputs.parameters", &self.outputs.names))
-            .chain(named("outputs.artifacts", &self.artifacts.names))
-    }
-}
-
-fn parameters(arguments: Option<&spec::Arguments>) -> impl Iterator<Item = &str> {
-    arguments.into_iter().flat_map(|arguments| arguments.parameters.iter().map(|parameter| parameter.name.as_str()))
-}
 
 /// The roots under which a name that does not exist is an error; any other word stays as it is.
 /// Source: `GlobalVarValidWorkflowVariablePrefix`.
@@ -295,36 +188,45 @@ impl<'a> Variables<'a> {
 
     /// Returns whether the name is of a group of variables.
     fn is_whole(&self, name: &str) -> bool {
-        let whole = ["inputs.parameters", "inputs.artifacts", "workflow.outputs", "workflow.outputs.parameters", "workflow.outputs.artifacts"];
-        whole.contains(&name) || self.root.is_some_and(|root| {
-            let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
-            rest.and_then(|rest| self.node(rest))
-                .is_some_and(|(_, _, field)| ["", "outputs", "outputs.parameters", "outputs.artifacts"].contains(&field))
-        })
+        let whole = [
+            "inputs.parameters",
+            "inputs.artifacts",
+            "workflow.outputs",
+            "workflow.outputs.parameters",
+            "workflow.outputs.artifacts",
+        ];
+        whole.contains(&name)
+            || self.root.is_some_and(|root| {
+                let rest = name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+                rest.and_then(|rest| self.node(rest)).is_some_and(|(_, _, field)| {
+                    ["", "outputs", "outputs.parameters", "outputs.artifacts"].contains(&field)
+                })
+            })
     }
 
-    /// Returns the names that would have been right, as far as they begin like `name`.
+    /// Returns names that would have been right: those of the step or task that `name` begins with,
+    /// or those of others with its field, and all that is not of a step or task.
     pub fn candidates(&self, name: &str, items: &Items<'_>) -> Vec<String> {
-        /// A message shows one name; looking at more would make it dear in a large graph.
-        const CANDIDATES_MAX: usize = 1000;
-        let mut names: Vec<String> = self.globals.names().collect();
+        let rest = self.root.and_then(|root| name.strip_prefix(root)).and_then(|rest| rest.strip_prefix('.'));
+        let mut names = match rest.and_then(|rest| self.node(rest)) {
+            Some((_, task, _)) => self.fields_of(task),
+            None => {
+                self.nodes_with(rest.and_then(|rest| rest.split_once('.')).map_or("outputs.result", |(_, field)| field))
+            }
+        };
         names.extend(self.input_names());
-        if let Items::Listed([first, ..]) = items
-            && let serde_json::Value::Object(fields) = &first.0
-        {
+        if let Items::Listed([spec::Item(serde_json::Value::Object(fields)), ..]) = items {
             names.extend(fields.keys().map(|key| format!("item.{key}")));
         }
-        let rest = self.root.and_then(|root| name.strip_prefix(root)).and_then(|rest| rest.strip_prefix('.'));
-        match rest.and_then(|rest| self.node(rest)) {
-            Some((_, task, _)) => names.extend(self.fields_of(task)),
-            None => {
-                let field = rest.and_then(|rest| rest.split_once('.')).map(|(_, field)| field).unwrap_or("outputs.result");
-                let root = self.root.into_iter();
-                names.extend(root.flat_map(|root| self.nodes.keys().map(move |node| format!("{root}.{node}.{field}"))));
-            }
-        }
-        names.truncate(CANDIDATES_MAX);
+        names.extend(self.globals.names().take(limits::SUGGESTION_NAMES_MAX));
         names
+    }
+
+    /// Returns the field of each step or task, as far as they are worth looking at.
+    fn nodes_with(&self, field: &str) -> Vec<String> {
+        let Some(root) = self.root else { return Vec::new() };
+        let nodes = self.nodes.keys().take(limits::SUGGESTION_NAMES_MAX / 2);
+        nodes.map(|node| format!("{root}.{node}.{field}")).collect()
     }
 
     fn input_names(&self) -> Vec<String> {
@@ -346,7 +248,7 @@ impl<'a> Variables<'a> {
         if has_result(template) {
             fields.extend(["outputs.result", "exitCode"].map(of));
         }
-        for outputs in &template.outputs {
+        if let Some(outputs) = &template.outputs {
             fields.extend(outputs.parameters.iter().map(|output| of(&format!("outputs.parameters.{}", output.name))));
             fields.extend(outputs.artifacts.iter().map(|output| of(&format!("outputs.artifacts.{}", output.name))));
         }
@@ -367,69 +269,3 @@ fn has_input(template: &spec::Template, rest: &str) -> bool {
     let path_of = name.strip_suffix(".path").filter(|_| is_leaf(template));
     inputs.artifacts.iter().any(|input| input.name == name || Some(input.name.as_str()) == path_of)
 }
-
-/// Returns whether a template runs a pod. Source: `Template.IsPodType`.
-pub(super) fn is_pod(template: &spec::Template) -> bool {
-    template.container.is_some()
-        || template.container_set.is_some()
-        || template.script.is_some()
-        || template.resource.is_some()
-        || template.data.is_some()
-}
-
-/// Returns whether a template does something itself. Source: `Template.IsLeaf`.
-pub(super) fn is_leaf(template: &spec::Template) -> bool {
-    is_pod(template) || template.http.is_some() || template.plugin.is_some()
-}
-
-/// Returns whether a template has a result and an exit code. Source: `Template.HasOutput`.
-fn has_result(template: &spec::Template) -> bool {
-    let has_main = |set: &spec::ContainerSetTemplate| set.containers.iter().any(|container| container.container["name"] == "main");
-    template.container.is_some()
-        || template.script.is_some()
-        || template.data.is_some()
-        || template.http.is_some()
-        || template.plugin.is_some()
-        || template.container_set.as_ref().is_some_and(has_main)
-}
-
-/// Returns, by template, whether it may run before the run has ended: whether it can be reached
-/// from the entrypoint, or from nothing at all where there is no handler for the end.
-pub(super) fn runs_before_end(draft: &Draft) -> Vec<bool> {
-    let reached = reachable(draft, draft.entrypoint);
-    if draft.on_exit.is_none() && draft.hooks.is_empty() {
-        return vec![true; draft.templates.len()];
-    }
-    reached
-}
-
-/// Returns, by template, whether it can be reached from one.
-fn reachable(draft: &Draft, from: Option<super::model::TemplateIx>) -> Vec<bool> {
-    let mut reached = vec![false; draft.templates.len()];
-    let mut queue: Vec<_> = from.into_iter().collect();
-    while let Some(ix) = queue.pop() {
-        if std::mem::replace(&mut reached[ix.index()], true) {
-            continue;
-        }
-        for task in tasks_of(&draft.templates[ix.index()]) {
-            queue.extend(task.target);
-            queue.extend(task.hooks.values().copied());
-        }
-    }
-    reached
-}
-
-/// Returns the steps or tasks of a template.
-pub(super) fn tasks_of(template: &Template) -> Box<dyn Iterator<Item = &Task> + '_> {
-    match &template.body {
-        Body::Steps(groups) => Box::new(groups.iter().flatten()),
-        Body::Dag(dag) => Box::new(dag.tasks.iter()),
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
-/// Returns whether a template stands in a call of another one.
-pub(super) fn is_inline(template: &Template) -> bool {
-    template.place.path.last().is_some_and(|last| *last == crate::source::Segment::Key("inline".into()))
-}
-

@@ -65,7 +65,8 @@ impl Walk {
         match TemplateStr::parse_lenient(text) {
             Ok(text) => {
                 let pointer = self.way.clone();
-                let faults = text.faults().map(|fault| BadText { pointer: pointer.clone(), fault, in_expression: true });
+                let faults =
+                    text.faults().map(|fault| BadText { pointer: pointer.clone(), fault, in_expression: true });
                 self.bad.extend(faults);
                 self.texts.push(Text { pointer: self.way.clone(), text });
             }

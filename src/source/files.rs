@@ -61,9 +61,9 @@ impl Sources {
     /// Returns the text that a span covers; the nearest that is one where the span is none.
     pub fn slice(&self, span: Span) -> &str {
         let text = self.text(span.file);
-        let start = text.floor_char_boundary(span.start as usize);
-        let end = text.ceil_char_boundary(span.end as usize).max(start);
-        &text[start..end]
+        let start = char_start(text, span.start as usize);
+        let end = (span.end as usize..text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
+        &text[start..end.max(start)]
     }
 
     /// Returns where the byte at `offset` stands; the end of the text for what lies behind it.
@@ -71,7 +71,7 @@ impl Sources {
         let file = self.file(file);
         let line = file.line_starts.partition_point(|start| *start <= offset).max(1);
         let start = file.line_starts[line - 1] as usize;
-        let end = file.text.floor_char_boundary(offset as usize).max(start);
+        let end = char_start(&file.text, offset as usize).max(start);
         Position { line, column: file.text[start..end].chars().count() + 1 }
     }
 
@@ -85,12 +85,18 @@ impl Sources {
     }
 }
 
+/// Returns the beginning of the character that holds a byte.
+pub(super) fn char_start(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// Returns the text of a file's bytes, or an empty text and the reason.
 ///
 /// UTF-16 with its mark is text too: Argo's YAML reader takes it, and PowerShell writes it.
 fn decode(file: FileId, bytes: Vec<u8>) -> (String, Option<Diagnostic>) {
     let start = Span { file, start: 0, end: 0 };
-    let fault = |rule, message: String, help: &str| (String::new(), Some(Diagnostic::error(rule, start, message).help(help)));
+    let fault =
+        |rule, message: String, help: &str| (String::new(), Some(Diagnostic::error(rule, start, message).help(help)));
     if bytes.len() > limits::MANIFEST_BYTES_MAX {
         let message = format!("the file has {} bytes; at most {} are read", bytes.len(), limits::MANIFEST_BYTES_MAX);
         return fault(rules::SIZE, message, "split it into several files");

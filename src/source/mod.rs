@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** reading never fails; it returns what could be read and all the diagnostics.
 
+mod complaints;
 pub mod diagnostic;
 mod document;
 mod files;
@@ -15,7 +16,9 @@ pub mod rules;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+mod weight;
 
+pub use complaints::Complaints;
 pub use diagnostic::{Diagnostic, FileId, Fix, Label, RuleId, Severity, Span};
 pub use document::Document;
 pub use files::{Position, Sources};

@@ -59,7 +59,8 @@ impl Path {
 
     /// Returns the steps from the root.
     pub fn segments(&self) -> Vec<&Segment> {
-        let mut segments: Vec<_> = std::iter::successors(Some(self), |path| path.parent()).filter_map(Path::last).collect();
+        let mut segments: Vec<_> =
+            std::iter::successors(Some(self), |path| path.parent()).filter_map(Path::last).collect();
         segments.reverse();
         segments
     }

@@ -1,10 +1,10 @@
 //! The fault that everybody makes once: `value: {{x}}` without quotes, which YAML reads as a map.
 
-use super::{Diagnostic, FileId, Span, rules};
+use super::{Diagnostic, FileId, Span, files, rules};
 
 /// Returns where an unquoted tag begins a value, in the line of a syntax error or the one before.
 pub(super) fn near(text: &str, part_start: usize, at: usize) -> Option<usize> {
-    let at = text.floor_char_boundary(at);
+    let at = files::char_start(text, at);
     let line_start = line_start(text, at).max(part_start);
     let line_end = line_end(text, at);
     value_start(&text[line_start..line_end]).map(|place| line_start + place).or_else(|| {
@@ -20,8 +20,7 @@ pub(super) fn unquoted_tag(text: &str, file: FileId, start: usize) -> Diagnostic
     let span = Span { file, start: start as u32, end: (start + value.len()) as u32 };
     let fault = Diagnostic::error(rules::UNQUOTED_TAG, span, "a value that starts with `{{` must be quoted")
         .says("YAML reads a map here");
-    let quoted = quote(value);
-    match quoted {
+    match quote(value) {
         Some(quoted) => fault.help(format!("write `{quoted}`")).fix(span, quoted),
         None => fault.help("put the value in quotes, or below `|-` on a line of its own"),
     }
@@ -32,17 +31,17 @@ fn value_start(line: &str) -> Option<usize> {
     line.match_indices("{{").map(|(place, _)| place).find(|place| {
         let before = line[..*place].trim_end();
         let begins = before.is_empty() || before.ends_with([':', '-', ',', '[']);
-        begins && before.matches('"').count() % 2 == 0 && before.matches('\'').count() % 2 == 0
+        let quotes_closed = ['"', '\''].iter().all(|quote| before.matches(*quote).count().is_multiple_of(2));
+        begins && quotes_closed
     })
 }
 
 /// Returns the whole value that begins with a tag: the rest of the line without its comment, or,
 /// in a flow list or map, the tag alone.
 fn value(line: &str) -> &str {
-    if let Some(tag_end) = line.find("}}").map(|end| end + 2) {
-        if line[tag_end..].trim_start().starts_with([',', ']', '}']) {
-            return &line[..tag_end];
-        }
+    let tag_end = line.find("}}").map_or(line.len(), |end| end + "}}".len());
+    if line[tag_end..].trim_start().starts_with([',', ']', '}']) {
+        return &line[..tag_end];
     }
     let comment = line.find(" #").unwrap_or(line.len());
     line[..comment].trim_end()

@@ -12,10 +12,11 @@ use std::rc::Rc;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 use indexmap::IndexMap;
 
+use super::parts::{self, PartEnd};
 use super::resolve::{self, Tag};
 use super::tree::{Entry, Tree, Value};
-use super::parts::{self, PartEnd};
-use super::{Diagnostic, Document, FileId, Sources, Span, quoting, rules};
+use super::weight::Weight;
+use super::{Complaints, Diagnostic, Document, FileId, Sources, Span, quoting, rules};
 use crate::base::limits;
 
 /// Returns the documents of a file that could be read, and all that is wrong with it.
@@ -26,7 +27,7 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Document>, Vec<Diagnostic>)
     let text = sources.text(file);
     let mut builder = Builder::new(text, file);
     let documents = parts::parts(text).filter_map(|(start, part)| builder.read_part(start, part)).collect();
-    (documents, builder.diagnostics)
+    (documents, builder.diagnostics.into_vec())
 }
 
 /// Builds the trees of a file, part by part.
@@ -41,7 +42,7 @@ struct Builder<'a> {
     anchors: IndexMap<usize, Rc<Tree>>,
     nodes_left: usize,
     alias_bytes_left: usize,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Complaints,
 }
 
 /// A list or map that is not closed yet.
@@ -86,12 +87,15 @@ impl<'a> Builder<'a> {
             anchors: IndexMap::new(),
             nodes_left: limits::YAML_NODES_MAX,
             alias_bytes_left: limits::YAML_ALIAS_BYTES_MAX,
-            diagnostics: Vec::new(),
+            diagnostics: Complaints::default(),
         }
     }
 
     /// Reads one part; none when it says nothing or cannot be read.
     fn read_part(&mut self, start: usize, part: &str) -> Option<Document> {
+        if self.diagnostics.is_full() {
+            return None;
+        }
         self.part_start = start;
         self.open.clear();
         self.anchors.clear();
@@ -100,13 +104,17 @@ impl<'a> Builder<'a> {
             return None;
         }
         if let Some(directives) = parts::directives(part) {
-            directives.other_version.into_iter().for_each(|range| self.refuse_version(self.span_of(range.start, range.end)));
+            directives
+                .other_version
+                .into_iter()
+                .for_each(|range| self.refuse_version(self.span_of(range.start, range.end)));
             return None;
         }
         let root = self.read_events(part).ok()?;
         root.filter(|root| root.value != Value::Null).map(|root| Document { file: self.file, root })
     }
 
+    /// Returns the first document of a part, which for Argo is the only one.
     fn read_events(&mut self, part: &str) -> Result<Option<Tree>, Stop> {
         let mut options = granit_parser::options! {
             emit_unresolved_aliases: true,
@@ -119,34 +127,39 @@ impl<'a> Builder<'a> {
         for event in Parser::new_from_str_with_options(part, options) {
             let (event, span) = event.map_err(|error| self.refuse_syntax(&error))?;
             let span = self.span(&span);
-            match event {
-                Event::DocumentStart(..) if root.is_some() => {
-                    self.diagnostics.push(ignored_text(span));
-                    break;
-                }
-                Event::SequenceStart(style, anchor, _) => self.enter(span, style, anchor, Items::Seq(Vec::new()))?,
-                Event::MappingStart(style, anchor, _) => {
-                    self.enter(span, style, anchor, Items::Map(IndexMap::new(), Next::Key))?;
-                }
-                Event::SequenceEnd | Event::MappingEnd => root = self.leave(span)?.or(root),
-                Event::Scalar(text, style, anchor, tag) => {
-                    let tag = scalar_tag(style, tag.as_deref());
-                    let merges = tag == Tag::Implicit && text == "<<";
-                    let tree = self.scalar(part_end.without_added_newline(&text, style, span.end), tag, span);
-                    root = self.finish(Node { tree, merges }, anchor)?.or(root);
-                }
-                Event::Alias(anchor) => {
-                    let tree = self.alias(anchor, span)?;
-                    root = self.finish(Node { tree, merges: false }, 0)?.or(root);
-                }
-                Event::UnresolvedAlias(name) => {
-                    let tree = self.unknown_alias(&name, span);
-                    root = self.finish(Node { tree, merges: false }, 0)?.or(root);
-                }
-                _ => {}
+            if root.is_some() && matches!(event, Event::DocumentStart(..)) {
+                self.diagnostics.push(ignored_text(span));
+                break;
             }
+            root = self.take_event(event, span, part_end)?.or(root);
         }
         Ok(root)
+    }
+
+    /// Takes one event; returns the document when this completes it.
+    fn take_event(&mut self, event: Event<'_>, span: Span, part_end: PartEnd) -> Result<Option<Tree>, Stop> {
+        match event {
+            Event::SequenceStart(style, anchor, _) => self.enter(span, style, anchor, Items::Seq(Vec::new())),
+            Event::MappingStart(style, anchor, _) => {
+                self.enter(span, style, anchor, Items::Map(IndexMap::new(), Next::Key))
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.leave(span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = scalar_tag(style, tag.as_deref());
+                let merges = tag == Tag::Implicit && text == "<<";
+                let tree = self.scalar(part_end.without_added_newline(&text, style, span.end), tag, span);
+                self.finish(Node { tree, merges }, anchor)
+            }
+            Event::Alias(anchor) => {
+                let tree = self.alias(anchor, span)?;
+                self.finish(Node { tree, merges: false }, 0)
+            }
+            Event::UnresolvedAlias(name) => {
+                let tree = self.unknown_alias(&name, span);
+                self.finish(Node { tree, merges: false }, 0)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn scalar(&mut self, text: &str, tag: Tag, span: Span) -> Tree {
@@ -158,23 +171,24 @@ impl<'a> Builder<'a> {
         Tree { value, span }
     }
 
-    fn enter(&mut self, span: Span, style: StructureStyle, anchor: usize, items: Items) -> Result<(), Stop> {
+    fn enter(&mut self, span: Span, style: StructureStyle, anchor: usize, items: Items) -> Result<Option<Tree>, Stop> {
         if self.open.len() == limits::YAML_DEPTH_MAX {
             return Err(self.refuse_depth(span));
         }
         self.open.push(Open { span, style, anchor, items });
-        Ok(())
+        Ok(None)
     }
 
     fn leave(&mut self, end: Span) -> Result<Option<Tree>, Stop> {
         let open = self.open.pop().expect("the parser closes only what it opened");
         let (value, last_end) = match open.items {
             Items::Seq(items) => {
-                let last_end = items.last().map(|item| item.span.end);
+                let last_end = items.iter().map(|item| item.span.end).max();
                 (Value::Seq(items), last_end)
             }
             Items::Map(map, _) => {
-                let last_end = map.last().map(|(_, entry)| entry.value.span.end.max(entry.key_span.end));
+                // The largest, since what came by an alias stands elsewhere, before.
+                let last_end = map.values().map(|entry| entry.value.span.end.max(entry.key_span.end)).max();
                 (Value::Map(map), last_end)
             }
         };
@@ -249,7 +263,8 @@ impl<'a> Builder<'a> {
             }
             other => {
                 let message = format!("`<<` merges maps, but is given {}", other.kind());
-                self.diagnostics.push(Diagnostic::error(rules::MERGE, tree.span, message).also(key_span, "merged here"));
+                self.diagnostics
+                    .push(Diagnostic::error(rules::MERGE, tree.span, message).also(key_span, "merged here"));
             }
         }
     }
@@ -310,7 +325,7 @@ impl<'a> Builder<'a> {
             None => Diagnostic::error(rules::SYNTAX, span, error.info()),
         };
         // A tag without quotes was perhaps seen already, as a map for a key.
-        if !self.diagnostics.contains(&fault) {
+        if self.diagnostics.last() != Some(&fault) {
             self.diagnostics.push(fault);
         }
         Stop
@@ -355,41 +370,6 @@ impl<'a> Builder<'a> {
         );
         self.diagnostics.push(Diagnostic::error(rules::EXPANSION, span, message));
         Stop
-    }
-}
-
-/// What a copy costs.
-#[derive(Default)]
-struct Weight {
-    nodes: usize,
-    bytes: usize,
-    depth: usize,
-}
-
-impl Weight {
-    /// The tree is at most as deep as the bound, and so is the recursion.
-    fn of(tree: &Tree) -> Self {
-        let mut weight = match &tree.value {
-            Value::Seq(items) => items.iter().map(Self::of).fold(Self::default(), Self::beside),
-            Value::Map(map) => map
-                .iter()
-                .map(|(key, entry)| Self { bytes: key.len(), ..Self::default() }.beside(Self::of(&entry.value)))
-                .fold(Self::default(), Self::beside),
-            Value::Str(text) => Self { bytes: text.len(), ..Self::default() },
-            _ => Self::default(),
-        };
-        weight.nodes += 1;
-        weight.bytes += size_of::<Tree>();
-        weight.depth += usize::from(matches!(tree.value, Value::Seq(_) | Value::Map(_)));
-        weight
-    }
-
-    fn beside(self, other: Self) -> Self {
-        Self {
-            nodes: self.nodes + other.nodes,
-            bytes: self.bytes + other.bytes,
-            depth: self.depth.max(other.depth),
-        }
     }
 }
 

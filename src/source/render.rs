@@ -5,7 +5,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Fix, Position, Severity, Sources, Span};
+use super::{Diagnostic, Fix, Position, Severity, Sources, Span, files};
 
 /// How a full rendering looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +105,86 @@ fn mend<'a>(help: &'a str, fix: &'a Fix, sources: &'a Sources) -> Group<'a> {
 /// Returns the range of a span within its text. A value of several lines is marked in its first
 /// one only: what is wrong with it is wrong from its beginning.
 fn range(span: Span, sources: &Sources) -> std::ops::Range<usize> {
-    let text = sources.text(span.file);
-    let start = text.floor_char_boundary(span.start as usize);
+    let start = files::char_start(sources.text(span.file), span.start as usize);
     let slice = sources.slice(span);
     start..start + slice.find('\n').unwrap_or(slice.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{read, rules};
+
+    fn rendered(text: &str) -> String {
+        let mut sources = Sources::new();
+        let file = sources.add("a.yaml", text);
+        let (_, diagnostics) = read(&sources, file);
+        let all = diagnostics.iter().map(|diagnostic| {
+            format!("{}\n{}", short(diagnostic, &sources), full(diagnostic, &sources, Style::default()))
+        });
+        all.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn two_places_and_a_help() {
+        insta::assert_snapshot!(rendered("é: 1\nb: 2\né: 3\n"), @r#"
+        a.yaml:3:1: error[WF002]: the key `é` stands twice in this map
+        error[WF002]: the key `é` stands twice in this map
+         --> a.yaml:3:1
+          |
+        1 | é: 1
+          | - first here
+        2 | b: 2
+        3 | é: 3
+          | ^ again here
+          |
+          = help: remove one of the two
+        "#);
+    }
+
+    #[test]
+    fn a_mend() {
+        insta::assert_snapshot!(rendered("a:\n  b: {{x}}\n"), @r#"
+        a.yaml:2:6: error[WF004]: a value that starts with `{{` must be quoted
+        error[WF004]: a value that starts with `{{` must be quoted
+         --> a.yaml:2:6
+          |
+        2 |   b: {{x}}
+          |      ^^^^^ YAML reads a map here
+          |
+        help: write `"{{x}}"`
+          |
+        2 -   b: {{x}}
+        2 +   b: "{{x}}"
+          |
+        "#);
+    }
+
+    #[test]
+    fn several_files_and_no_place() {
+        let mut sources = Sources::new();
+        let (a, b) = (sources.add("a.yaml", "x: |\n  1\n"), sources.add("b.yaml", "y: 2"));
+        let at = |file, end| Span { file, start: 0, end };
+        let placed = Diagnostic::warning(rules::SYNTAX, at(a, 9), "x is y").says("x").also(at(b, 1), "y");
+        let free = Diagnostic::new(rules::SIZE, Severity::Note, None, "nowhere").help("look elsewhere");
+        let text = [placed, free].map(|diagnostic| full(&diagnostic, &sources, Style::default())).join("\n");
+        insta::assert_snapshot!(text, @r#"
+        warning[WF001]: x is y
+         --> a.yaml:1:1
+          |
+        1 | x: |
+          | ^^^^ x
+          |
+         ::: b.yaml:1:1
+          |
+        1 | y: 2
+          | - y
+        note[WF006]: nowhere
+         |
+         = help: look elsewhere
+        "#);
+        let coloured =
+            full(&Diagnostic::error(rules::SIZE, at(b, 1), "y"), &sources, Style { colour: true, width: 80 });
+        assert!(coloured.contains("\u{1b}["));
+    }
 }

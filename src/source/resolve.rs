@@ -208,7 +208,9 @@ mod tests {
         ] {
             assert_eq!(scalar(text, Tag::Implicit), Ok(value), "{text}");
         }
-        for text in ["0b12", "_1", "1e", "e3", "infinity", "NaN", "inf", "0o8", "0b", "0x1p4", "--1", "+-1", ".", "-", "."] {
+        for text in
+            ["0b12", "_1", "1e", "e3", "infinity", "NaN", "inf", "0o8", "0b", "0x1p4", "--1", "+-1", ".", "-", "."]
+        {
             assert_eq!(scalar(text, Tag::Implicit), Ok(Value::Str(text.to_owned())), "{text}");
         }
     }

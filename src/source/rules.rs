@@ -38,4 +38,6 @@ rules! {
     VERSION = "WF012", "`%YAML` asks for a version other than 1.1";
     /// Text after the end of the document.
     IGNORED_TEXT = "WF013", "text after `...` is not read";
+    /// More problems than are told.
+    TOO_MANY = "WF014", "the file has more problems than are told";
 }

@@ -186,6 +186,15 @@ fn bombs_end_soon() {
 }
 
 #[test]
+fn not_all_of_very_many_faults_are_told() {
+    for text in ["a: 1\n".repeat(200_000), "\n---\n- [".repeat(200_000)] {
+        let diagnostics = read_text(&text).2;
+        assert_eq!(diagnostics.len(), limits::DIAGNOSTICS_PER_FILE_MAX + 1);
+        assert_eq!(diagnostics.last().map(|last| last.rule), Some(rules::TOO_MANY));
+    }
+}
+
+#[test]
 fn depth_is_bounded_through_aliases_too() {
     let half = limits::YAML_DEPTH_MAX / 2 + 1;
     let (open, close) = ("[".repeat(half), "]".repeat(half));

@@ -10,20 +10,19 @@ use super::rules;
 use super::schema::{Object, Scalar, Schemas, Shape, ShapeId};
 use super::suggest;
 use crate::base::time::Timestamp;
-use crate::source::{Diagnostic, Entry, Severity, Sources, Span, Tree, Value};
+use crate::source::{Complaints, Diagnostic, Entry, Severity, Sources, Span, Tree, Value};
 
-/// Returns what is wrong with an object. A value that its field cannot hold becomes null, so that
+/// Complains of what is wrong with an object. A value that its field cannot hold becomes null, so that
 /// the rest can be decoded and checked further.
-pub(super) fn check(root: &mut Tree, shape: ShapeId, sources: &Sources) -> Vec<Diagnostic> {
-    let mut checker = Checker { schemas: Schemas::get(), sources, diagnostics: Vec::new() };
+pub(super) fn check(root: &mut Tree, shape: ShapeId, sources: &Sources, complaints: &mut Complaints) {
+    let mut checker = Checker { schemas: Schemas::get(), sources, complaints };
     checker.value(root, shape, Place { field: "the object", above: None, lenient: false });
-    checker.diagnostics
 }
 
 struct Checker<'a> {
     schemas: &'static Schemas,
     sources: &'a Sources,
-    diagnostics: Vec<Diagnostic>,
+    complaints: &'a mut Complaints,
 }
 
 /// What the surroundings say of a value.
@@ -61,7 +60,7 @@ impl Checker<'_> {
             _ => false,
         };
         if !fits {
-            self.diagnostics.push(wrong_type(tree, shape, place.field, self.sources));
+            self.complaints.push(wrong_type(tree, shape, place.field, self.sources));
             tree.value = Value::Null;
         }
     }
@@ -71,7 +70,7 @@ impl Checker<'_> {
         let shape_of_item = self.schemas.shape(shape);
         if tree.value == Value::Null && matches!(shape_of_item, Shape::Object(_)) {
             let message = format!("an item of `{}` is empty", place.field);
-            self.diagnostics.push(Diagnostic::error(rules::WRONG_TYPE, tree.span, message).help("remove it"));
+            self.complaints.push(Diagnostic::error(rules::WRONG_TYPE, tree.span, message).help("remove it"));
         }
         self.value(tree, shape, place);
         if tree.value == Value::Null {
@@ -85,7 +84,7 @@ impl Checker<'_> {
             return;
         };
         if let Some(instead) = &field.instead {
-            self.diagnostics.push(deprecated(key, entry, instead, self.sources));
+            self.complaints.push(deprecated(key, entry, instead, self.sources));
         }
         let lenient = place.lenient || object.name == "WorkflowStep";
         self.value(&mut entry.value, field.shape, Place { field: key, above: Some(object), lenient });
@@ -104,7 +103,7 @@ impl Checker<'_> {
         if let Some(name) = suggestion.same_word {
             fault = fault.fix(span, name);
         }
-        self.diagnostics.push(fault);
+        self.complaints.push(fault);
     }
 }
 
@@ -225,9 +224,9 @@ fn type_help(tree: &Tree, shape: &Shape, field: &str) -> Option<String> {
             Some("a step belongs to a group of steps that run together: write `- - name: …`".to_owned())
         }
         (Shape::List(_), Value::Map(_)) => Some("begin each item with `- `".to_owned()),
-        (Shape::Scalar(_), _) if tagged => Some(
-            "tags are replaced in strings only; `podSpecPatch` can set this field from one".to_owned(),
-        ),
+        (Shape::Scalar(_), _) if tagged => {
+            Some("tags are replaced in strings only; `podSpecPatch` can set this field from one".to_owned())
+        }
         _ => None,
     }
 }

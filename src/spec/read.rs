@@ -6,7 +6,7 @@ use super::manifest::API_VERSION;
 use super::schema::Schemas;
 use super::{Kind, Manifest, check, rules};
 use crate::base::suggest::nearest;
-use crate::source::{self, Diagnostic, Document, FileId, Path, Segment, Severity, Sources, Tree, Value};
+use crate::source::{self, Complaints, Diagnostic, Document, FileId, Path, Segment, Severity, Sources, Tree, Value};
 
 /// Kinds of Argo's group that it uses itself, or that its sister projects have.
 const OTHER_ARGO_KINDS: &[&str] = &["WorkflowTaskSet", "WorkflowTaskResult", "WorkflowArtifactGCTask"];
@@ -25,10 +25,11 @@ pub struct Read {
 /// A manifest is returned though it has faults, as far as it could be decoded, so that further
 /// checks find more of them; whether it may run is for the diagnostics to say.
 pub fn read(sources: &Sources, file: FileId) -> (Vec<Read>, Vec<Diagnostic>) {
-    let (documents, mut diagnostics) = source::read(sources, file);
+    let (documents, diagnostics) = source::read(sources, file);
+    let mut complaints = Complaints::from(diagnostics);
     let objects = documents.into_iter().flat_map(objects);
-    let reads = objects.filter_map(|document| read_object(document, sources, &mut diagnostics)).collect();
-    (reads, diagnostics)
+    let reads = objects.filter_map(|document| read_object(document, sources, &mut complaints)).collect();
+    (reads, complaints.into_vec())
 }
 
 /// Reads all manifests of all files.
@@ -51,23 +52,23 @@ fn objects(mut document: Document) -> Vec<Document> {
     }
 }
 
-fn read_object(mut document: Document, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Read> {
+fn read_object(mut document: Document, sources: &Sources, complaints: &mut Complaints) -> Option<Read> {
     let kind = match kind(&document.root) {
         Ok((kind, fault)) => {
-            diagnostics.extend(fault);
+            complaints.extend(fault);
             kind
         }
         Err(fault) => {
-            diagnostics.push(*fault);
+            complaints.push(*fault);
             return None;
         }
     };
-    diagnostics.extend(check::check(&mut document.root, Schemas::get().root(kind), sources));
+    check::check(&mut document.root, Schemas::get().root(kind), sources, complaints);
     match Manifest::decode(kind, document.root.to_json()) {
         Ok(manifest) => Some(Read { document, manifest }),
         Err(error) => {
             let span = document.span(&decode_path(error.path()));
-            diagnostics.push(Diagnostic::error(rules::UNREADABLE, span, error.inner().to_string()));
+            complaints.push(Diagnostic::error(rules::UNREADABLE, span, error.inner().to_string()));
             None
         }
     }

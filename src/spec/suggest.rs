@@ -40,7 +40,8 @@ fn squeezed(name: &str) -> String {
 /// Returns that the key belongs to a field of the object, or to the items of one.
 fn below(schemas: &'static Schemas, object: &Object, key: &str) -> Option<String> {
     let holders = |object_in: fn(&'static Schemas, ShapeId) -> Option<&'static Object>| {
-        let has_key = |field: &Field| object_in(schemas, field.shape).is_some_and(|inner| inner.fields.contains_key(key));
+        let has_key =
+            |field: &Field| object_in(schemas, field.shape).is_some_and(|inner| inner.fields.contains_key(key));
         let holders = object.fields.iter().filter(|(_, field)| has_key(field)).take(3);
         holders.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
     };

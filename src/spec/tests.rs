@@ -9,10 +9,8 @@ use super::*;
 use crate::source::{Diagnostic, Severity, Sources};
 
 fn conformance(table: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("WF_CONFORMANCE").map_or_else(
-        || FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("WF_CONFORMANCE")
+        .map_or_else(|| FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"), PathBuf::from);
     let path = folder.join(table);
     if !path.exists() {
         println!("conformance {table}: skipped, ../shared/conformance is absent");
@@ -116,11 +114,27 @@ fn conformance_validate_objects() {
         let (sources, _, diagnostics) = read_text(&text);
         total += 1;
         let first_error = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
-        failures.extend(first_error.map(|error| format!("{number}: {}", crate::source::render::short(error, &sources))));
+        failures
+            .extend(first_error.map(|error| format!("{number}: {}", crate::source::render::short(error, &sources))));
     }
     let skipped = VALIDATE_EXCEPTIONS.len();
     println!("conformance validate (read): {}/{total}, {skipped} skipped by name", total - failures.len());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn workflows_with_a_status_are_decoded() {
+    for table in ["operate.jsonl", "retry-resubmit.jsonl"] {
+        let Some(path) = conformance(table) else { return };
+        for line in std::fs::read_to_string(path).expect("readable").lines() {
+            let case: Value = serde_json::from_str(line).expect("the table is JSON lines");
+            let calls = case.get("calls").and_then(Value::as_array).cloned().unwrap_or_else(|| vec![case]);
+            for workflow in calls.iter().filter_map(|call| call.get("in")) {
+                let manifest = Manifest::decode(Kind::Workflow, workflow.clone()).expect("Argo wrote it");
+                assert!(contains(&serde_json::to_value(manifest).expect("plain data"), workflow), "{workflow}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -129,7 +143,7 @@ fn probes_are_found_at_their_place() {
     for (file, expected) in [
         ("unknown_field.yaml", "8:27 imagee: `Container` has no field `imagee`; did you mean `image`?"),
         ("bad_cpu.yaml", "8:55 \"abc\": `abc` is not a quantity such as `500m` or `1Gi`"),
-        ("seq_bad.yaml", "no: `end` must be an integer or a string, but is a boolean"),
+        ("seq_bad.yaml", " y: `end` must be an integer or a string, but is a boolean"),
     ] {
         let text = std::fs::read_to_string(folder.join(file)).expect("readable");
         let found = complaints(&text);
@@ -140,7 +154,10 @@ fn probes_are_found_at_their_place() {
 #[test]
 fn unknown_fields_are_explained() {
     for (spec, expected) in [
-        ("entrypont: main", &["5:3 entrypont: `WorkflowSpec` has no field `entrypont`; did you mean `entrypoint`?"][..]),
+        (
+            "entrypont: main",
+            &["5:3 entrypont: `WorkflowSpec` has no field `entrypont`; did you mean `entrypoint`?"][..],
+        ),
         (
             "templates:\n- name: a\n  container:\n    imagePullPolcy: Always\n    env: [{nam: a}]",
             &[
@@ -150,7 +167,9 @@ fn unknown_fields_are_explained() {
         ),
         (
             "templates:\n- name: a\n  image: b",
-            &["7:5 image: `Template` has no field `image`; `image` is a field of `container` or `script`: put it below"],
+            &[
+                "7:5 image: `Template` has no field `image`; `image` is a field of `container` or `script`: put it below",
+            ],
         ),
         (
             "templates:\n- dag:\n    tasks:\n    - name: a\n      arguments: {depends: b}",
@@ -185,12 +204,19 @@ fn wrong_types_are_explained() {
         ("parallelism: 1.5", &["5:16 1.5: `parallelism` must be an integer, but is a number"]),
         (
             "parallelism: \"{{x}}\"",
-            &["5:16 \"{{x}}\": `parallelism` must be an integer, but is a string; tags are replaced in strings only; `podSpecPatch` can set this field from one"],
+            &[
+                "5:16 \"{{x}}\": `parallelism` must be an integer, but is a string; tags are replaced in strings only; `podSpecPatch` can set this field from one",
+            ],
         ),
-        ("templates: {name: a}", &["5:14 {name: a}: `templates` must be a list, but is a map; begin each item with `- `"]),
+        (
+            "templates: {name: a}",
+            &["5:14 {name: a}: `templates` must be a list, but is a map; begin each item with `- `"],
+        ),
         (
             "templates:\n- steps:\n  - name: a",
-            &["7:7 name: a: `steps` must be a list, but is a map; a step belongs to a group of steps that run together: write `- - name: …`"],
+            &[
+                "7:7 name: a: `steps` must be a list, but is a map; a step belongs to a group of steps that run together: write `- - name: …`",
+            ],
         ),
         ("templates:\n-\n- name: a", &["6:4 : an item of `templates` is empty; remove it"]),
         (

@@ -1,13 +1,21 @@
 //! Where the logs of runs live. A store knows frames and fences; what events mean is the engine's.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{RunName, RunUid, Timestamp};
-use crate::engine::Batch;
+use crate::engine::{Batch, Control};
 use crate::plan::Resolved;
+
+pub mod blob;
+pub mod directory;
+pub mod disk;
+pub mod frame;
+
+pub use directory::{DirectoryLog, DirectoryStore, Tail};
 
 /// The version of the format that this release writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -38,6 +46,42 @@ pub struct Record {
     pub seq: u64,
     /// The decisions in their order.
     pub batches: Vec<Batch>,
+    /// The control requests that these decisions obey, so that none is obeyed twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<RequestId>,
+}
+
+/// What names a control request in its run; ids sort in the order of asking.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub String);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What another process asks of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Its name, for the answer.
+    pub id: RequestId,
+    /// What is asked.
+    pub control: Control,
+}
+
+/// What becomes of a control request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "camelCase")]
+pub enum Answer {
+    /// It is in the log.
+    Accepted,
+    /// It cannot be done.
+    Refused {
+        /// Why, and what would.
+        reason: String,
+    },
 }
 
 /// A log as it was read.
@@ -103,16 +147,31 @@ pub trait Store {
 
     /// Removes a run and all that belongs to it. [`StoreError::DrivenBy`] while it is held.
     fn delete(&self, run: &RunName) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Leaves a request for whoever holds the run's log, now or next.
+    fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> impl Future<Output = Result<RequestId, StoreError>>;
+
+    /// Waits for the answer to a request, and takes it. Safe to drop while it waits.
+    fn answer(&self, run: &RunName, id: &RequestId) -> impl Future<Output = Result<Answer, StoreError>>;
 }
 
 /// A held log.
 pub trait Log {
-    /// Appends one record. It is durable when this returns `Ok`; after any error the holder must
-    /// stop, since it can no longer know what the log holds.
-    fn append(&mut self, batches: &[Batch]) -> impl Future<Output = Result<(), StoreError>>;
+    /// Appends one record: what was decided, and the requests that it obeys. It is durable when
+    /// this returns `Ok`; after any error the holder must stop, since it can no longer know what
+    /// the log holds.
+    fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Replaces the summary that listings show. It may be lost; the log is the truth.
     fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Waits for requests of other processes, and returns them in the order of asking. Each comes
+    /// once to each holder until it is answered; one that a record has taken never comes. Safe to
+    /// drop while it waits.
+    fn requests(&mut self) -> impl Future<Output = Result<Vec<Request>, StoreError>>;
+
+    /// Answers a request. The answer may be lost; what the log took is taken.
+    fn respond(&mut self, id: &RequestId, answer: &Answer) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Why a store could not do what it was asked.

@@ -73,6 +73,11 @@ impl Predicate {
         }
     }
 
+    /// Returns whether its result is a list or map of its own making.
+    pub fn makes(self) -> bool {
+        matches!(self, Self::Filter | Self::Map | Self::GroupBy | Self::SortBy)
+    }
+
     /// Returns the fewest and the most arguments.
     pub fn arity(self) -> (usize, usize) {
         match self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::access;
 use super::chance::Chance;
+use crate::base::limits;
 use crate::expr::lang::Budget;
 use crate::expr::scope::Ambient;
 use crate::expr::value::Value;
@@ -43,10 +44,16 @@ impl Function {
     pub fn check_count(&self, count: usize) -> Result<(), String> {
         let (name, least) = (self.name, self.least);
         if count < least {
-            return Err(format!("not enough arguments to call `{name}`: it takes {}, not {count}", self.counts()));
+            return Err(format!(
+                "not enough arguments to call `{name}`: it takes {}, not {count}",
+                self.counts()
+            ));
         }
         if count > self.most {
-            return Err(format!("too many arguments to call `{name}`: it takes {}, not {count}", self.counts()));
+            return Err(format!(
+                "too many arguments to call `{name}`: it takes {}, not {count}",
+                self.counts()
+            ));
         }
         Ok(())
     }
@@ -62,7 +69,10 @@ impl Function {
     /// Calls it; the number of arguments is checked already.
     pub fn apply(&'static self, args: &[Value], tools: &mut Tools<'_>) -> Result<Value, String> {
         let value = (self.run)(&mut Call { name: self.name, args, tools })?;
-        tools.charge(&value)?;
+        // What is not made here, but handed on, was paid for before.
+        if matches!(self.returns, "array" | "map" | "string") {
+            tools.charge(&value)?;
+        }
         Ok(value)
     }
 }
@@ -87,19 +97,44 @@ pub struct Tools<'a> {
 impl<'a> Tools<'a> {
     /// Returns the tools of a new evaluation.
     pub fn new(ambient: &'a Ambient) -> Self {
-        Self { ambient, budget: Budget::default(), chance: Chance::new(ambient.seed), regexes: BTreeMap::new() }
+        Self {
+            ambient,
+            budget: Budget::default(),
+            chance: Chance::new(ambient.seed),
+            regexes: BTreeMap::new(),
+        }
     }
 
-    /// Takes the memory of a value that was made, its first level counted.
+    /// Takes the memory of a value that was made, as if nothing in it were shared: so a value
+    /// that is small only because its parts are the same one is refused before it is written.
     pub fn charge(&mut self, value: &Value) -> Result<(), String> {
-        let bytes = match value {
-            Value::Str(text) => text.len(),
-            Value::List(items) => items.len() * std::mem::size_of::<Value>(),
-            Value::Map(entries) => entries.len() * 2 * std::mem::size_of::<Value>(),
-            Value::Pairs(entries) => entries.len() * 2 * std::mem::size_of::<Value>(),
-            _ => 0,
-        };
-        self.budget.bytes(bytes)
+        self.charge_at(value, 0)
+    }
+
+    fn charge_at(&mut self, value: &Value, depth: usize) -> Result<(), String> {
+        if depth > limits::EXPR_VALUE_DEPTH_MAX {
+            let max = limits::EXPR_VALUE_DEPTH_MAX;
+            return Err(format!("a value nests deeper than {max} (EXPR_VALUE_DEPTH_MAX)"));
+        }
+        self.budget.bytes(std::mem::size_of::<Value>())?;
+        match value {
+            Value::Str(text) => self.budget.bytes(text.len()),
+            Value::List(items) => items.iter().try_for_each(|item| self.charge_at(item, depth + 1)),
+            Value::Map(entries) => entries.iter().try_for_each(|(name, value)| {
+                self.budget.bytes(name.len())?;
+                self.charge_at(value, depth + 1)
+            }),
+            Value::Pairs(entries) => entries.iter().try_for_each(|(key, value)| {
+                self.charge_at(key, depth + 1)?;
+                self.charge_at(value, depth + 1)
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the steps of comparing a value with `count` others.
+    pub fn compare(&mut self, value: &Value, count: usize) -> Result<(), String> {
+        self.budget.steps(heft(value).saturating_mul(count as u64))
     }
 
     /// Returns a compiled expression; each is compiled once per evaluation.
@@ -111,6 +146,17 @@ impl<'a> Tools<'a> {
         let compiled = super::regex::compile(pattern)?;
         self.regexes.insert(pattern.into(), compiled.clone());
         Ok(compiled)
+    }
+}
+
+/// Returns how many steps it takes to compare a value with one like it.
+fn heft(value: &Value) -> u64 {
+    match value {
+        Value::Str(text) => 1 + text.len() as u64 / 64,
+        Value::List(items) => 1 + items.iter().map(heft).sum::<u64>(),
+        Value::Map(entries) => 1 + entries.values().map(heft).sum::<u64>(),
+        Value::Pairs(entries) => 1 + entries.len() as u64,
+        _ => 1,
     }
 }
 

@@ -58,16 +58,16 @@ pub fn between(from: &Zoned, to: &Zoned) -> i64 {
 /// the next one, as in Go's `AddDate`.
 pub fn plus_date(time: &Zoned, years: i64, months: i64, days: i64) -> Outcome {
     let out_of_range = || "the time is out of range".to_owned();
-    let total = (i64::from(time.year()) + years.clamp(-20_000, 20_000)) * 12
-        + i64::from(time.month())
-        - 1
+    let total = (i64::from(time.year()) + years.clamp(-20_000, 20_000)) * 12 + i64::from(time.month()) - 1
         + months.clamp(-240_000, 240_000);
     let year = i16::try_from(total.div_euclid(12)).map_err(|_| out_of_range())?;
-    let first = jiff::civil::Date::new(year, (total.rem_euclid(12) + 1) as i8, 1).map_err(|_| out_of_range())?;
+    let first =
+        jiff::civil::Date::new(year, (total.rem_euclid(12) + 1) as i8, 1).map_err(|_| out_of_range())?;
     let days = i64::from(time.day()) - 1 + days.clamp(-7_300_000, 7_300_000);
     let span = jiff::Span::new().try_days(days).map_err(|_| out_of_range())?;
     let date = first.checked_add(span).map_err(|_| out_of_range())?;
-    let moved = date.to_datetime(time.time()).to_zoned(time.time_zone().clone()).map_err(|_| out_of_range())?;
+    let moved =
+        date.to_datetime(time.time()).to_zoned(time.time_zone().clone()).map_err(|_| out_of_range())?;
     Ok(Value::Time(Arc::new(moved)))
 }
 
@@ -107,7 +107,10 @@ pub(super) fn date(call: &mut Call<'_, '_>) -> Outcome {
         1 => {
             const KNOWN: [&str; 7] =
                 ["2006-01-02", "15:04:05", "2006-01-02 15:04:05", RFC3339, RFC822, RFC850, RFC1123];
-            KNOWN.iter().find_map(|layout| parse(layout, text, &local).ok()).ok_or_else(|| format!("invalid date `{text}`"))
+            KNOWN
+                .iter()
+                .find_map(|layout| parse(layout, text, &local).ok())
+                .ok_or_else(|| format!("invalid date `{text}`"))
         }
         2 => parse(call.text(first + 1)?, text, &local),
         _ => parse(call.text(first + 1)?, text, &zone(call.text(first + 2)?)?),

@@ -1,7 +1,7 @@
 //! `valueFrom.jqFilter`, by jaq.
 
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Vars, data, unwrap_valr};
+use jaq_core::{Compiler, Ctx, Cv, Error, Exn, Native, ValXs, Vars, data, unwrap_valr};
 use jaq_json::{Val, read};
 
 use crate::base::limits;
@@ -13,7 +13,11 @@ const FILTER_BYTES_MAX: usize = 16 << 10;
 const FILTER_DEPTH_MAX: usize = 64;
 
 /// What would reach outside, or end the process; a filter is pure here.
-const IMPURE: [&str; 6] = ["env", "now", "halt", "input", "inputs", "localtime"];
+const IMPURE: [&str; 8] =
+    ["env", "now", "halt", "input", "inputs", "localtime", "strflocaltime", "stderr_empty"];
+
+/// What a filter runs on: its own definitions, and nothing else.
+type Data = data::JustLut<Val>;
 
 /// Runs a filter over a JSON text and returns its outputs, one a line; texts without quotes,
 /// as `jq -r` does.
@@ -21,9 +25,10 @@ const IMPURE: [&str; 6] = ["env", "now", "halt", "input", "inputs", "localtime"]
 /// A filter that never gives an output and never ends is not bounded: jaq has no budget.
 pub fn jq(filter: &str, input: &str) -> Result<String, String> {
     check_size(filter)?;
-    let input = read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
+    let input =
+        read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
     let compiled = compile(filter)?;
-    let context = Ctx::<data::JustLut<Val>>::new(&compiled.lut, Vars::new([]));
+    let context = Ctx::<Data>::new(&compiled.lut, Vars::new([]));
     let mut out = String::new();
     for value in compiled.id.run((context, input)).map(unwrap_valr) {
         let value = value.map_err(|fault| format!("jq filter `{filter}` fails: {fault}"))?;
@@ -32,7 +37,10 @@ pub fn jq(filter: &str, input: &str) -> Result<String, String> {
         }
         out.push_str(&raw(&value));
         if out.len() > limits::EXPR_BYTES_MADE_MAX {
-            return Err(format!("jq filter makes more than {} bytes (EXPR_BYTES_MADE_MAX)", limits::EXPR_BYTES_MADE_MAX));
+            return Err(format!(
+                "jq filter makes more than {} bytes (EXPR_BYTES_MADE_MAX)",
+                limits::EXPR_BYTES_MADE_MAX
+            ));
         }
     }
     Ok(out)
@@ -56,7 +64,7 @@ fn check_size(filter: &str) -> Result<(), String> {
     }
 }
 
-fn compile(filter: &str) -> Result<jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>, String> {
+fn compile(filter: &str) -> Result<jaq_core::compile::Filter<Native<Data>>, String> {
     let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let loader = Loader::new(definitions);
@@ -65,9 +73,18 @@ fn compile(filter: &str) -> Result<jaq_core::compile::Filter<jaq_core::Native<da
         .load(&arena, File { code: filter, path: () })
         .map_err(|_| format!("jq filter `{filter}` cannot be read"))?;
     Compiler::default()
-        .with_funs(functions.filter(|function| !IMPURE.contains(&function.0)))
+        .with_funs(functions.map(|(name, args, native)| {
+            let native = if IMPURE.contains(&name) { Native::<Data>::new(refuse) } else { native };
+            (name, args, native)
+        }))
         .compile(modules)
         .map_err(|_| format!("jq filter `{filter}` uses an unknown function or variable"))
+}
+
+/// Takes the place of a function that is not pure.
+fn refuse(_: Cv<'_, Data>) -> ValXs<'_, Val> {
+    let fault = Error::str("functions that reach outside of the filter are not supported");
+    Box::new(std::iter::once(Err(Exn::from(fault))))
 }
 
 fn raw(value: &Val) -> String {

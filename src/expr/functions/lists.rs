@@ -43,7 +43,9 @@ pub(super) fn take(call: &mut Call<'_, '_>) -> Outcome {
 /// Returns the entries of a map of either kind.
 fn entries(call: &Call<'_, '_>) -> Result<Vec<(Value, Value)>, String> {
     match call.arg(0) {
-        Value::Map(entries) => Ok(entries.iter().map(|(key, value)| (Value::Str(key.clone()), value.clone())).collect()),
+        Value::Map(entries) => {
+            Ok(entries.iter().map(|(key, value)| (Value::Str(key.clone()), value.clone())).collect())
+        }
         Value::Pairs(entries) => Ok(entries.to_vec()),
         _ => Err(call.wrong(0, "a map")),
     }
@@ -66,7 +68,7 @@ pub(super) fn from_pairs(call: &mut Call<'_, '_>) -> Outcome {
     for pair in call.list(0)?.iter() {
         let Value::List(both) = pair else { return Err("`fromPairs` takes pairs".to_owned()) };
         let [key, value] = &both[..] else { return Err("`fromPairs` takes pairs of two".to_owned()) };
-        call.tools.budget.steps(pairs.len() as u64)?;
+        call.tools.compare(key, pairs.len())?;
         match pairs.iter_mut().find(|(known, _)| known.equals(key)) {
             Some(known) => known.1 = value.clone(),
             None => pairs.push((key.clone(), value.clone())),
@@ -82,7 +84,7 @@ pub(super) fn reverse(call: &mut Call<'_, '_>) -> Outcome {
 pub(super) fn uniq(call: &mut Call<'_, '_>) -> Outcome {
     let mut kept: Vec<Value> = Vec::new();
     for item in call.list(0)?.iter() {
-        call.tools.budget.steps(kept.len() as u64)?;
+        call.tools.compare(item, kept.len())?;
         if !kept.iter().any(|known| known.equals(item)) {
             kept.push(item.clone());
         }
@@ -107,7 +109,12 @@ pub(super) fn flatten(call: &mut Call<'_, '_>) -> Outcome {
     Ok(Value::list(flat))
 }
 
-fn flatten_into(call: &mut Call<'_, '_>, items: &[Value], depth: usize, flat: &mut Vec<Value>) -> Result<(), String> {
+fn flatten_into(
+    call: &mut Call<'_, '_>,
+    items: &[Value],
+    depth: usize,
+    flat: &mut Vec<Value>,
+) -> Result<(), String> {
     if depth > NESTING_MAX {
         return Err(format!("`flatten` looks no deeper than {NESTING_MAX} lists"));
     }
@@ -125,7 +132,8 @@ fn flatten_into(call: &mut Call<'_, '_>, items: &[Value], depth: usize, flat: &m
 }
 
 pub(super) fn sort(call: &mut Call<'_, '_>) -> Outcome {
-    let mut keyed: Vec<(Value, Value)> = call.list(0)?.iter().map(|item| (item.clone(), Value::Nil)).collect();
+    let mut keyed: Vec<(Value, Value)> =
+        call.list(0)?.iter().map(|item| (item.clone(), Value::Nil)).collect();
     sort_by_key(&mut keyed, call.args.get(1))?;
     Ok(Value::list(keyed.into_iter().map(|(item, _)| item).collect()))
 }
@@ -155,7 +163,9 @@ pub fn sort_by_key(keyed: &mut [(Value, Value)], order: Option<&Value>) -> Resul
 /// Returns how two values compare, in a total order of each kind; none across kinds.
 fn order_of(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
-        (Value::Int(left), Value::Int(right)) | (Value::Duration(left), Value::Duration(right)) => Some(left.cmp(right)),
+        (Value::Int(left), Value::Int(right)) | (Value::Duration(left), Value::Duration(right)) => {
+            Some(left.cmp(right))
+        }
         (Value::Str(left), Value::Str(right)) => Some(left.cmp(right)),
         (Value::Time(left), Value::Time(right)) => Some(left.timestamp().cmp(&right.timestamp())),
         _ => Some(access::float(left)?.total_cmp(&access::float(right)?)),

@@ -12,13 +12,45 @@ use crate::expr::value::Value;
 type Outcome = Result<Value, String>;
 
 const TIME: [&str; 26] = [
-    "Add", "AddDate", "After", "Before", "Compare", "Day", "Equal", "Format", "Hour", "In", "IsZero", "Local",
-    "Minute", "Month", "Nanosecond", "Second", "String", "Sub", "UTC", "Unix", "UnixMicro", "UnixMilli", "UnixNano",
-    "Weekday", "Year", "YearDay",
+    "Add",
+    "AddDate",
+    "After",
+    "Before",
+    "Compare",
+    "Day",
+    "Equal",
+    "Format",
+    "Hour",
+    "In",
+    "IsZero",
+    "Local",
+    "Minute",
+    "Month",
+    "Nanosecond",
+    "Second",
+    "String",
+    "Sub",
+    "UTC",
+    "Unix",
+    "UnixMicro",
+    "UnixMilli",
+    "UnixNano",
+    "Weekday",
+    "Year",
+    "YearDay",
 ];
 
 const DURATION: [&str; 10] = [
-    "Abs", "Hours", "Microseconds", "Milliseconds", "Minutes", "Nanoseconds", "Round", "Seconds", "String", "Truncate",
+    "Abs",
+    "Hours",
+    "Microseconds",
+    "Milliseconds",
+    "Minutes",
+    "Nanoseconds",
+    "Round",
+    "Seconds",
+    "String",
+    "Truncate",
 ];
 
 /// Calls a method.
@@ -71,7 +103,9 @@ fn of_time(time: &Zoned, name: &str, args: &[Value]) -> Option<Outcome> {
         ("Nanosecond", []) => int(time.subsec_nanosecond().into()),
         ("YearDay", []) => int(time.day_of_year().into()),
         ("Weekday", []) => int(time.weekday().to_sunday_zero_offset().into()),
-        ("IsZero", []) => Some(Ok(Value::Bool(stamp.as_second() == -62_135_596_800 && time.subsec_nanosecond() == 0))),
+        ("IsZero", []) => {
+            Some(Ok(Value::Bool(stamp.as_second() == -62_135_596_800 && time.subsec_nanosecond() == 0)))
+        }
         ("String", []) => Some(Ok(Value::from(dates::go_string(time)))),
         _ => None,
     }

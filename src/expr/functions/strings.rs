@@ -5,6 +5,9 @@ use crate::expr::value::Value;
 
 type Outcome = Result<Value, String>;
 
+/// How often `repeat` repeats, as Go's expr bounds it.
+const REPEATS_MAX: usize = 1_000_000;
+
 /// Returns a list of texts.
 pub fn texts<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Value {
     Value::list(parts.into_iter().map(Value::text).collect())
@@ -61,11 +64,26 @@ pub(super) fn trim_suffix(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 pub(super) fn upper(call: &mut Call<'_, '_>) -> Outcome {
-    Ok(Value::from(call.text(0)?.to_uppercase()))
+    Ok(Value::from(uppercase(call.text(0)?)))
+}
+
+/// Returns a text in capitals, letter by letter as Go does: what would become two stays.
+pub fn uppercase(text: &str) -> String {
+    text.chars().map(|c| sole(c.to_uppercase()).unwrap_or(c)).collect()
+}
+
+/// Returns a text in small letters, letter by letter.
+pub fn lowercase(text: &str) -> String {
+    text.chars().map(|c| sole(c.to_lowercase()).unwrap_or(c)).collect()
+}
+
+fn sole(mut chars: impl Iterator<Item = char>) -> Option<char> {
+    let first = chars.next();
+    first.filter(|_| chars.next().is_none())
 }
 
 pub(super) fn lower(call: &mut Call<'_, '_>) -> Outcome {
-    Ok(Value::from(call.text(0)?.to_lowercase()))
+    Ok(Value::from(lowercase(call.text(0)?)))
 }
 
 pub(super) fn split(call: &mut Call<'_, '_>) -> Outcome {
@@ -78,9 +96,12 @@ pub(super) fn split_after(call: &mut Call<'_, '_>) -> Outcome {
     let separator = call.text(1)?;
     let parts = split_n(call.text(0)?, separator, most);
     let last = parts.len().saturating_sub(1);
-    Ok(texts(parts.iter().enumerate().map(|(at, part)| {
-        if at == last { (*part).to_owned() } else { format!("{part}{separator}") }
-    })))
+    Ok(texts(
+        parts
+            .iter()
+            .enumerate()
+            .map(|(at, part)| if at == last { (*part).to_owned() } else { format!("{part}{separator}") }),
+    ))
 }
 
 pub(super) fn replace(call: &mut Call<'_, '_>) -> Outcome {
@@ -109,6 +130,9 @@ pub(super) fn repeat(call: &mut Call<'_, '_>) -> Outcome {
 /// Repeats a text, which is paid for first.
 pub fn repeated(call: &mut Call<'_, '_>, text: &str, count: i64) -> Outcome {
     let count = usize::try_from(count).map_err(|_| format!("`{}` takes no negative count", call.name))?;
+    if count > REPEATS_MAX {
+        return Err(format!("`{}` repeats no more than {REPEATS_MAX} times", call.name));
+    }
     call.will_make(text.len().saturating_mul(count))?;
     Ok(Value::from(text.repeat(count)))
 }

@@ -26,7 +26,10 @@ impl Budget {
         match self.steps.checked_sub(count) {
             Some(left) => self.steps = left,
             None => {
-                return Err(format!("the evaluation takes more than {} steps (EXPR_STEPS_MAX)", limits::EXPR_STEPS_MAX));
+                return Err(format!(
+                    "the evaluation takes more than {} steps (EXPR_STEPS_MAX)",
+                    limits::EXPR_STEPS_MAX
+                ));
             }
         }
         Ok(())

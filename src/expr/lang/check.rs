@@ -74,7 +74,14 @@ impl Checker<'_> {
             NodeKind::Slice { object, .. } => self.slice(id, self.of(*object))?,
             NodeKind::Builtin { function, args } => self.builtin(id, *function, args)?,
             NodeKind::Conditional { cond, then, other } => self.conditional(*cond, *then, *other)?,
-            NodeKind::Let { body, .. } => self.of(*body),
+            NodeKind::Let { name, body, .. } => {
+                if self.scope.get(name).is_some() || self.scope.has_below(name) {
+                    return Err(self
+                        .fault(id, format!("cannot redeclare `{name}`"))
+                        .help("choose another name"));
+                }
+                self.of(*body)
+            }
             NodeKind::Sequence(parts) => parts.last().map_or(Shape::Nil, |last| self.of(*last)),
         })
     }
@@ -87,7 +94,9 @@ impl Checker<'_> {
             return Ok(if name == "sprig" { Shape::Map } else { Shape::Function });
         }
         match self.scope.get(name) {
-            Some(value) if !matches!(value, Value::Str(_)) || !self.scope.has_below(name) => Ok(shape_of(&value)),
+            Some(value) if !matches!(value, Value::Str(_)) || !self.scope.has_below(name) => {
+                Ok(shape_of(&value))
+            }
             _ if self.scope.has_below(name) => Ok(Shape::Map),
             _ => Err(self.unknown(id, name)),
         }
@@ -109,7 +118,9 @@ impl Checker<'_> {
         match (operator, operand) {
             (UnaryOp::Not, Shape::Bool | Shape::Any) => Ok(Shape::Bool),
             (UnaryOp::Negate | UnaryOp::Plus, Shape::Int | Shape::Float | Shape::Any) => Ok(operand),
-            _ => Err(self.fault(id, format!("`{}` cannot be used with a {}", operator.sign(), operand.name()))),
+            _ => {
+                Err(self.fault(id, format!("`{}` cannot be used with a {}", operator.sign(), operand.name())))
+            }
         }
     }
 
@@ -134,20 +145,24 @@ impl Checker<'_> {
                 None => Err(self.unknown_sprig(property, name)),
             };
         }
-        if let (NodeKind::Name(first), NodeKind::Str(name)) = (self.ast.kind(object), self.ast.kind(property)) {
-            if **first == *"$env" && path.is_some() {
-                return self.name(property, name);
-            }
+        if let (NodeKind::Name(first), NodeKind::Str(name)) = (self.ast.kind(object), self.ast.kind(property))
+            && **first == *"$env"
+            && path.is_some()
+        {
+            return self.name(property, name);
         }
         let key = self.of(property);
         match self.of(object) {
             Shape::Any | Shape::Time | Shape::Duration => Ok(Shape::Any),
             Shape::Map if matches!(key, Shape::Str | Shape::Any | Shape::Int) => Ok(Shape::Any),
-            Shape::List | Shape::Str if matches!(key, Shape::Int | Shape::Any) => Ok(Shape::Any),
-            other => Err(self.fault(property, match self.ast.kind(property) {
-                NodeKind::Str(name) => format!("a {} has no field `{name}`", other.name()),
-                _ => format!("a {} cannot be indexed with a {}", other.name(), key.name()),
-            })),
+            Shape::List if matches!(key, Shape::Int | Shape::Any) => Ok(Shape::Any),
+            other => Err(self.fault(
+                property,
+                match self.ast.kind(property) {
+                    NodeKind::Str(name) => format!("a {} has no field `{name}`", other.name()),
+                    _ => format!("a {} cannot be indexed with a {}", other.name(), key.name()),
+                },
+            )),
         }
     }
 

@@ -132,7 +132,14 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Applies an operator whose left side is known.
-    fn link(&mut self, id: NodeId, operator: BinaryOp, left: Value, left_id: NodeId, right: NodeId) -> Outcome {
+    fn link(
+        &mut self,
+        id: NodeId,
+        operator: BinaryOp,
+        left: Value,
+        left_id: NodeId,
+        right: NodeId,
+    ) -> Outcome {
         match operator {
             BinaryOp::And | BinaryOp::Or => {
                 let truth = self.is_true(left_id, &left)?;
@@ -145,7 +152,8 @@ impl<'a> Evaluator<'a> {
             BinaryOp::Coalesce => Ok(left),
             _ => {
                 let right = self.eval(right)?;
-                operators::binary(operator, &left, &right, &mut self.tools).map_err(|message| self.stop(id, message))
+                operators::binary(operator, &left, &right, &mut self.tools)
+                    .map_err(|message| self.stop(id, message))
             }
         }
     }
@@ -158,7 +166,9 @@ impl<'a> Evaluator<'a> {
     fn is_true(&self, id: NodeId, value: &Value) -> Result<bool, Stop> {
         match value {
             Value::Bool(truth) => Ok(*truth),
-            other => Err(self.stop(id, format!("true or false is expected here, not a {}", other.type_name()))),
+            other => {
+                Err(self.stop(id, format!("true or false is expected here, not a {}", other.type_name())))
+            }
         }
     }
 
@@ -173,30 +183,32 @@ impl<'a> Evaluator<'a> {
         let object = self.eval(object)?;
         let from = from.map(|from| self.eval(from)).transpose()?;
         let to = to.map(|to| self.eval(to)).transpose()?;
-        let sliced = access::slice(&object, from.as_ref(), to.as_ref()).and_then(|value| {
-            self.tools.charge(&value)?;
-            Ok(value)
-        });
-        sliced.map_err(|message| self.stop(id, message))
+        let sliced = access::slice(&object, from.as_ref(), to.as_ref());
+        self.made(id, sliced.map_err(|message| self.stop(id, message))?)
     }
 
     fn list(&mut self, id: NodeId, items: &[NodeId]) -> Outcome {
-        let bytes = std::mem::size_of_val(items) * 6;
-        self.tools.budget.bytes(bytes).map_err(|message| self.stop(id, message))?;
-        items.iter().map(|item| self.eval(*item)).collect::<Result<Vec<_>, _>>().map(Value::list)
+        let items = items.iter().map(|item| self.eval(*item)).collect::<Result<Vec<_>, _>>()?;
+        self.made(id, Value::list(items))
     }
 
     fn map(&mut self, id: NodeId, pairs: &[(NodeId, NodeId)]) -> Outcome {
-        let bytes = std::mem::size_of_val(pairs) * 8;
-        self.tools.budget.bytes(bytes).map_err(|message| self.stop(id, message))?;
         let mut entries = BTreeMap::new();
         for (key_id, value_id) in pairs {
             let Value::Str(key) = self.eval(*key_id)? else {
                 return Err(self.stop(*key_id, "a map's key must be a text"));
             };
-            entries.insert(key, self.eval(*value_id)?);
+            let value = self.eval(*value_id)?;
+            // Of two values for one key, Go keeps the first.
+            entries.entry(key).or_insert(value);
         }
-        Ok(Value::Map(Arc::new(entries)))
+        self.made(id, Value::Map(Arc::new(entries)))
+    }
+
+    /// Pays for a value that was made.
+    fn made(&mut self, id: NodeId, value: Value) -> Outcome {
+        self.tools.charge(&value).map_err(|message| self.stop(id, message))?;
+        Ok(value)
     }
 
     fn declaration(&mut self, value: NodeId, body: NodeId) -> Outcome {

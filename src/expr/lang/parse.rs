@@ -10,11 +10,13 @@ use super::ast::{Ast, BinaryOp, Node, NodeId, NodeKind, UnaryOp};
 use super::token::{Token, TokenKind, tokens};
 use crate::base::limits;
 use crate::expr::fault::ParseError;
+use crate::expr::functions::{self, Builtin, Predicate};
 
 /// Reads an expression.
 pub(super) fn parse(text: &str) -> Result<Ast, ParseError> {
     if text.len() > limits::EXPR_BYTES_MAX {
-        let message = format!("the expression is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
+        let message =
+            format!("the expression is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
         return Err(ParseError::new(message, 0..text.len()));
     }
     let tokens = tokens(text)?;
@@ -38,8 +40,8 @@ struct Parser<'t> {
     heights: Vec<usize>,
     /// How deep the parser is in itself.
     depth: usize,
-    /// How many predicates enclose the place.
-    predicates: usize,
+    /// The predicates that enclose the place.
+    predicates: Vec<Predicate>,
     /// The variables of the `let`s that enclose the place.
     lets: Vec<Arc<str>>,
 }
@@ -124,12 +126,18 @@ impl<'t> Parser<'t> {
         self.push_of_height(kind, at, height)
     }
 
-    fn push_of_height(&mut self, kind: NodeKind, at: Range<usize>, height: usize) -> Result<NodeId, ParseError> {
+    fn push_of_height(
+        &mut self,
+        kind: NodeKind,
+        at: Range<usize>,
+        height: usize,
+    ) -> Result<NodeId, ParseError> {
         if height > limits::EXPR_DEPTH_MAX {
             return Err(too_deep(at));
         }
         if self.nodes.len() >= limits::EXPR_NODES_MAX {
-            let message = format!("the expression has more than {} parts (EXPR_NODES_MAX)", limits::EXPR_NODES_MAX);
+            let message =
+                format!("the expression has more than {} parts (EXPR_NODES_MAX)", limits::EXPR_NODES_MAX);
             return Err(ParseError::new(message, at));
         }
         self.nodes.push(Node { kind, at });
@@ -199,7 +207,8 @@ impl<'t> Parser<'t> {
                 self.at = sign_at;
                 return Err(self.unexpected());
             }
-            let Some((operator, binding)) = binary_operator(sign).filter(|(_, binding)| *binding >= least) else {
+            let Some((operator, binding)) = binary_operator(sign).filter(|(_, binding)| *binding >= least)
+            else {
                 break;
             };
             if after_coalesce && operator != BinaryOp::Coalesce {
@@ -282,7 +291,13 @@ impl<'t> Parser<'t> {
     fn declaration(&mut self) -> Result<NodeId, ParseError> {
         let start = self.peek().at.start;
         self.at += 1;
+        let name_at = self.peek().at.clone();
         let name: Arc<str> = self.name()?.into();
+        if self.lets.contains(&name) || Builtin::named(&name).is_some() || functions::is_global(&name) {
+            return Err(
+                ParseError::new(format!("cannot redeclare `{name}`"), name_at).help("choose another name")
+            );
+        }
         self.expect("=")?;
         let value = self.expression(0)?;
         self.expect(";")?;
@@ -321,6 +336,9 @@ impl<'t> Parser<'t> {
 }
 
 fn too_deep(at: Range<usize>) -> ParseError {
-    ParseError::new(format!("the expression nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX), at)
-        .help("name parts of it by `let x = …;`")
+    ParseError::new(
+        format!("the expression nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX),
+        at,
+    )
+    .help("name parts of it by `let x = …;`")
 }

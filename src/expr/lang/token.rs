@@ -95,7 +95,8 @@ impl<'t> Lexer<'t> {
             } else if self.rest().starts_with("/*") {
                 let start = self.at;
                 let end = self.rest()[2..].find("*/");
-                let end = end.ok_or_else(|| ParseError::new("a comment is not closed", start..self.text.len()))?;
+                let end =
+                    end.ok_or_else(|| ParseError::new("a comment is not closed", start..self.text.len()))?;
                 self.at += end + 4;
             } else {
                 return Ok(());
@@ -115,18 +116,24 @@ impl<'t> Lexer<'t> {
 
     fn sign(&mut self, first: char) -> Result<TokenKind, ParseError> {
         let second = self.rest()[first.len_utf8()..].chars().next();
-        let pairs = match (first, second) {
-            ('|', Some('|')) | (':', Some(':')) | ('.', Some('.')) | ('?', Some('.' | '?')) => true,
-            ('&' | '!' | '=' | '*' | '<' | '>', Some('&' | '=' | '*')) => true,
-            _ => false,
-        };
+        let pairs = matches!(
+            (first, second),
+            ('|', Some('|'))
+                | (':', Some(':'))
+                | ('.', Some('.'))
+                | ('?', Some('.' | '?'))
+                | ('&' | '!' | '=' | '*' | '<' | '>', Some('&' | '=' | '*'))
+        );
         match first {
-            '|' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '%' | '+' | '-' | '^' | '&' | '!' | '='
-            | '*' | '<' | '>' | '.' | '?' | '/' | '#' => {
+            '|' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '%' | '+' | '-' | '^' | '&' | '!'
+            | '=' | '*' | '<' | '>' | '.' | '?' | '/' | '#' => {
                 self.at += if pairs { 2 } else { 1 };
                 Ok(TokenKind::Sign)
             }
-            other => Err(ParseError::new(format!("unexpected character `{other}`"), self.at..self.at + other.len_utf8())),
+            other => Err(ParseError::new(
+                format!("unexpected character `{other}`"),
+                self.at..self.at + other.len_utf8(),
+            )),
         }
     }
 
@@ -169,7 +176,11 @@ impl<'t> Lexer<'t> {
         let digits = self.text[start..self.at].replace('_', "");
         if is_float {
             let number: f64 = digits.parse().map_err(|_| self.bad_number(start))?;
-            return if number.is_finite() { Ok(TokenKind::Float(number)) } else { Err(self.bad_number(start)) };
+            return if number.is_finite() {
+                Ok(TokenKind::Float(number))
+            } else {
+                Err(self.bad_number(start))
+            };
         }
         digits.parse().map(TokenKind::Int).map_err(|_| self.bad_number(start))
     }
@@ -231,16 +242,21 @@ impl<'t> Lexer<'t> {
         let letter = self.peek();
         self.at += letter.map_or(0, char::len_utf8);
         let fault = |lexer: &Self| {
-            ParseError::new("unknown escape in a text", start..lexer.at).help("a backslash is written as two: `\\\\`")
+            ParseError::new("unknown escape in a text", start..lexer.at)
+                .help("a backslash is written as two: `\\\\`")
         };
         match letter {
             Some(c) if c == quote => found.push(c as u8),
-            Some('x') => found.push(self.hex(2).and_then(|code| u8::try_from(code).ok()).ok_or_else(|| fault(self))?),
+            Some('x') => {
+                found.push(self.hex(2).and_then(|code| u8::try_from(code).ok()).ok_or_else(|| fault(self))?)
+            }
             Some('0'..='7') => {
                 self.at -= 1;
                 found.push(self.octal().ok_or_else(|| fault(self))?);
             }
-            Some('u') if self.rest().starts_with('{') => self.push_char(Self::braced, found).ok_or_else(|| fault(self))?,
+            Some('u') if self.rest().starts_with('{') => {
+                self.push_char(Self::braced, found).ok_or_else(|| fault(self))?
+            }
             Some('u') => self.push_char(|lexer| lexer.utf16(), found).ok_or_else(|| fault(self))?,
             Some('U') => self.push_char(|lexer| lexer.hex(8), found).ok_or_else(|| fault(self))?,
             Some(c) => found.push(plain_escape(c).ok_or_else(|| fault(self))?),

@@ -31,11 +31,7 @@ fn tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError> {
         let message = format!("tags nest deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX);
         return Err(ParseError::new(message, open..open + 2));
     }
-    if text[open + 2..].starts_with('=') {
-        expression_tag(text, open)
-    } else {
-        simple_tag(text, open, depth)
-    }
+    if text[open + 2..].starts_with('=') { expression_tag(text, open) } else { simple_tag(text, open, depth) }
 }
 
 fn expression_tag(text: &str, open: usize) -> Result<Piece, ParseError> {
@@ -92,7 +88,6 @@ fn end_of(piece: &Piece) -> usize {
 
 fn unclosed(text: &str, open: usize) -> ParseError {
     let line_end = text[open..].find('\n').map_or(text.len(), |offset| open + offset);
-    ParseError::new("a tag is opened by `{{`, but not closed by `}}`", open..line_end).help(
-        "close it, or write `{{=\"{\"}}{` where two braces are meant as they are",
-    )
+    ParseError::new("a tag is opened by `{{`, but not closed by `}}`", open..line_end)
+        .help("close it, or write `{{=\"{\"}}{` where two braces are meant as they are")
 }

@@ -67,8 +67,10 @@ impl Expr {
             NodeKind::Number(number) => Ok(Value::Float(*number)),
             NodeKind::Bool(truth) => Ok(Value::Bool(*truth)),
             NodeKind::Text(text) => Ok(Value::text(text)),
-            NodeKind::Variable(name) => Err(EvalError::new(format!("unknown variable `{name}`"), at)
-                .help("put texts in quotes: `'…'`")),
+            NodeKind::Variable(name) => {
+                Err(EvalError::new(format!("unknown variable `{name}`"), at)
+                    .help("put texts in quotes: `'…'`"))
+            }
             NodeKind::Prefix(sign, operand) => prefix(*sign, self.value(*operand)?, at),
             NodeKind::Binary(..) => self.value(node),
         }
@@ -76,7 +78,9 @@ impl Expr {
 
     /// Applies the operator at `node` to its left side, which is known.
     fn link(&self, left: Value, node: usize) -> Result<Value, EvalError> {
-        let NodeKind::Binary(operator, left_node, right_node) = self.nodes[node].kind else { return Ok(left) };
+        let NodeKind::Binary(operator, left_node, right_node) = self.nodes[node].kind else {
+            return Ok(left);
+        };
         match (operator, &left) {
             ("&&", Value::Bool(false)) | ("||", Value::Bool(true)) => return Ok(left),
             ("?", Value::Bool(false)) => return Ok(Value::Nil),
@@ -123,7 +127,9 @@ fn apply(
         "in" => member(&left, &right, right_at),
         "=~" | "!~" => matches(operator, left, right, left_at, right_at),
         "<" | "<=" | ">" | ">=" => ordered(operator, &left, &right, both),
-        "+" if left.as_str().is_some() || right.as_str().is_some() => Ok(Value::from(format!("{left}{right}"))),
+        "+" if left.as_str().is_some() || right.as_str().is_some() => {
+            Ok(Value::from(format!("{left}{right}")))
+        }
         _ => {
             let left = number(left, operator, left_at)?;
             number(right, operator, right_at).map(|right| Value::Float(arithmetic(operator, left, right)))
@@ -172,7 +178,9 @@ fn ordered(operator: &str, left: &Value, right: &Value, at: Range<usize>) -> Res
 fn member(item: &Value, list: &Value, at: Range<usize>) -> Result<Value, EvalError> {
     match list {
         Value::List(items) => Ok(Value::Bool(items.iter().any(|each| each == item))),
-        other => Err(wrong(other, "in", "a list", at).help("a list has at least two members here: `('a', 'b')`")),
+        other => {
+            Err(wrong(other, "in", "a list", at).help("a list has at least two members here: `('a', 'b')`"))
+        }
     }
 }
 
@@ -207,7 +215,8 @@ fn number(value: Value, operator: &str, at: Range<usize>) -> Result<f64, EvalErr
 }
 
 fn wrong(value: &Value, operator: &str, wanted: &str, at: Range<usize>) -> EvalError {
-    let fault = EvalError::new(format!("{} cannot be used with `{operator}`: it is not {wanted}", shown(value)), at);
+    let fault =
+        EvalError::new(format!("{} cannot be used with `{operator}`: it is not {wanted}", shown(value)), at);
     match operator {
         "-" if value.as_str().is_some() => fault.help("put texts with hyphens in quotes: `'…'`"),
         _ => fault,

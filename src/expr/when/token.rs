@@ -99,7 +99,8 @@ impl Lexer<'_> {
         let start = self.at;
         let digits = self.run(|c| c.is_numeric() || c == '.');
         digits.parse().map(Token::Number).map_err(|_| {
-            ParseError::new(format!("`{digits}` is not a number"), start..self.at).help("put it in quotes: `'…'`")
+            ParseError::new(format!("`{digits}` is not a number"), start..self.at)
+                .help("put it in quotes: `'…'`")
         })
     }
 
@@ -107,9 +108,9 @@ impl Lexer<'_> {
     fn bracketed(&mut self) -> Result<Token, ParseError> {
         let start = self.at;
         self.at += 1;
-        let text = self.until(|c| c == ']').ok_or_else(|| {
-            ParseError::new("`[` is not closed by `]`", start..self.text.len())
-        })?;
+        let text = self
+            .until(|c| c == ']')
+            .ok_or_else(|| ParseError::new("`[` is not closed by `]`", start..self.text.len()))?;
         Ok(self.named(text))
     }
 
@@ -117,9 +118,9 @@ impl Lexer<'_> {
     fn quoted(&mut self) -> Result<Token, ParseError> {
         let start = self.at;
         self.at += 1;
-        let text = self.until(|c| c == '\'' || c == '"').ok_or_else(|| {
-            ParseError::new("a text in quotes is not closed", start..self.text.len())
-        })?;
+        let text = self
+            .until(|c| c == '\'' || c == '"')
+            .ok_or_else(|| ParseError::new("a text in quotes is not closed", start..self.text.len()))?;
         Ok(match dates::seconds_of_any_format(&text) {
             Some(seconds) => Token::Time(seconds),
             None => Token::Text(text),
@@ -195,7 +196,9 @@ fn invalid_sign(signs: &str, at: Range<usize>) -> ParseError {
     let fault = ParseError::new(format!("invalid token `{signs}`"), at);
     match signs {
         "=" => fault.help("write `==` to compare"),
-        signs if signs.starts_with("{{") => fault.help("this tag was not resolved; put it in quotes to compare it as a text"),
+        signs if signs.starts_with("{{") => {
+            fault.help("this tag was not resolved; put it in quotes to compare it as a text")
+        }
         _ => fault.help("put texts in quotes, and blanks between signs"),
     }
 }

@@ -3,25 +3,15 @@
 //! Source: `ProcessArgs`, `validateArgumentsValues`.
 
 use super::{Called, Checked, Purpose, called, given, title};
-use crate::plan::model::{Body, Template};
+use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let draft = checked.draft;
-    let spec = &draft.resolved.spec;
-    let place = Place::root().key("spec").key("arguments");
     let mut problem = |found| problems.push(found);
-    if let Some(arguments) = &spec.arguments {
-        values(arguments, &place, checked.purpose == Purpose::Run, &mut problem);
-    }
-    for root in [draft.entrypoint, draft.on_exit].into_iter().flatten() {
-        if checked.purpose == Purpose::Run {
-            let template = &draft.templates[root.index()];
-            missing(spec.arguments.as_ref(), template, &place, "the workflow", true, &mut problem);
-        }
-    }
+    of_workflow(checked, &mut problem);
     for template in &draft.templates {
         for call in called(template) {
             of_call(checked, template, &call, &mut problem);
@@ -29,53 +19,125 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn of_call(checked: &Checked<'_>, template: &Template, call: &Called<'_>, problem: &mut impl FnMut(Problem)) {
-    let arguments = call.task.spec.arguments.as_ref();
-    let place = call.place.key("arguments");
-    if let Some(arguments) = arguments {
-        values(arguments, &place, true, problem);
+/// Who calls a template, and with what.
+#[derive(Clone)]
+struct Caller<'a> {
+    title: String,
+    /// Where it is.
+    place: Place,
+    arguments: Option<&'a spec::Arguments>,
+    is_workflow: bool,
+}
+
+impl Caller<'_> {
+    /// Returns where its arguments are, or would be.
+    fn arguments_place(&self) -> Place {
+        match self.arguments {
+            Some(_) => self.place.key("arguments"),
+            None => self.place.clone(),
+        }
     }
-    let Some(target) = checked.target(call.task) else { return };
-    let kind = if matches!(template.body, Body::Dag(_)) { "task" } else { "step" };
-    let caller = format!("{kind} `{}`", call.task.name);
-    missing(arguments, target, if arguments.is_some() { &place } else { &call.place }, &caller, false, problem);
-    if let Some(arguments) = arguments {
-        unused(arguments, target, &place, problem);
+
+    fn help(&self, name: &str) -> String {
+        match self.is_workflow {
+            true => format!("add it to `spec.arguments.parameters`, or submit with `-p {name}=VALUE`"),
+            false => "add it to `arguments.parameters`, or give the input a `default`".to_owned(),
+        }
     }
 }
 
-/// Reports inputs that get nothing. The workflow's own arguments count for the templates that it
-/// begins and ends with.
-fn missing(
-    arguments: Option<&spec::Arguments>,
-    target: &Template,
-    place: &Place,
-    caller: &str,
-    is_root: bool,
+fn of_workflow(checked: &Checked<'_>, problem: &mut impl FnMut(Problem)) {
+    let draft = checked.draft;
+    let spec = &draft.resolved.spec;
+    let place = Place::root().key("spec");
+    let arguments = spec.arguments.as_ref();
+    if let Some(arguments) = arguments {
+        values(arguments, &place.key("arguments"), checked.purpose == Purpose::Run, problem);
+    }
+    // What calls a template of a library passes what it likes.
+    if checked.purpose == Purpose::Library {
+        return;
+    }
+    let caller = Caller { title: "the workflow".to_owned(), place, arguments, is_workflow: true };
+    if let Some(entrypoint) = draft.entrypoint {
+        missing(&caller, &draft.templates[entrypoint.index()], problem);
+    }
+    let on_exit = draft.on_exit.map(|target| ("exit", target));
+    let linked = draft.hooks.iter().map(|(name, target)| (&**name, *target)).chain(on_exit);
+    of_hooks(checked, &caller, linked, Hooks { on_exit: spec.on_exit.as_deref(), by_name: &spec.hooks }, problem);
+}
+
+fn of_call(checked: &Checked<'_>, template: &Template, call: &Called<'_>, problem: &mut impl FnMut(Problem)) {
+    let spec = &call.task.spec;
+    let kind = if matches!(template.body, Body::Dag(_)) { "task" } else { "step" };
+    let title = format!("{kind} `{}`", spec.name);
+    let arguments = spec.arguments.as_ref();
+    let caller = Caller { title, place: call.place.clone(), arguments, is_workflow: false };
+    if let Some(arguments) = arguments {
+        values(arguments, &caller.arguments_place(), true, problem);
+    }
+    if let Some(target) = checked.target(call.task) {
+        missing(&caller, target, problem);
+        unused(&caller, target, problem);
+    }
+    let linked = call.task.hooks.iter().map(|(name, target)| (&**name, *target));
+    of_hooks(checked, &caller, linked, Hooks { on_exit: spec.on_exit.as_deref(), by_name: &spec.hooks }, problem);
+}
+
+/// The hooks of a call or of the workflow, as they are declared.
+struct Hooks<'a> {
+    on_exit: Option<&'a str>,
+    by_name: &'a spec::LifecycleHooks,
+}
+
+/// Hooks take arguments of their own; the exit handler takes those of its caller when it has
+/// none. Source: `LifecycleHook.WithArgs`.
+fn of_hooks<'a>(
+    checked: &Checked<'_>,
+    caller: &Caller<'_>,
+    linked: impl Iterator<Item = (&'a str, TemplateIx)>,
+    hooks: Hooks<'_>,
     problem: &mut impl FnMut(Problem),
 ) {
+    for (name, target) in linked {
+        let target = &checked.draft.templates[target.index()];
+        // `onExit` stands in the place of the hook `exit`.
+        let hook = hooks.by_name.get(name).filter(|_| name != "exit" || given(hooks.on_exit).is_none());
+        let own = hook.and_then(|hook| hook.arguments.as_ref());
+        let own = own.filter(|own| !own.parameters.is_empty() || !own.artifacts.is_empty());
+        if own.is_none() && name == "exit" {
+            missing(&Caller { title: format!("{} as it ends", caller.title), ..caller.clone() }, target, problem);
+            continue;
+        }
+        let title = format!("the hook `{name}`");
+        let hook = Caller { title, place: caller.place.key("hooks").key(name), arguments: own, is_workflow: false };
+        missing(&hook, target, problem);
+        unused(&hook, target, problem);
+    }
+}
+
+/// Reports inputs that get nothing.
+fn missing(caller: &Caller<'_>, target: &Template, problem: &mut impl FnMut(Problem)) {
     let Some(inputs) = &target.spec.inputs else { return };
-    let handed = arguments.map(|arguments| arguments.parameters.as_slice()).unwrap_or_default();
+    let place = target.place.key("inputs");
+    let passed = caller.arguments.map(|arguments| arguments.parameters.as_slice()).unwrap_or_default();
     for (index, input) in inputs.parameters.iter().enumerate() {
-        let is_handed = handed.iter().any(|argument| argument.name == input.name);
-        if !is_handed && !has_value(input) {
-            let message = format!("{caller} does not pass `{}`, which {} needs", input.name, title(target));
-            let help = match is_root {
-                true => format!("add it to `spec.arguments.parameters`, or submit with `-p {}=VALUE`", input.name),
-                false => format!("add it to `arguments.parameters`, or give the input a `default`"),
-            };
-            let declared = target.place.key("inputs").key("parameters").index(index);
-            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message);
-            problem(found.also(declared, "it is declared here, without a default").help(help));
+        let is_passed = passed.iter().any(|argument| argument.name == input.name);
+        if !is_passed && !has_value(input) {
+            let message = format!("{} does not pass `{}`, which {} needs", caller.title, input.name, title(target));
+            let found = Problem::error(rules::ARGUMENT_MISSING, caller.arguments_place(), message);
+            let declared = place.key("parameters").index(index);
+            problem(found.also(declared, "it is declared here, without a default").help(caller.help(&input.name)));
         }
     }
-    let handed = arguments.map(|arguments| arguments.artifacts.as_slice()).unwrap_or_default();
+    let passed = caller.arguments.map(|arguments| arguments.artifacts.as_slice()).unwrap_or_default();
     for (index, input) in inputs.artifacts.iter().enumerate() {
-        let is_handed = handed.iter().any(|argument| argument.name == input.name);
-        if !is_handed && input.optional != Some(true) && !has_location(input) {
-            let message = format!("{caller} does not pass the artifact `{}`, which {} needs", input.name, title(target));
-            let declared = target.place.key("inputs").key("artifacts").index(index);
-            let found = Problem::error(rules::ARGUMENT_MISSING, place.clone(), message).also(declared, "it is declared here");
+        let is_passed = passed.iter().any(|argument| argument.name == input.name);
+        if !is_passed && input.optional != Some(true) && !has_location(input) {
+            let (name, target) = (&input.name, title(target));
+            let message = format!("{} does not pass the artifact `{name}`, which {target} needs", caller.title);
+            let found = Problem::error(rules::ARGUMENT_MISSING, caller.arguments_place(), message);
+            let found = found.also(place.key("artifacts").index(index), "it is declared here");
             problem(found.help("add it to `arguments.artifacts`, or make the input `optional: true`"));
         }
     }
@@ -88,17 +150,17 @@ fn has_value(input: &spec::Parameter) -> bool {
 }
 
 /// Warns of what nobody takes: Argo drops it without a word.
-fn unused(arguments: &spec::Arguments, target: &Template, place: &Place, problem: &mut impl FnMut(Problem)) {
-    let inputs = target.spec.inputs.as_ref();
-    let parameters: Vec<&str> =
-        inputs.iter().flat_map(|inputs| inputs.parameters.iter().map(|input| input.name.as_str())).collect();
-    let artifacts: Vec<&str> =
-        inputs.iter().flat_map(|inputs| inputs.artifacts.iter().map(|input| input.name.as_str())).collect();
-    let handed = arguments.parameters.iter().map(|argument| argument.name.as_str()).enumerate();
-    let handed = handed.map(|(index, name)| (name, place.key("parameters").index(index), &parameters));
+fn unused(caller: &Caller<'_>, target: &Template, problem: &mut impl FnMut(Problem)) {
+    let Some(arguments) = caller.arguments else { return };
+    let inputs = target.spec.inputs.clone().unwrap_or_default();
+    let parameters: Vec<&str> = inputs.parameters.iter().map(|input| input.name.as_str()).collect();
+    let artifacts: Vec<&str> = inputs.artifacts.iter().map(|input| input.name.as_str()).collect();
+    let place = caller.arguments_place();
+    let passed = arguments.parameters.iter().map(|argument| argument.name.as_str()).enumerate();
+    let passed = passed.map(|(index, name)| (name, place.key("parameters").index(index), &parameters));
     let files = arguments.artifacts.iter().map(|argument| argument.name.as_str()).enumerate();
     let files = files.map(|(index, name)| (name, place.key("artifacts").index(index), &artifacts));
-    for (name, place, inputs) in handed.chain(files) {
+    for (name, place, inputs) in passed.chain(files) {
         if !inputs.contains(&name) && !name.is_empty() {
             let message = format!("{} has no input `{name}`", title(target));
             let found = Problem::warning(rules::ARGUMENT_UNUSED, place.key("name"), message);
@@ -122,24 +184,37 @@ fn parameter_value(parameter: &spec::Parameter, place: &Place, must_have: bool, 
     match (&parameter.value, &parameter.value_from) {
         (None, None) if must_have => {
             let message = format!("the argument `{name}` has no value");
-            problem(Problem::error(rules::ARGUMENT_VALUE, place.clone(), message).help("add `value`, or `valueFrom.configMapKeyRef`"));
+            problem(
+                Problem::error(rules::ARGUMENT_VALUE, place.clone(), message)
+                    .help("add `value`, or `valueFrom.configMapKeyRef`"),
+            );
         }
         (_, Some(from)) => problem_of_source(from, name, place).into_iter().for_each(&mut *problem),
         _ => {}
     }
-    if let Some(value) = parameter.value.as_ref().filter(|_| !parameter.enum_.is_empty())
-        && !parameter.enum_.contains(value)
-        && !value.contains("{{")
-    {
-        let allowed: Vec<&str> = parameter.enum_.iter().map(|value| value.as_str()).collect();
-        let message = format!("`{name}` is `{value}`, which its `enum` does not allow");
-        problem(Problem::error(rules::ENUM, place.key("value"), message).suggest(value, allowed));
+    problem_of_choice(parameter, place).into_iter().for_each(problem);
+}
+
+/// A value without tags has to be one of those that are allowed, if any are named.
+fn problem_of_choice(parameter: &spec::Parameter, place: &Place) -> Option<Problem> {
+    let value = parameter.value.as_ref().filter(|value| !value.contains("{{"))?;
+    if parameter.enum_.is_empty() || parameter.enum_.contains(value) {
+        return None;
     }
+    let message = format!("`{}` is `{value}`, which its `enum` does not allow", parameter.name);
+    let allowed = parameter.enum_.iter().map(|value| value.as_str());
+    Some(Problem::error(rules::ENUM, place.key("value"), message).suggest(value, allowed))
 }
 
 fn problem_of_source(from: &spec::ValueFrom, name: &str, place: &Place) -> Option<Problem> {
-    let allowed = from.config_map_key_ref.is_some() || given(from.event.as_deref()).is_some() || from.supplied.is_some();
-    let refused = [("path", &from.path), ("jsonPath", &from.json_path), ("parameter", &from.parameter), ("expression", &from.expression)];
+    let allowed =
+        from.config_map_key_ref.is_some() || given(from.event.as_deref()).is_some() || from.supplied.is_some();
+    let refused = [
+        ("path", &from.path),
+        ("jsonPath", &from.json_path),
+        ("parameter", &from.parameter),
+        ("expression", &from.expression),
+    ];
     let refused = refused.into_iter().find(|(_, text)| given(text.as_deref()).is_some()).map(|(field, _)| field);
     if allowed && refused.is_none() {
         return None;
@@ -156,11 +231,17 @@ fn artifact_source(artifact: &spec::Artifact, place: &Place, problem: &mut impl 
     let expression = given(artifact.from_expression.as_deref());
     if from.is_some() && expression.is_some() {
         let message = format!("the artifact `{}` has both `from` and `fromExpression`", artifact.name);
-        problem(Problem::error(rules::ARTIFACT_SOURCE, place.key("fromExpression"), message).help("keep the one that is meant"));
+        problem(
+            Problem::error(rules::ARTIFACT_SOURCE, place.key("fromExpression"), message)
+                .help("keep the one that is meant"),
+        );
     }
     if from.is_none() && expression.is_none() && !has_location(artifact) {
         let message = format!("the artifact `{}` comes from nowhere", artifact.name);
-        problem(Problem::error(rules::ARTIFACT_SOURCE, place.clone(), message).help("add `from`, or say where it is stored"));
+        problem(
+            Problem::error(rules::ARTIFACT_SOURCE, place.clone(), message)
+                .help("add `from`, or say where it is stored"),
+        );
     }
 }
 

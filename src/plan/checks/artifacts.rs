@@ -3,10 +3,10 @@
 //! Source: `validateInputs`, `validateOutputs`, `Artifact.CleanPath`.
 
 use super::{Checked, given};
+use crate::plan::kinds;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
-use crate::plan::scopes;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
@@ -25,7 +25,10 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
             if given(artifact.from.as_deref()).is_some() {
                 let place = template.place.key("inputs").key("artifacts").index(index).key("from");
                 let message = format!("the input artifact `{}` cannot have `from`", artifact.name);
-                problems.push(Problem::error(rules::ARTIFACT_SOURCE, place, message).help("the caller passes it, in its `arguments.artifacts`"));
+                problems.push(
+                    Problem::error(rules::ARTIFACT_SOURCE, place, message)
+                        .help("the caller passes it, in its `arguments.artifacts`"),
+                );
             }
         }
     }
@@ -33,10 +36,13 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 
 fn path(template: &Template, artifact: &spec::Artifact, place: &Place) -> Option<Problem> {
     let name = &artifact.name;
-    match (scopes::is_leaf(&template.spec), given(artifact.path.as_deref())) {
+    match (kinds::is_leaf(&template.spec), given(artifact.path.as_deref())) {
         (true, None) => {
             let message = format!("the artifact `{name}` has no `path`");
-            Some(Problem::error(rules::ARTIFACT_PATH, place.clone(), message).help("add `path`, the place of its file in the container"))
+            Some(
+                Problem::error(rules::ARTIFACT_PATH, place.clone(), message)
+                    .help("add `path`, the place of its file in the container"),
+            )
         }
         (true, Some(path)) if leaves_its_folder(path) => {
             let message = format!("the path of the artifact `{name}` leads out of its folder by `..`");
@@ -52,15 +58,12 @@ fn path(template: &Template, artifact: &spec::Artifact, place: &Place) -> Option
 
 /// Returns whether `..` leads above what stands before it.
 fn leaves_its_folder(path: &str) -> bool {
-    let before = match path.find("/../") {
-        Some(at) => &path[..at],
-        None => match path.strip_suffix("/..") {
-            Some(before) => before,
-            None => return false,
-        },
+    let Some(before) = path.split_once("/../").map(|(before, _)| before).or(path.strip_suffix("/..")) else {
+        return false;
     };
     let cleaned = clean(path);
-    !before.is_empty() && !(cleaned.starts_with(&format!("{before}/")) && cleaned.len() > before.len() + 1)
+    let stays = cleaned.strip_prefix(before).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
+    !before.is_empty() && !stays
 }
 
 /// Returns the shortest path that means the same, as Go's `filepath.Clean`.
@@ -81,7 +84,11 @@ fn clean(path: &str) -> String {
 
 fn location(artifact: &spec::Artifact, place: &Place) -> Option<Problem> {
     let git = artifact.location.git.as_ref()?;
-    let problem = Problem::error(rules::ARTIFACT_SOURCE, place.key("git"), format!("the artifact `{}` names no repository", artifact.name));
+    let problem = Problem::error(
+        rules::ARTIFACT_SOURCE,
+        place.key("git"),
+        format!("the artifact `{}` names no repository", artifact.name),
+    );
     git.repo.is_empty().then(|| problem.help("add `repo`"))
 }
 
@@ -91,7 +98,9 @@ mod tests {
 
     #[test]
     fn paths_stay_in_their_folders() {
-        for (path, leaves) in [("/tmp/a", false), ("/tmp/../a", true), ("/a/b/..", true), ("/a/../a/b", false), ("a", false)] {
+        for (path, leaves) in
+            [("/tmp/a", false), ("/tmp/../a", true), ("/a/b/..", true), ("/a/../a/b", false), ("a", false)]
+        {
             assert_eq!(leaves_its_folder(path), leaves, "{path}");
         }
     }

@@ -23,7 +23,9 @@ fn hooks(hooks: &spec::LifecycleHooks, place: &Place, problems: &mut Vec<Problem
         if name != "exit" && hook.expression.as_deref().unwrap_or_default().is_empty() {
             let message = format!("the hook `{name}` does not say when it is called");
             let place = place.key("hooks").key(name);
-            problems.push(Problem::error(rules::HOOK, place, message).help("add `expression`; only the hook `exit` needs none"));
+            problems.push(
+                Problem::error(rules::HOOK, place, message).help("add `expression`; only the hook `exit` needs none"),
+            );
         }
     }
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Checked, Purpose, title};
+use crate::plan::graph;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
-use crate::plan::graph;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
@@ -29,7 +29,9 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
         for (index, container) in template.spec.init_containers.iter().enumerate() {
             if text(&container.container, "name").is_empty() {
                 let place = template.place.key("initContainers").index(index);
-                problems.push(Problem::error(rules::NAME_MISSING, place, "an init container has no name").help("add `name`"));
+                problems.push(
+                    Problem::error(rules::NAME_MISSING, place, "an init container has no name").help("add `name`"),
+                );
             }
         }
     }
@@ -78,7 +80,8 @@ fn images(template: &Template, problems: &mut Vec<Problem>) {
 fn reserved(template: &Template, problems: &mut Vec<Problem>) {
     let is_reserved = |name: &str| name == "wait" || name == "supervisor" || name.starts_with("artifact-plugin-");
     let set = template.spec.container_set.iter().flat_map(|set| set.containers.iter().enumerate());
-    let set = set.map(|(index, node)| (&node.container, template.place.key("containerSet").key("containers").index(index)));
+    let set =
+        set.map(|(index, node)| (&node.container, template.place.key("containerSet").key("containers").index(index)));
     let sidecars = template.spec.sidecars.iter().enumerate();
     let sidecars = sidecars.map(|(index, sidecar)| (&sidecar.container, template.place.key("sidecars").index(index)));
     for (container, place) in set.chain(sidecars) {
@@ -93,81 +96,95 @@ fn reserved(template: &Template, problems: &mut Vec<Problem>) {
 fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems: &mut Vec<Problem>) {
     let at = template.place.key("containerSet");
     let place = at.key("containers");
-    let error = |place: Place, message: String| Problem::error(rules::CONTAINER_SET, place, message);
-    if set.containers.is_empty() {
-        problems.push(error(at, format!("the container set of {} has no containers", title(template))));
+    let names: Vec<&str> = set.containers.iter().map(|node| text(&node.container, "name")).collect();
+    if names.is_empty() {
+        let message = format!("the container set of {} has no containers", title(template));
+        problems.push(Problem::error(rules::CONTAINER_SET, at, message));
         return;
     }
-    let names: Vec<&str> = set.containers.iter().map(|node| text(&node.container, "name")).collect();
-    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    set_names(&names, &place, problems);
+    set_graph(set, &names, &place, problems);
+    let inputs = template.spec.inputs.as_ref().is_some_and(|inputs| !inputs.artifacts.is_empty());
+    let outputs = template.spec.outputs.as_ref();
+    let outputs = outputs.is_some_and(|outputs| !outputs.parameters.is_empty() || !outputs.artifacts.is_empty());
+    if (inputs || outputs) && !names.contains(&"main") {
+        let message =
+            format!("{} has inputs or outputs, but no container named `main` to handle them", title(template));
+        let problem = Problem::error(rules::CONTAINER_SET, place, message);
+        problems.push(problem.help("name the container `main` that reads and writes the files"));
+    }
+}
+
+fn set_names(names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
+    let error = |place: Place, message: String| Problem::error(rules::CONTAINER_SET, place, message);
     for (index, name) in names.iter().enumerate() {
+        let first = names.iter().position(|other| other == name).filter(|first| *first < index);
         if name.is_empty() {
-            problems.push(error(place.index(index), "a container of the set has no name".to_owned()).help("add `name`"));
-        } else if let Some(first) = by_name.insert(name, index) {
-            let problem = error(place.index(index).key("name"), format!("two containers of the set are named `{name}`"));
+            problems
+                .push(error(place.index(index), "a container of the set has no name".to_owned()).help("add `name`"));
+        } else if let Some(first) = first {
+            let problem =
+                error(place.index(index).key("name"), format!("two containers of the set are named `{name}`"));
             problems.push(problem.also(place.index(first).key("name"), "the first is here"));
         }
     }
+}
+
+fn set_graph(set: &spec::ContainerSetTemplate, names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
+    let by_name: BTreeMap<&str, usize> = names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
     let mut parents = Vec::new();
     for (index, node) in set.containers.iter().enumerate() {
         let known = node.dependencies.iter().filter_map(|name| by_name.get(name.as_str()).copied());
         parents.push(known.collect());
-        for (at, name) in node.dependencies.iter().enumerate().filter(|(_, name)| !by_name.contains_key(name.as_str())) {
+        let dependencies = place.index(index).key("dependencies");
+        for (at, name) in node.dependencies.iter().enumerate().filter(|(_, name)| !by_name.contains_key(name.as_str()))
+        {
             let message = format!("`{}` depends on `{name}`, which is no container of the set", names[index]);
-            let problem = error(place.index(index).key("dependencies").index(at), message);
+            let problem = Problem::error(rules::CONTAINER_SET, dependencies.index(at), message);
             problems.push(problem.suggest(name, names.iter().copied().filter(|other| *other != names[index])));
         }
     }
     for cycle in graph::cycles(&parents) {
         let way: Vec<&str> = cycle.iter().chain(&cycle[..1]).map(|&index| names[index]).collect();
         let message = format!("containers wait for each other: `{}`", way.join("` → `"));
-        problems.push(error(place.index(cycle[0]).key("dependencies"), message));
-    }
-    let has_files = template.spec.inputs.as_ref().is_some_and(|inputs| !inputs.artifacts.is_empty())
-        || template.spec.outputs.as_ref().is_some_and(|outputs| !outputs.parameters.is_empty() || !outputs.artifacts.is_empty());
-    if has_files && !names.contains(&"main") {
-        let message = format!("{} has inputs or outputs, but no container named `main` to handle them", title(template));
-        problems.push(error(place, message).help("name the container `main` that reads and writes the files"));
+        let place = place.index(cycle[0]).key("dependencies");
+        problems.push(Problem::error(rules::CONTAINER_SET, place, message));
     }
 }
 
 /// Nothing is mounted twice at one path; input artifacts are mounted too.
 fn mounts_once(template: &Template, problems: &mut Vec<Problem>) {
-    let artifacts = || {
+    if let Some(container) = &template.spec.container {
         let inputs = template.spec.inputs.iter().flat_map(|inputs| inputs.artifacts.iter().enumerate());
         let place = template.place.key("inputs").key("artifacts");
-        inputs.map(move |(index, artifact)| (artifact.path.as_deref().unwrap_or_default(), place.index(index).key("path")))
-    };
-    let mut mounts: Vec<(Vec<(&str, Place)>, bool)> = Vec::new();
-    if let Some(container) = &template.spec.container {
-        mounts.push((mounts_of(container, &template.place.key("container")), true));
+        let artifacts = inputs
+            .map(|(index, artifact)| (artifact.path.as_deref().unwrap_or_default(), place.index(index).key("path")));
+        paths_once(
+            mounts_of(list(container, "volumeMounts"), &template.place.key("container")).chain(artifacts),
+            problems,
+        );
     }
     if let Some(set) = &template.spec.container_set {
-        let place = template.place.key("containerSet").key("volumeMounts");
-        let of_set = set.volume_mounts.iter().enumerate();
-        mounts.push((of_set.map(|(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath"))).collect(), false));
-    }
-    for (mounts, with_artifacts) in mounts {
-        let artifacts: Vec<_> = if with_artifacts { artifacts().collect() } else { Vec::new() };
-        let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
-        for (path, place) in mounts.into_iter().chain(artifacts).filter(|(path, _)| !path.is_empty()) {
-            match seen.get(path) {
-                Some(first) => {
-                    let message = format!("two things are mounted at `{path}`");
-                    problems.push(Problem::error(rules::MOUNT, place, message).also(first.clone(), "the first is here"));
-                }
-                None => {
-                    seen.insert(path, place);
-                }
-            }
-        }
+        let mounts: Vec<Value> = set.volume_mounts.iter().map(|mount| mount.0.clone()).collect();
+        paths_once(mounts_of(&mounts, &template.place.key("containerSet")), problems);
     }
 }
 
-fn mounts_of<'v>(container: &'v Value, place: &Place) -> Vec<(&'v str, Place)> {
+fn paths_once<'v>(paths: impl Iterator<Item = (&'v str, Place)>, problems: &mut Vec<Problem>) {
+    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
+    for (path, place) in paths.filter(|(path, _)| !path.is_empty()) {
+        if let Some(first) = seen.get(path) {
+            let message = format!("two things are mounted at `{path}`");
+            problems
+                .push(Problem::error(rules::MOUNT, place.clone(), message).also(first.clone(), "the first is here"));
+        }
+        seen.entry(path).or_insert(place);
+    }
+}
+
+fn mounts_of<'v>(mounts: &'v [Value], place: &Place) -> impl Iterator<Item = (&'v str, Place)> + use<'v> {
     let place = place.key("volumeMounts");
-    let mounts = list(container, "volumeMounts").iter().enumerate();
-    mounts.map(|(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath"))).collect()
+    mounts.iter().enumerate().map(move |(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath")))
 }
 
 fn volumes(checked: &Checked<'_>, template: &Template, problems: &mut Vec<Problem>) {
@@ -193,7 +210,11 @@ fn volumes(checked: &Checked<'_>, template: &Template, problems: &mut Vec<Proble
                     Purpose::Library => Problem::warning(rules::VOLUME, place, message),
                     Purpose::Run | Purpose::Lint => Problem::error(rules::VOLUME, place, message),
                 };
-                problems.push(problem.help("declare it in `volumes` of the template or of the workflow").suggest(name, declared.iter().copied()));
+                problems.push(
+                    problem
+                        .help("declare it in `volumes` of the template or of the workflow")
+                        .suggest(name, declared.iter().copied()),
+                );
             }
         }
     }

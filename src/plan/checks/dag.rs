@@ -28,14 +28,20 @@ fn empty(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
 
 fn mixed(template: &Template, problems: &mut Vec<Problem>) {
     let called = called(template);
-    let has_depends = |call: &&super::Called<'_>| call.task.spec.depends.as_deref().is_some_and(|text| !text.is_empty());
+    let has_depends =
+        |call: &&super::Called<'_>| call.task.spec.depends.as_deref().is_some_and(|text| !text.is_empty());
     let with_depends = called.iter().find(has_depends);
     for call in &called {
         let task = &call.task.spec;
         let digit = task.name.starts_with(|c: char| c.is_ascii_digit());
         if digit && (with_depends.is_some() || !task.dependencies.is_empty()) {
-            let message = format!("the name `{}` begins with a digit, which `depends` and `dependencies` do not allow", task.name);
-            problems.push(Problem::error(rules::DEPENDS_DIGIT, call.place.key("name"), message).help("begin it with a letter"));
+            let message = format!(
+                "the name `{}` begins with a digit, which `depends` and `dependencies` do not allow",
+                task.name
+            );
+            problems.push(
+                Problem::error(rules::DEPENDS_DIGIT, call.place.key("name"), message).help("begin it with a letter"),
+            );
         }
         let Some(other) = with_depends else { continue };
         if !task.dependencies.is_empty() {
@@ -59,8 +65,14 @@ fn about_items(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
             let Some(&other) = dag.by_name.get(mention.name) else { continue };
             let Some(result) = mention.result.filter(|result| result.is_about_items()) else { continue };
             if !Items::of(&dag.tasks[other].spec).exist() {
-                let message = format!("`{}.{}` asks for the items of a loop, but `{}` does not loop", mention.name, result.as_str(), mention.name);
-                let problem = Problem::error(rules::DEPENDS_ITEMS, call.place.key("depends"), message).within(mention.span.clone());
+                let message = format!(
+                    "`{}.{}` asks for the items of a loop, but `{}` does not loop",
+                    mention.name,
+                    result.as_str(),
+                    mention.name
+                );
+                let problem = Problem::error(rules::DEPENDS_ITEMS, call.place.key("depends"), message)
+                    .within(mention.span.clone());
                 problems.push(problem.help("ask for `Succeeded` or `Failed`"));
             }
         }

@@ -39,12 +39,14 @@ impl Field<'_> {
                 problem.help = fault.help;
                 problems.push(problem);
             }
-            Ok(expression) => problems.extend(variables.into_iter().flat_map(|variables| self.unknown(&expression, variables))),
+            Ok(expression) => {
+                problems.extend(variables.into_iter().flat_map(|variables| self.unknown(&expression, variables)))
+            }
         }
     }
 
     fn unknown(&self, expression: &lang::Ast, variables: &Variables<'_>) -> Vec<Problem> {
-        let named = expression.variables().into_iter();
+        let named = expression.variables().iter();
         let unknown = named.filter(|named| {
             !named.guarded
                 && scopes::is_variable(&named.name)
@@ -64,8 +66,9 @@ fn of_workflow<'a>(checked: &'a Checked<'_>, found: &mut Vec<Field<'a>>) {
     let spec = &checked.draft.resolved.spec;
     let place = Place::root().key("spec");
     let labels = spec.workflow_metadata.iter().flat_map(|metadata| &metadata.labels_from);
-    found.extend(labels.map(|(name, from)| {
-        Field { text: &from.expression, place: place.down("workflowMetadata.labelsFrom").key(name).key("expression") }
+    found.extend(labels.map(|(name, from)| Field {
+        text: &from.expression,
+        place: place.down("workflowMetadata.labelsFrom").key(name).key("expression"),
     }));
     found.extend(spec.hooks.iter().filter_map(|(name, hook)| {
         Some(Field { text: given(hook.expression.as_deref())?, place: place.key("hooks").key(name).key("expression") })
@@ -83,8 +86,9 @@ fn of_template<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<F
     let success = spec.http.as_ref().and_then(|http| given(http.success_condition.as_deref()));
     found.extend(success.map(|text| Field { text, place: place.down("http.successCondition") }));
     let steps = spec.data.iter().flat_map(|data| data.transformation.iter().enumerate());
-    found.extend(steps.map(|(index, step)| {
-        Field { text: &step.expression, place: place.down("data.transformation").index(index).key("expression") }
+    found.extend(steps.map(|(index, step)| Field {
+        text: &step.expression,
+        place: place.down("data.transformation").index(index).key("expression"),
     }));
 }
 
@@ -107,7 +111,10 @@ fn over_nodes<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Fi
     for call in called(template) {
         let task = &call.task.spec;
         found.extend(task.hooks.iter().filter_map(|(name, hook)| {
-            Some(Field { text: given(hook.expression.as_deref())?, place: call.place.key("hooks").key(name).key("expression") })
+            Some(Field {
+                text: given(hook.expression.as_deref())?,
+                place: call.place.key("hooks").key(name).key("expression"),
+            })
         }));
     }
 }

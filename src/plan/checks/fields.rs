@@ -6,21 +6,38 @@ use serde_json::Value;
 
 use super::{Checked, given, title};
 use crate::base::TimeSpan;
+use crate::plan::kinds::{is_leaf, is_pod};
 use crate::plan::model::{Body, Template};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
-use crate::plan::scopes::{is_leaf, is_pod};
+use crate::source::Segment;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     for template in &checked.draft.templates {
-        deadline(template, problems);
-        timeouts(template, problems);
-        problems.extend(parallelism(template));
-        problems.extend(resource_claims(template));
+        let mut found = Vec::new();
+        deadline(template, &mut found);
+        timeouts(template, &mut found);
+        found.extend(parallelism(template));
+        found.extend(resource_claims(template));
+        // Defaults are meant for those templates that use them.
+        problems.extend(
+            found.into_iter().filter(|problem| problem.rule != rules::FIELD_UNUSED || !is_default(checked, problem)),
+        );
         problems.extend(suspension(template));
         problems.extend(memoize(template));
         own_resources(template, problems);
     }
+}
+
+/// Returns whether the field that a problem is about is one of `templateDefaults`.
+fn is_default(checked: &Checked<'_>, problem: &Problem) -> bool {
+    let Some(defaults) = checked.draft.resolved.spec.template_defaults.as_deref() else { return false };
+    let is = |key: &str| problem.place.path.last() == Some(&Segment::Key(key.into()));
+    (defaults.timeout.is_some() && is("timeout"))
+        || (defaults.pending_timeout.is_some() && is("pendingTimeout"))
+        || (defaults.active_deadline_seconds.is_some() && is("activeDeadlineSeconds"))
+        || (defaults.parallelism.is_some() && is("parallelism"))
+        || (!defaults.resource_claims.is_empty() && is("resourceClaims"))
 }
 
 /// Returns the problem of a field that the template's type does not use.
@@ -71,7 +88,8 @@ pub(super) fn duration(text: Option<&str>, place: &Place) -> Option<Problem> {
 }
 
 fn parallelism(template: &Template) -> Option<Problem> {
-    (template.spec.parallelism.is_some() && !is_graph(template)).then(|| unused(template, "parallelism", "steps and DAGs"))
+    (template.spec.parallelism.is_some() && !is_graph(template))
+        .then(|| unused(template, "parallelism", "steps and DAGs"))
 }
 
 fn resource_claims(template: &Template) -> Option<Problem> {
@@ -90,7 +108,8 @@ fn memoize(template: &Template) -> Option<Problem> {
     let place = template.place.key("memoize");
     let key = memoize.key.as_str();
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if !key.contains("{{") && !(key.starts_with(|c: char| c.is_ascii_alphanumeric()) && key.chars().all(word)) {
+    let is_key = key.starts_with(|c: char| c.is_ascii_alphanumeric()) && key.chars().all(word);
+    if !is_key && !key.contains("{{") {
         let message = format!("`{key}` cannot be the key of a cache entry");
         let problem = Problem::error(rules::MEMOIZE, place.key("key"), message);
         return Some(problem.help("use letters, digits and `-`, beginning with a letter or a digit"));
@@ -115,13 +134,12 @@ pub(super) fn pod_resources(resources: &Value, place: &Place) -> Option<Problem>
         return Some(Problem::error(rules::POD_RESOURCES, place.key("claims"), message));
     }
     let allowed = |name: &str| name == "cpu" || name == "memory" || name.starts_with("hugepages-");
-    for kind in ["limits", "requests"] {
+    let names = ["limits", "requests"].into_iter().flat_map(|kind| {
         let names = resources.get(kind).and_then(Value::as_object).into_iter().flat_map(|names| names.keys());
-        for name in names.filter(|name| !allowed(name)) {
-            let message = format!("`{name}` is nothing that a whole pod can have");
-            let problem = Problem::error(rules::POD_RESOURCES, place.key(kind).key(name), message);
-            return Some(problem.help("a whole pod can have `cpu`, `memory` and `hugepages-*`"));
-        }
-    }
-    None
+        names.map(move |name| (kind, name))
+    });
+    let (kind, name) = names.into_iter().find(|(_, name)| !allowed(name))?;
+    let message = format!("`{name}` is nothing that a whole pod can have");
+    let problem = Problem::error(rules::POD_RESOURCES, place.key(kind).key(name), message);
+    Some(problem.help("a whole pod can have `cpu`, `memory` and `hugepages-*`"))
 }

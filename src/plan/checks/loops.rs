@@ -36,7 +36,8 @@ fn one_source(call: &Called<'_>, problems: &mut Vec<Problem>) {
 
 /// A list that has no tags can be read now.
 fn of_list(call: &Called<'_>, problems: &mut Vec<Problem>) {
-    let Some(text) = call.task.spec.with_param.as_deref().filter(|text| !text.is_empty() && !text.contains("{{")) else {
+    let Some(text) = call.task.spec.with_param.as_deref().filter(|text| !text.is_empty() && !text.contains("{{"))
+    else {
         return;
     };
     let fault = match serde_json::from_str::<Value>(text) {
@@ -45,7 +46,8 @@ fn of_list(call: &Called<'_>, problems: &mut Vec<Problem>) {
         Err(fault) => format!("it is not JSON: {fault}"),
     };
     let message = format!("`withParam` of `{}` is not a list: {fault}", call.task.name);
-    let help = "give a JSON list such as `[1, 2]`, or a tag that becomes one, such as `{{steps.generate.outputs.result}}`";
+    let help =
+        "give a JSON list such as `[1, 2]`, or a tag that becomes one, such as `{{steps.generate.outputs.result}}`";
     problems.push(Problem::error(rules::LOOP_ITEMS, call.place.key("withParam"), message).help(help));
 }
 

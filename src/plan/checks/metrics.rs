@@ -51,5 +51,6 @@ fn of_metric(metric: &spec::Prometheus, place: &Place, problems: &mut Vec<Proble
 const NAME_HELP: &str = "use letters, digits and `_`, not beginning with a digit";
 
 fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

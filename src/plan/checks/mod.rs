@@ -21,9 +21,9 @@ mod templates;
 mod workflow;
 
 use super::compile::Draft;
+use super::globals::Globals;
 use super::model::{Body, Task, TaskIx, Template};
 use super::problem::{Place, Problem};
-use super::scopes::Globals;
 
 /// What a manifest is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

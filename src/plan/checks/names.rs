@@ -17,7 +17,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let mut list = List { problems };
     let own = draft.resolved.spec.templates.iter().map(|template| template.name.as_deref());
     list.check(own, Form::Field, &spec.key("templates"), "templates");
-    for arguments in &draft.resolved.spec.arguments {
+    if let Some(arguments) = &draft.resolved.spec.arguments {
         list.arguments(arguments, &spec.key("arguments"));
     }
     for template in &draft.templates {
@@ -41,13 +41,13 @@ struct List<'a> {
 
 impl List<'_> {
     fn template(&mut self, template: &crate::plan::model::Template) {
-        for inputs in &template.spec.inputs {
+        if let Some(inputs) = &template.spec.inputs {
             let place = template.place.key("inputs");
-            self.values(&inputs.parameters, &inputs.artifacts, &place, "inputs");
+            self.values(&inputs.parameters, &inputs.artifacts, &place, "input");
         }
-        for outputs in &template.spec.outputs {
+        if let Some(outputs) = &template.spec.outputs {
             let place = template.place.key("outputs");
-            self.values(&outputs.parameters, &outputs.artifacts, &place, "outputs");
+            self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
         let called = called(template);
         let kind = if matches!(template.body, Body::Dag(_)) { "tasks" } else { "steps" };
@@ -55,21 +55,21 @@ impl List<'_> {
             called.iter().map(|call| (given(Some(&call.task.name)), call.place.clone())).collect();
         self.placed(&names, Form::Field, kind);
         for call in &called {
-            for arguments in &call.task.spec.arguments {
+            if let Some(arguments) = &call.task.spec.arguments {
                 self.arguments(arguments, &call.place.key("arguments"));
             }
         }
     }
 
     fn arguments(&mut self, arguments: &spec::Arguments, place: &Place) {
-        self.values(&arguments.parameters, &arguments.artifacts, place, "arguments");
+        self.values(&arguments.parameters, &arguments.artifacts, place, "passed");
     }
 
     fn values(&mut self, parameters: &[spec::Parameter], artifacts: &[spec::Artifact], place: &Place, of: &str) {
         let names = parameters.iter().map(|parameter| given(Some(&parameter.name)));
-        self.check(names, Form::Value, &place.key("parameters"), &format!("{of}.parameters"));
+        self.check(names, Form::Value, &place.key("parameters"), &format!("{of} parameters"));
         let names = artifacts.iter().map(|artifact| given(Some(&artifact.name)));
-        self.check(names, Form::Value, &place.key("artifacts"), &format!("{of}.artifacts"));
+        self.check(names, Form::Value, &place.key("artifacts"), &format!("{of} artifacts"));
     }
 
     fn check<'n>(&mut self, names: impl Iterator<Item = Option<&'n str>>, form: Form, place: &Place, kind: &str) {
@@ -81,7 +81,10 @@ impl List<'_> {
         let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
         for (name, place) in names {
             let Some(name) = given(*name) else {
-                self.problems.push(Problem::error(rules::NAME_MISSING, place.clone(), format!("one of the {kind} has no name")).help("add `name`"));
+                self.problems.push(
+                    Problem::error(rules::NAME_MISSING, place.clone(), format!("one of the {kind} has no name"))
+                        .help("add `name`"),
+                );
                 continue;
             };
             if let Some(fault) = form.fault(name) {
@@ -133,7 +136,8 @@ fn object_name(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let name = metadata.name.as_deref().unwrap_or_default();
     if name.len() > limits::RUN_NAME_BYTES_MAX {
         let place = Place::of(Scope::Local).down("metadata.name");
-        let message = format!("the name has {} characters; at most {} fit into a label", name.len(), limits::RUN_NAME_BYTES_MAX);
+        let message =
+            format!("the name has {} characters; at most {} fit into a label", name.len(), limits::RUN_NAME_BYTES_MAX);
         problems.push(Problem::error(rules::NAME_FORM, place, message).help("shorten it"));
     }
 }

@@ -41,8 +41,10 @@ fn of_value(output: &spec::Parameter, place: &Place) -> Option<Problem> {
     let error = |place: Place, message: String| Some(Problem::error(rules::OUTPUT, place, message));
     match (&output.value, &output.value_from) {
         (Some(_), Some(_)) => {
-            let problem = error(place.key("valueFrom"), format!("the output `{name}` has both `value` and `valueFrom`"));
-            problem.map(|problem| problem.also(place.key("value"), "`value` is here").help("keep the one that is meant"))
+            let problem =
+                error(place.key("valueFrom"), format!("the output `{name}` has both `value` and `valueFrom`"));
+            problem
+                .map(|problem| problem.also(place.key("value"), "`value` is here").help("keep the one that is meant"))
         }
         (Some(_), None) => None,
         (None, None) => {
@@ -52,13 +54,20 @@ fn of_value(output: &spec::Parameter, place: &Place) -> Option<Problem> {
         (None, Some(from)) => match sources(from).as_slice() {
             [_] => None,
             [] => {
-                let problem = error(place.key("valueFrom"), format!("`valueFrom` of the output `{name}` names no source"));
-                problem.map(|problem| problem.help("add one of `path`, `parameter`, `expression`, `jsonPath`, `jqFilter`, `supplied`"))
+                let problem =
+                    error(place.key("valueFrom"), format!("`valueFrom` of the output `{name}` names no source"));
+                problem.map(|problem| {
+                    problem.help("add one of `path`, `parameter`, `expression`, `jsonPath`, `jqFilter`, `supplied`")
+                })
             }
             [first, second, ..] => {
                 let message = format!("`valueFrom` of the output `{name}` has both `{first}` and `{second}`");
                 let problem = error(place.key("valueFrom").key(second), message);
-                problem.map(|problem| problem.also(place.key("valueFrom").key(first), "the other is here").help("keep the one that is meant"))
+                problem.map(|problem| {
+                    problem
+                        .also(place.key("valueFrom").key(first), "the other is here")
+                        .help("keep the one that is meant")
+                })
             }
         },
     }
@@ -68,15 +77,16 @@ fn of_value(output: &spec::Parameter, place: &Place) -> Option<Problem> {
 fn of_type(template: &Template, output: &spec::Parameter, place: &Place) -> Option<Problem> {
     let from = output.value_from.as_ref()?;
     let spec = &template.spec;
-    let (kind, allowed): (&str, &[&str]) = if spec.container.is_some() || spec.container_set.is_some() || spec.script.is_some() {
-        ("a container", &["path"])
-    } else if spec.resource.is_some() {
-        ("a resource template", &["jsonPath", "jqFilter"])
-    } else if spec.dag.is_some() || spec.steps.is_some() {
-        ("steps or a DAG", &["parameter", "expression"])
-    } else {
-        return None;
-    };
+    let (kind, allowed): (&str, &[&str]) =
+        if spec.container.is_some() || spec.container_set.is_some() || spec.script.is_some() {
+            ("a container", &["path"])
+        } else if spec.resource.is_some() {
+            ("a resource template", &["jsonPath", "jqFilter"])
+        } else if spec.dag.is_some() || spec.steps.is_some() {
+            ("steps or a DAG", &["parameter", "expression"])
+        } else {
+            return None;
+        };
     let source = *sources(from).first()?;
     let place = place.key("valueFrom").key(source);
     if !allowed.contains(&source) {

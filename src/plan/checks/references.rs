@@ -7,6 +7,7 @@
 use super::{Called, Checked, called};
 use crate::expr::Variable;
 use crate::plan::graph;
+use crate::plan::kinds;
 use crate::plan::model::{Body, TaskIx, Template, Text};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
@@ -14,11 +15,11 @@ use crate::plan::scopes::{self, Items, Look, Variables};
 use crate::source::{Segment, Severity};
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    let before_end = scopes::runs_before_end(checked.draft);
+    let before_end = kinds::runs_before_end(checked.draft);
     for (template, before_end) in checked.draft.templates.iter().zip(before_end) {
         let variables = Variables::of(checked.draft, &checked.globals, template, !before_end);
         // The texts of an inline template are those of its call too, and see what that sees.
-        if !(scopes::is_inline(template) && scopes::is_leaf(&template.spec)) {
+        if !(kinds::is_inline(template) && kinds::is_leaf(&template.spec)) {
             own_texts(template, &variables, problems);
         }
         calls(checked, template, &variables, problems);
@@ -36,41 +37,53 @@ fn own_texts(template: &Template, variables: &Variables<'_>, problems: &mut Vec<
                 false => Severity::Warning,
             };
             let judge = Judge { variables, items: &Items::None, severity };
-            problems.extend(judge.problem(&variable, &template.place.below(&text.pointer)));
+            problems.extend(judge.problem(&variable, || template.place.below(&text.pointer)));
         }
     }
 }
 
 fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, problems: &mut Vec<Problem>) {
     let called = called(template);
-    let mut orders = Vec::new();
+    let mut uses = Vec::new();
     for call in &called {
         let items = Items::of(&call.task.spec);
+        let judge = Judge { variables, items: &items, severity: Severity::Error };
         for text in &call.task.texts {
-            let place = || call.place.below(&text.pointer);
             for variable in text.text.variables() {
                 if begins_with(text, "inline") && in_inline(checked, call, &items, &variable) {
                     continue;
                 }
-                let judge = Judge { variables, items: &items, severity: Severity::Error };
-                problems.extend(judge.problem(&variable, &place()));
-                if let Look::OfTask(other) = judge.look_up(&variable) {
-                    // A hook is called when its own task has begun or ended.
-                    let own = begins_with(text, "hooks") && other == call.ix;
-                    if !own && !variable.guarded {
-                        orders.push(Order { task: call.ix, other, problem: too_early(&variable, call, &called[other], place()) });
-                    }
+                if !variable.guarded {
+                    uses.extend(use_of_task(&judge, call, text, &variable));
                 }
+                problems.extend(judge.problem(&variable, || call.place.below(&text.pointer)));
             }
         }
     }
-    problems.extend(in_order(template, &called, orders));
+    problems.extend(too_early(template, &called, uses));
+}
+
+/// A use of what a step or task makes.
+struct Use<'a> {
+    /// Who uses it.
+    task: TaskIx,
+    /// Who makes it.
+    other: TaskIx,
+    text: &'a Text,
+    variable: Variable<'a>,
+}
+
+fn use_of_task<'a>(judge: &Judge<'_>, call: &Called<'a>, text: &'a Text, variable: &Variable<'a>) -> Option<Use<'a>> {
+    let Look::OfTask(other) = judge.look_up(variable) else { return None };
+    // A hook is called when its own task has begun or ended.
+    let own = begins_with(text, "hooks") && other == call.ix;
+    (!own).then(|| Use { task: call.ix, other, text, variable: variable.clone() })
 }
 
 /// Returns whether a variable of an inline template's text is right by that template's own account.
 /// What is no leaf is not looked at here: its calls are judged when its turn comes.
 fn in_inline(checked: &Checked<'_>, call: &Called<'_>, items: &Items<'_>, variable: &Variable<'_>) -> bool {
-    let Some(inline) = checked.target(call.task).filter(|inline| scopes::is_leaf(&inline.spec)) else { return true };
+    let Some(inline) = checked.target(call.task).filter(|inline| kinds::is_leaf(&inline.spec)) else { return true };
     let variables = Variables::of(checked.draft, &checked.globals, inline, false);
     Judge { variables: &variables, items, severity: Severity::Error }.look_up(variable) == Look::Known
 }
@@ -79,41 +92,33 @@ fn begins_with(text: &Text, key: &str) -> bool {
     matches!(text.pointer.first(), Some(Segment::Key(first)) if **first == *key)
 }
 
-/// A use of what another step or task makes.
-struct Order {
-    task: TaskIx,
-    other: TaskIx,
-    /// What it is when the other has not ended before.
-    problem: Problem,
-}
-
-/// Returns the problems of those uses whose other has not ended before.
-fn in_order(template: &Template, called: &[Called<'_>], orders: Vec<Order>) -> Vec<Problem> {
-    let pairs: Vec<(TaskIx, TaskIx)> = orders.iter().map(|order| (order.task, order.other)).collect();
-    let fine = match &template.body {
+/// Returns the problems of those uses of which the maker has not ended before.
+fn too_early(template: &Template, called: &[Called<'_>], uses: Vec<Use<'_>>) -> Vec<Problem> {
+    let pairs: Vec<(TaskIx, TaskIx)> = uses.iter().map(|used| (used.task, used.other)).collect();
+    let in_order = match &template.body {
         Body::Dag(dag) => graph::waits_for(&dag.parents, &pairs),
         _ => pairs.iter().map(|&(task, other)| called[other].group < called[task].group).collect(),
     };
-    let orders = orders.into_iter().zip(fine);
-    orders.filter(|(_, fine)| !fine).map(|(order, _)| order.problem).collect()
+    let uses = uses.iter().zip(in_order);
+    uses.filter(|(_, in_order)| !in_order).map(|(used, _)| not_before(used, called)).collect()
 }
 
-fn too_early(variable: &Variable<'_>, call: &Called<'_>, other: &Called<'_>, place: Place) -> Problem {
-    let (name, used) = (&call.task.name, &other.task.name);
-    let is_step = variable.name.starts_with("steps.");
-    let (message, help) = if call.ix == other.ix {
+fn not_before(used: &Use<'_>, called: &[Called<'_>]) -> Problem {
+    let (call, other) = (&called[used.task], &called[used.other]);
+    let (name, maker, variable) = (&call.task.name, &other.task.name, &used.variable);
+    let (message, help) = if used.task == used.other {
         (format!("`{name}` uses `{}`, which it makes itself", variable.name), "use it in a later one".to_owned())
-    } else if is_step {
-        let message = format!("`{name}` uses `{}`, but `{used}` is not a step of an earlier group", variable.name);
-        (message, format!("put `{used}` into a group before that of `{name}`"))
+    } else if variable.name.starts_with("steps.") {
+        let message = format!("`{name}` uses `{}`, but `{maker}` is not a step of an earlier group", variable.name);
+        (message, format!("put `{maker}` into a group before that of `{name}`"))
     } else {
-        let message = format!("`{name}` uses `{}`, but does not wait for `{used}`", variable.name);
-        (message, format!("add `{used}` to what `{name}` depends on"))
+        let message = format!("`{name}` uses `{}`, but does not wait for `{maker}`", variable.name);
+        (message, format!("add `{maker}` to what `{name}` depends on"))
     };
-    Problem::error(rules::VARIABLE, place, message)
+    Problem::error(rules::VARIABLE, call.place.below(&used.text.pointer), message)
         .within(variable.at.clone())
         .says("not known here")
-        .also(other.place.key("name"), format!("`{used}` is declared here"))
+        .also(other.place.key("name"), format!("`{maker}` is declared here"))
         .help(help)
 }
 
@@ -132,7 +137,7 @@ impl Judge<'_> {
         }
     }
 
-    fn problem(&self, variable: &Variable<'_>, place: &Place) -> Option<Problem> {
+    fn problem(&self, variable: &Variable<'_>, place: impl Fn() -> Place) -> Option<Problem> {
         let name = &*variable.name;
         if variable.guarded {
             return None;
@@ -147,14 +152,14 @@ impl Judge<'_> {
             true => format!("`{name}` stands outside of a loop"),
             false => format!("there is no `{name}` here"),
         };
-        let mut problem = Problem::error(rules::VARIABLE, place.clone(), message).within(variable.at.clone());
+        let mut problem = Problem::error(rules::VARIABLE, place(), message).within(variable.at.clone());
         problem.severity = self.severity;
         let candidates = self.variables.candidates(name, self.items);
         Some(problem.says("cannot be resolved").suggest(name, candidates.iter().map(String::as_str)))
     }
 
     /// A word that Argo does not look at stays as it is, which is seldom what was meant.
-    fn kept(&self, variable: &Variable<'_>, place: &Place) -> Option<Problem> {
+    fn kept(&self, variable: &Variable<'_>, place: impl Fn() -> Place) -> Option<Problem> {
         let name = &*variable.name;
         let message = match name {
             "item" if self.items.exist() => return None,
@@ -162,7 +167,7 @@ impl Judge<'_> {
             _ if scopes::is_known_word(name) || !is_path(name) => return None,
             _ => format!("`{name}` is nothing that Argo knows, and stays as it is"),
         };
-        let problem = Problem::warning(rules::VARIABLE_KEPT, place.clone(), message).within(variable.at.clone());
+        let problem = Problem::warning(rules::VARIABLE_KEPT, place(), message).within(variable.at.clone());
         let candidates = self.variables.candidates(name, self.items);
         Some(problem.suggest(name, candidates.iter().map(String::as_str).chain(["item", "retries"])))
     }
@@ -171,7 +176,8 @@ impl Judge<'_> {
 /// Returns whether a name looks like one of Argo's, and not like another template language's.
 fn is_path(name: &str) -> bool {
     let word = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     name.contains('.') && name.split('.').all(word)
 }

@@ -40,10 +40,11 @@ fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
     let place = template.place.key("resource");
     let error = |place, message: String| Some(Problem::error(rules::RESOURCE, place, message));
     match (given(resource.manifest.as_deref()), &resource.manifest_from) {
-        (None, None) => {
-            error(place, format!("{} has no object", title(template))).map(|problem| problem.help("add `manifest`, or `manifestFrom`"))
+        (None, None) => error(place, format!("{} has no object", title(template)))
+            .map(|problem| problem.help("add `manifest`, or `manifestFrom`")),
+        (Some(_), Some(_)) => {
+            error(place.key("manifestFrom"), format!("{} has both `manifest` and `manifestFrom`", title(template)))
         }
-        (Some(_), Some(_)) => error(place.key("manifestFrom"), format!("{} has both `manifest` and `manifestFrom`", title(template))),
         (Some(manifest), None) => {
             let fault = bad_yaml(manifest)?;
             error(place.key("manifest"), format!("`manifest` is not YAML: {fault}"))
@@ -55,7 +56,8 @@ fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
             if names.contains(&name) {
                 return None;
             }
-            let message = format!("`manifestFrom` names the artifact `{name}`, which is no input of {}", title(template));
+            let message =
+                format!("`manifestFrom` names the artifact `{name}`, which is no input of {}", title(template));
             error(place.down("manifestFrom.artifact.name"), message).map(|problem| problem.suggest(name, names))
         }
     }

@@ -16,8 +16,12 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     if let Some(strategy) = &spec.retry_strategy {
         of_strategy(strategy, &Place::root().key("spec").key("retryStrategy"), problems);
     }
+    let defaults = spec.template_defaults.as_ref().and_then(|defaults| defaults.retry_strategy.as_ref());
+    if let Some(strategy) = defaults {
+        of_strategy(strategy, &Place::root().down("spec.templateDefaults.retryStrategy"), problems);
+    }
     for template in &checked.draft.templates {
-        if let Some(strategy) = &template.spec.retry_strategy {
+        if let Some(strategy) = template.spec.retry_strategy.as_ref().filter(|strategy| Some(*strategy) != defaults) {
             of_strategy(strategy, &template.place.key("retryStrategy"), problems);
         }
     }
@@ -33,7 +37,9 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Vec
     if let Some(backoff) = &strategy.backoff {
         let place = place.key("backoff");
         problems.extend(no_number(backoff.factor.as_ref(), "factor", &place));
-        for (field, text) in [("duration", &backoff.duration), ("maxDuration", &backoff.max_duration), ("cap", &backoff.cap)] {
+        for (field, text) in
+            [("duration", &backoff.duration), ("maxDuration", &backoff.max_duration), ("cap", &backoff.cap)]
+        {
             problems.extend(duration(text.as_deref(), &place.key(field)));
         }
         if backoff.duration.as_deref().unwrap_or_default().is_empty() {

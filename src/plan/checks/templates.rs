@@ -1,6 +1,7 @@
 //! That a template does exactly one thing, and that calls of it can end.
 
 use super::{Checked, title};
+use crate::plan::kinds;
 use crate::plan::merge::BODIES;
 use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::Problem;
@@ -54,7 +55,8 @@ fn bodies(spec: &spec::Template) -> Vec<&'static str> {
 /// hold the call back: they end only where Argo's bound on depth ends them.
 fn endless(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     let templates = &checked.draft.templates;
-    let calls: Vec<Vec<usize>> = templates.iter().map(|template| certain_calls(template).map(TemplateIx::index).collect()).collect();
+    let calls: Vec<Vec<usize>> =
+        templates.iter().map(|template| certain_calls(template).map(TemplateIx::index).collect()).collect();
     for cycle in crate::plan::graph::cycles(&calls) {
         let template = &templates[cycle[0]];
         let way: Vec<&str> = cycle.iter().chain(&cycle[..1]).map(|&ix| &*templates[ix].name).collect();
@@ -69,11 +71,12 @@ fn endless(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 /// Returns the templates that are called whatever happens before.
 fn certain_calls(template: &Template) -> impl Iterator<Item = TemplateIx> {
     let is_dag = matches!(template.body, Body::Dag(_));
-    let certain = scopes::tasks_of(template).filter(move |task| {
+    let certain = kinds::tasks_of(template).filter(move |task| {
         let spec = &task.spec;
         let conditional = spec.when.is_some() || scopes::Items::of(spec).exist();
-        // Argo's dependents run on success; only another condition makes the end uncertain.
-        !conditional && !(is_dag && spec.depends.as_deref().is_some_and(|depends| depends.contains('.')))
+        // A condition over other results than success may leave the task out.
+        let selective = is_dag && spec.depends.as_deref().is_some_and(|depends| depends.contains('.'));
+        !conditional && !selective
     });
     certain.filter_map(|task| task.target)
 }

@@ -51,16 +51,19 @@ fn clean_up(pod_gc: &spec::PodGC, place: &Place, problems: &mut Vec<Problem>) {
 }
 
 fn executor_plugin(plugin: &spec::ExecutorPlugin, place: &Place) -> Option<Problem> {
-    let error = |place: Place, message: &str, help: &str| Some(Problem::error(rules::PLUGIN, place, message).help(help));
+    let error =
+        |place: Place, message: &str, help: &str| Some(Problem::error(rules::PLUGIN, place, message).help(help));
     if given(plugin.metadata.name.as_deref()).is_none() {
         return error(place.clone(), "the plugin has no name", "add `metadata.name`");
     }
     let place = place.down("spec.sidecar.container");
-    let has = |key: &str| plugin.spec.sidecar.container.get(key).is_some_and(|value| match value {
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        value => !value.is_null(),
-    });
+    let has = |key: &str| {
+        plugin.spec.sidecar.container.get(key).is_some_and(|value| match value {
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+            value => !value.is_null(),
+        })
+    };
     let parts = [
         ("ports", "the plugin listens at no port", "add `ports`"),
         ("resources", "the plugin does not say how much it needs", "add `resources` with `requests` and `limits`"),

@@ -1,4 +1,8 @@
 //! The checks on whole manifests: annotated YAML, and the tables of what Argo says.
 
 mod annotated;
+mod compiling;
 mod conformance;
+mod resolving;
+mod robustness;
+mod size;

@@ -29,7 +29,10 @@ pub(super) enum Element {
     /// An offset from UTC.
     Offset(OffsetForm),
     /// A fraction of a second of so many digits, with its separator.
-    Fraction { digits: usize, trims: bool },
+    Fraction {
+        digits: usize,
+        trims: bool,
+    },
 }
 
 /// How an offset from UTC is written.
@@ -44,7 +47,17 @@ pub(super) struct OffsetForm {
 }
 
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -111,10 +124,16 @@ fn element_at(rest: &str) -> Option<(Element, usize)> {
         return None;
     }
     // `Month` is no month.
-    if rest.starts_with("Jan") && !rest.starts_with("January") && rest[3..].starts_with(|c: char| c.is_ascii_lowercase()) {
+    if rest.starts_with("Jan")
+        && !rest.starts_with("January")
+        && rest[3..].starts_with(|c: char| c.is_ascii_lowercase())
+    {
         return None;
     }
-    if rest.starts_with("Mon") && !rest.starts_with("Monday") && rest[3..].starts_with(|c: char| c.is_ascii_lowercase()) {
+    if rest.starts_with("Mon")
+        && !rest.starts_with("Monday")
+        && rest[3..].starts_with(|c: char| c.is_ascii_lowercase())
+    {
         return None;
     }
     let fixed = FIXED.iter().find(|(text, _)| rest.starts_with(text));

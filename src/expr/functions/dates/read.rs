@@ -171,11 +171,11 @@ impl<'t> Parts<'t> {
     }
 
     fn offset(&mut self, form: OffsetForm) -> Option<TimeZone> {
-        if form.z {
-            if let Some(rest) = self.rest.strip_prefix('Z') {
-                self.rest = rest;
-                return Some(TimeZone::UTC);
-            }
+        if form.z
+            && let Some(rest) = self.rest.strip_prefix('Z')
+        {
+            self.rest = rest;
+            return Some(TimeZone::UTC);
         }
         let negative = self.rest.starts_with('-');
         self.rest = self.rest.strip_prefix(['+', '-'])?;
@@ -199,7 +199,9 @@ impl<'t> Parts<'t> {
             _ => self.hour,
         };
         let date = match self.year_day {
-            Some(day) => jiff::civil::Date::new(self.year, 1, 1).ok()?.with().day_of_year(day).build().ok()?,
+            Some(day) => {
+                jiff::civil::Date::new(self.year, 1, 1).ok()?.with().day_of_year(day).build().ok()?
+            }
             None => jiff::civil::Date::new(self.year, self.month, self.day).ok()?,
         };
         let time = jiff::civil::Time::new(hour, self.minute, self.second, self.nanos).ok()?;

@@ -14,7 +14,7 @@ pub(super) fn whole(value: &Value) -> i64 {
     }
 }
 
-/// Reads Go's notation of integers: a prefix names the base; leading zeros are dropped.
+/// Reads Go's notation of integers: a prefix names the base, a leading zero is octal.
 fn whole_of_text(text: &str) -> i64 {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -24,6 +24,7 @@ fn whole_of_text(text: &str) -> i64 {
         Some("0x" | "0X") => i64::from_str_radix(&digits[2..], 16),
         Some("0o" | "0O") => i64::from_str_radix(&digits[2..], 8),
         Some("0b" | "0B") => i64::from_str_radix(&digits[2..], 2),
+        Some(_) if digits.starts_with('0') && !digits.contains('.') => i64::from_str_radix(digits, 8),
         _ => without_fraction(digits).parse(),
     };
     parsed.map_or(0, |number: i64| number.wrapping_mul(sign))

@@ -17,8 +17,12 @@ fn first_letters(call: &mut Call<'_, '_>, change: fn(char) -> String) -> Outcome
     let mut starts = true;
     let mut out = String::new();
     for c in call.text(0)?.chars() {
-        if starts { out.push_str(&change(c)) } else { out.push(c) }
-        starts = c.is_whitespace() || (c.is_ascii_punctuation() && !matches!(c, '_' | '\''));
+        if starts {
+            out.push_str(&change(c))
+        } else {
+            out.push(c)
+        }
+        starts = c.is_whitespace() || (c.is_ascii_punctuation() && c != '_');
     }
     Ok(Value::from(out))
 }
@@ -62,8 +66,11 @@ fn delimited(call: &mut Call<'_, '_>, delimiter: char) -> Outcome {
 }
 
 fn camel(call: &mut Call<'_, '_>) -> Outcome {
-    let mut out = String::new();
-    for word in call.text(0)?.split(['_', '-', ' ', '.']).filter(|word| !word.is_empty()) {
+    let text = call.text(0)?;
+    // Signs at the beginning are kept.
+    let first = text.find(|c| !"_- .".contains(c)).unwrap_or(text.len());
+    let mut out = text[..first].to_owned();
+    for word in text[first..].split(['_', '-', ' ', '.']).filter(|word| !word.is_empty()) {
         let mut chars = word.chars();
         out.extend(chars.next().into_iter().flat_map(char::to_uppercase));
         out.push_str(chars.as_str());

@@ -16,7 +16,9 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("b32dec", 1, 1, "string", |call| Ok(Value::from(base32_decoded(call.text(0)?)))),
     Function::new("b32enc", 1, 1, "string", |call| Ok(Value::from(base32(call.text(0)?.as_bytes())))),
     // Sprig gives the message of a fault as the value.
-    Function::new("b64dec", 1, 1, "string", |call| Ok(Value::from(decode_base64(call.text(0)?).unwrap_or_else(|fault| fault)))),
+    Function::new("b64dec", 1, 1, "string", |call| {
+        Ok(Value::from(decode_base64(call.text(0)?).unwrap_or_else(|fault| fault)))
+    }),
     Function::new("b64enc", 1, 1, "string", |call| Ok(Value::from(STANDARD.encode(call.text(0)?)))),
     Function::new("fromJson", 1, 1, "any", |call| Ok(from_json(call).unwrap_or_default())),
     Function::new("mustFromJson", 1, 1, "any", from_json),
@@ -27,7 +29,9 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("sha256sum", 1, 1, "string", |call| Ok(hex(&sha2::Sha256::digest(call.text(0)?)))),
     Function::new("sha512sum", 1, 1, "string", |call| Ok(hex(&sha2::Sha512::digest(call.text(0)?)))),
     Function::new("toJson", 1, 1, "string", |call| Ok(to_json(call).unwrap_or_else(|_| Value::text("")))),
-    Function::new("toPrettyJson", 1, 1, "string", |call| Ok(to_pretty_json(call).unwrap_or_else(|_| Value::text("")))),
+    Function::new("toPrettyJson", 1, 1, "string", |call| {
+        Ok(to_pretty_json(call).unwrap_or_else(|_| Value::text("")))
+    }),
     Function::new("toRawJson", 1, 1, "string", to_raw_json),
 ];
 

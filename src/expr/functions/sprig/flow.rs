@@ -8,7 +8,7 @@ pub(super) static TABLE: [Function; 13] = [
     Function::new("all", 0, ANY_NUMBER, "bool", |call| Ok(Value::Bool(!call.args.iter().any(is_empty)))),
     Function::new("any", 0, ANY_NUMBER, "bool", |call| Ok(Value::Bool(!call.args.iter().all(is_empty)))),
     Function::new("coalesce", 0, ANY_NUMBER, "any", coalesce),
-    Function::new("deepEqual", 2, 2, "bool", |call| Ok(Value::Bool(call.arg(0).equals(call.arg(1))))),
+    Function::new("deepEqual", 2, 2, "bool", |call| Ok(Value::Bool(call.arg(0).is_same(call.arg(1))))),
     Function::new("default", 1, ANY_NUMBER, "any", default),
     Function::new("empty", 1, 1, "bool", |call| Ok(Value::Bool(is_empty(call.arg(0))))),
     Function::new("fail", 1, 1, "string", |call| Err(call.text(0)?.to_owned())),

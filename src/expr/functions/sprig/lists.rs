@@ -66,6 +66,9 @@ fn compact(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn concat(call: &mut Call<'_, '_>) -> Outcome {
+    if call.args.is_empty() {
+        return Ok(Value::Nil);
+    }
     let mut all = Vec::new();
     for at in 0..call.args.len() {
         let items = call.list(at)?;
@@ -80,7 +83,7 @@ fn has(call: &mut Call<'_, '_>) -> Outcome {
         return Ok(Value::Bool(false));
     }
     let items = call.list(1)?;
-    call.tools.budget.steps(items.len() as u64)?;
+    call.tools.compare(call.arg(0), items.len())?;
     Ok(Value::Bool(items.iter().any(|item| item.equals(call.arg(0)))))
 }
 
@@ -110,7 +113,7 @@ fn slice(call: &mut Call<'_, '_>) -> Outcome {
 fn uniq(call: &mut Call<'_, '_>) -> Outcome {
     let mut kept: Vec<Value> = Vec::new();
     for item in call.list(0)?.iter() {
-        call.tools.budget.steps(kept.len() as u64)?;
+        call.tools.compare(item, kept.len())?;
         if !kept.iter().any(|known| known.equals(item)) {
             kept.push(item.clone());
         }

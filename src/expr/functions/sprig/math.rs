@@ -13,7 +13,7 @@ pub(super) static TABLE: [Function; 24] = [
     Function::new("biggest", 1, ANY_NUMBER, "int", |call| folded(call, i64::MIN, i64::max)),
     Function::new("ceil", 1, 1, "float", |call| Ok(Value::Float(float(call.arg(0)).ceil()))),
     Function::new("div", 2, 2, "int", |call| divided(call, i64::wrapping_div)),
-    Function::new("divf", 1, ANY_NUMBER, "float", |call| folded_f(call, |left, right| left / right)),
+    Function::new("divf", 1, ANY_NUMBER, "float", |call| folded_f(call, quotient)),
     Function::new("float64", 1, 1, "float", |call| Ok(Value::Float(float(call.arg(0))))),
     Function::new("floor", 1, 1, "float", |call| Ok(Value::Float(float(call.arg(0)).floor()))),
     Function::new("int", 1, 1, "int", |call| Ok(Value::Int(whole(call.arg(0))))),
@@ -44,10 +44,17 @@ fn folded_f(call: &mut Call<'_, '_>, step: fn(f64, f64) -> f64) -> Outcome {
     Ok(exact(numbers.reduce(step).unwrap_or(0.0)))
 }
 
-/// Sprig computes with decimals, where 0.1 + 0.2 is 0.3: rounding to 15 digits gives the same
-/// for all but very long numbers.
+/// Sprig computes with decimals, where 0.1 + 0.2 is 0.3: a result that is short when rounded to
+/// 15 digits is meant to be short.
 fn exact(number: f64) -> Value {
-    Value::Float(format!("{number:.14e}").parse().unwrap_or(number))
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    let is_short = format!("{rounded}").len() + 2 < format!("{number}").len();
+    Value::Float(if is_short { rounded } else { number })
+}
+
+/// Divides to 16 decimal places, as sprig's decimals do.
+fn quotient(left: f64, right: f64) -> f64 {
+    format!("{:.16}", left / right).parse().unwrap_or(left / right)
 }
 
 fn divided(call: &mut Call<'_, '_>, divide: fn(i64, i64) -> i64) -> Outcome {

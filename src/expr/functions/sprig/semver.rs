@@ -1,4 +1,4 @@
-//! Sprig's `semver` and `semverCompare`, as Masterminds' library reads versions: a leading
+//! Sprig's `semverCompare`, as Masterminds' library reads versions: a leading
 //! `v` and missing parts are allowed.
 
 use std::cmp::Ordering;
@@ -6,10 +6,8 @@ use std::cmp::Ordering;
 use super::{Call, Function, Outcome};
 use crate::expr::value::Value;
 
-pub(super) static TABLE: [Function; 2] = [
-    Function::new("semver", 1, 1, "any", semver),
-    Function::new("semverCompare", 2, 2, "bool", compare),
-];
+pub(super) static TABLE: [Function; 2] =
+    [Function::new("semver", 1, 1, "any", semver), Function::new("semverCompare", 2, 2, "bool", compare)];
 
 /// A version; of a partial one, how many numbers were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +15,6 @@ struct Version {
     numbers: [u64; 3],
     written: usize,
     pre: String,
-    metadata: String,
 }
 
 impl Version {
@@ -27,8 +24,7 @@ impl Version {
         let text = text.strip_prefix('v').unwrap_or(text);
         let (rest, metadata) = text.split_once('+').unwrap_or((text, ""));
         let (core, pre) = rest.split_once('-').unwrap_or((rest, ""));
-        let mut version =
-            Self { numbers: [0; 3], written: 0, pre: pre.to_owned(), metadata: metadata.to_owned() };
+        let mut version = Self { numbers: [0; 3], written: 0, pre: pre.to_owned() };
         for (at, part) in core.split('.').enumerate() {
             if wild && matches!(part, "x" | "X" | "*") {
                 return Some(version);
@@ -49,7 +45,7 @@ impl Version {
         let mut numbers = [0; 3];
         numbers[..kept].copy_from_slice(&self.numbers[..kept]);
         numbers[kept - 1] = numbers[kept - 1].saturating_add(1);
-        Self { numbers, written: 3, pre: String::new(), metadata: String::new() }
+        Self { numbers, written: 3, pre: String::new() }
     }
 }
 
@@ -72,18 +68,9 @@ fn version(text: &str) -> Result<Version, String> {
     Version::parse(text, false).ok_or_else(|| format!("`{text}` is not a semantic version"))
 }
 
-/// Returns the parts of a version under the names of the Go type's fields and methods.
-fn semver(call: &mut Call<'_, '_>) -> Outcome {
-    let version = version(call.text(0)?)?;
-    let number = |at: usize| Value::Int(version.numbers[at] as i64);
-    Ok(Value::map([
-        ("Major", number(0)),
-        ("Minor", number(1)),
-        ("Patch", number(2)),
-        ("Prerelease", Value::text(&version.pre)),
-        ("Metadata", Value::text(&version.metadata)),
-        ("Original", Value::text(call.text(0)?)),
-    ]))
+/// Refuses: in Go the result is an object with methods.
+fn semver(_: &mut Call<'_, '_>) -> Outcome {
+    Err("unsupported function `sprig.semver`: compare versions by `sprig.semverCompare`".to_owned())
 }
 
 /// Checks a version against constraints: alternatives by `||`, of each all by `,` or a blank.

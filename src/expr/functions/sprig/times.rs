@@ -16,9 +16,13 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("ago", 1, 1, "string", ago),
     Function::new("date", 2, 2, "string", |call| date(call, "UTC")),
     Function::new("dateInZone", 3, 3, "string", |call| date(call, call.text(2)?)),
-    Function::new("dateModify", 2, 2, "time.Time", |call| Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))),
+    Function::new("dateModify", 2, 2, "time.Time", |call| {
+        Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))
+    }),
     Function::new("date_in_zone", 3, 3, "string", |call| date(call, call.text(2)?)),
-    Function::new("date_modify", 2, 2, "time.Time", |call| Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))),
+    Function::new("date_modify", 2, 2, "time.Time", |call| {
+        Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))
+    }),
     Function::new("duration", 1, 1, "string", duration),
     Function::new("durationRound", 1, 1, "string", duration_round),
     Function::new("htmlDate", 1, 1, "string", |call| html_date(call, "UTC")),
@@ -27,7 +31,7 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("mustToDate", 2, 2, "time.Time", to_date),
     Function::new("must_date_modify", 2, 2, "time.Time", modified),
     Function::new("now", 0, 0, "time.Time", |call| Ok(Value::Time(Arc::new(dates::ambient_now(call))))),
-    Function::new("toDate", 2, 2, "time.Time", |call| Ok(to_date(call).or_else(|_| zero_time())?)),
+    Function::new("toDate", 2, 2, "time.Time", |call| to_date(call).or_else(|_| zero_time())),
     Function::new("unixEpoch", 1, 1, "string", unix_epoch),
 ];
 
@@ -94,7 +98,9 @@ fn duration_round(call: &mut Call<'_, '_>) -> Outcome {
         [(HOUR * 24 * 365, "y"), (HOUR * 24 * 30, "mo"), (HOUR * 24, "d"), (HOUR, "h"), (60, "m"), (1, "s")];
     let size = nanos.unsigned_abs();
     let unit = UNITS.iter().find(|(seconds, _)| size > seconds * SECOND as u64);
-    Ok(Value::from(unit.map_or("0s".to_owned(), |(seconds, name)| format!("{}{name}", size / (seconds * SECOND as u64)))))
+    Ok(Value::from(
+        unit.map_or("0s".to_owned(), |(seconds, name)| format!("{}{name}", size / (seconds * SECOND as u64))),
+    ))
 }
 
 fn unix_epoch(call: &mut Call<'_, '_>) -> Outcome {

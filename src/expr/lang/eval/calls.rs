@@ -20,10 +20,10 @@ impl Evaluator<'_> {
         if let NodeKind::Member { object, property, path: None, .. } = self.ast.kind(callee) {
             return self.method(id, callee, *object, *property, args);
         }
-        if let NodeKind::Member { object, property, path: Some(path), .. } = self.ast.kind(callee) {
-            if !path.starts_with("sprig.") {
-                return self.method(id, callee, *object, *property, args);
-            }
+        if let NodeKind::Member { object, property, path: Some(path), .. } = self.ast.kind(callee)
+            && !path.starts_with("sprig.")
+        {
+            return self.method(id, callee, *object, *property, args);
         }
         let function = self.eval(callee)?;
         self.call_value(id, function, args)
@@ -39,7 +39,14 @@ impl Evaluator<'_> {
     }
 
     /// Calls a method of a time or duration, or a function that is a member of a map.
-    fn method(&mut self, id: NodeId, callee: NodeId, object: NodeId, property: NodeId, args: &[NodeId]) -> Outcome {
+    fn method(
+        &mut self,
+        id: NodeId,
+        callee: NodeId,
+        object: NodeId,
+        property: NodeId,
+        args: &[NodeId],
+    ) -> Outcome {
         let receiver = self.eval(object)?;
         let NodeKind::Str(name) = self.ast.kind(property) else {
             let function = self.eval(callee)?;

@@ -16,16 +16,25 @@ pub(super) fn unary(operator: UnaryOp, value: Value) -> Result<Value, String> {
         (UnaryOp::Negate, Value::Int(number)) => Ok(Value::Int(number.wrapping_neg())),
         (UnaryOp::Negate, Value::Float(number)) => Ok(Value::Float(-number)),
         (UnaryOp::Plus, value @ (Value::Int(_) | Value::Float(_))) => Ok(value),
-        (operator, value) => Err(format!("`{}` cannot be used with a {}", operator.sign(), value.type_name())),
+        (operator, value) => {
+            Err(format!("`{}` cannot be used with a {}", operator.sign(), value.type_name()))
+        }
     }
 }
 
 /// Applies any operator but the lazy ones.
-pub(super) fn binary(operator: BinaryOp, left: &Value, right: &Value, tools: &mut Tools<'_>) -> Result<Value, String> {
+pub(super) fn binary(
+    operator: BinaryOp,
+    left: &Value,
+    right: &Value,
+    tools: &mut Tools<'_>,
+) -> Result<Value, String> {
     use BinaryOp::*;
     match operator {
-        Equal => Ok(Value::Bool(left.equals(right))),
-        NotEqual => Ok(Value::Bool(!left.equals(right))),
+        Equal | NotEqual => {
+            tools.compare(left, 1)?;
+            Ok(Value::Bool(left.equals(right) == (operator == Equal)))
+        }
         Less => ordered(operator, left, right, Ordering::is_lt),
         LessOrEqual => ordered(operator, left, right, Ordering::is_le),
         More => ordered(operator, left, right, Ordering::is_gt),
@@ -73,7 +82,12 @@ pub(in crate::expr) fn compare(left: &Value, right: &Value) -> Result<Option<Ord
     }
 }
 
-fn ordered(operator: BinaryOp, left: &Value, right: &Value, holds: fn(Ordering) -> bool) -> Result<Value, String> {
+fn ordered(
+    operator: BinaryOp,
+    left: &Value,
+    right: &Value,
+    holds: fn(Ordering) -> bool,
+) -> Result<Value, String> {
     let order = compare(left, right).map_err(|()| mismatch(operator, left, right))?;
     Ok(Value::Bool(order.is_some_and(holds)))
 }
@@ -82,7 +96,7 @@ fn contained(item: &Value, within: &Value, tools: &mut Tools<'_>) -> Result<Valu
     match within {
         Value::Nil => Ok(Value::Bool(false)),
         Value::List(items) => {
-            tools.budget.steps(items.len() as u64)?;
+            tools.compare(item, items.len())?;
             Ok(Value::Bool(items.iter().any(|each| each.equals(item))))
         }
         Value::Map(entries) => match item {

@@ -18,12 +18,19 @@ impl Evaluator<'_> {
         };
         let bytes = items.len() * std::mem::size_of::<Value>();
         self.tools.budget.bytes(bytes).map_err(|message| self.stop(id, message))?;
-        let init = if predicate == Predicate::Reduce { args.get(2).map(|init| self.eval(*init)).transpose()? } else { None };
+        let init = if predicate == Predicate::Reduce {
+            args.get(2).map(|init| self.eval(*init)).transpose()?
+        } else {
+            None
+        };
         let depth = self.frames.len();
         self.frames.push(Frame { item: Value::Nil, index: 0, acc: Value::Nil });
         let outcome = self.looped(id, predicate, args, &items, init);
         self.frames.truncate(depth);
-        outcome
+        match outcome? {
+            made @ (Value::List(_) | Value::Pairs(_)) if predicate.makes() => self.made(id, made),
+            other => Ok(other),
+        }
     }
 
     fn looped(
@@ -37,11 +44,19 @@ impl Evaluator<'_> {
         let body = args.get(1).copied();
         match (predicate, body) {
             (Predicate::Sum, body) => self.sum(id, items, body),
-            (Predicate::Count, body) => self.count(items, body, args[0]).map(|count| Value::Int(count as i64)),
+            (Predicate::Count, body) => {
+                self.count(items, body, args[0]).map(|count| Value::Int(count as i64))
+            }
             (_, None) => Err(self.stop(id, format!("`{}` takes a predicate", predicate.name()))),
-            (Predicate::All, Some(body)) => Ok(Value::Bool(self.position(items, body, false, false)?.is_none())),
-            (Predicate::None, Some(body)) => Ok(Value::Bool(self.position(items, body, true, false)?.is_none())),
-            (Predicate::Any, Some(body)) => Ok(Value::Bool(self.position(items, body, true, false)?.is_some())),
+            (Predicate::All, Some(body)) => {
+                Ok(Value::Bool(self.position(items, body, false, false)?.is_none()))
+            }
+            (Predicate::None, Some(body)) => {
+                Ok(Value::Bool(self.position(items, body, true, false)?.is_none()))
+            }
+            (Predicate::Any, Some(body)) => {
+                Ok(Value::Bool(self.position(items, body, true, false)?.is_some()))
+            }
             (Predicate::One, body) => Ok(Value::Bool(self.count(items, body, args[0])? == 1)),
             (Predicate::Filter, Some(body)) => self.filter(items, body),
             (Predicate::Map, Some(body)) => self.mapped(items, body),
@@ -107,7 +122,10 @@ impl Evaluator<'_> {
     }
 
     fn mapped(&mut self, items: &[Value], body: NodeId) -> Outcome {
-        (0..items.len()).map(|index| self.at(items, index, body)).collect::<Result<Vec<_>, _>>().map(Value::list)
+        (0..items.len())
+            .map(|index| self.at(items, index, body))
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::list)
     }
 
     /// Counts the items for which the body holds, or that are true where there is none.
@@ -143,7 +161,7 @@ impl Evaluator<'_> {
             if matches!(key, Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Function(_)) {
                 return Err(self.stop(body, format!("a {} cannot be the key of a group", key.type_name())));
             }
-            self.tools.budget.steps(groups.len() as u64).map_err(|message| self.stop(id, message))?;
+            self.tools.compare(&key, groups.len()).map_err(|message| self.stop(id, message))?;
             match groups.iter_mut().find(|(known, _)| known.equals(&key)) {
                 Some((_, members)) => members.push(items[index].clone()),
                 None => groups.push((key, vec![items[index].clone()])),

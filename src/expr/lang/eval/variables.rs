@@ -41,10 +41,10 @@ impl Evaluator<'_> {
         optional: bool,
         path: Option<&str>,
     ) -> Outcome {
-        if let Some(path) = path {
-            if let Some(value) = self.by_path(id, object, path)? {
-                return Ok(value);
-            }
+        if let Some(path) = path
+            && let Some(value) = self.by_path(id, object, path)?
+        {
+            return Ok(value);
         }
         let object = self.eval(object)?;
         if optional && object.is_nil() {
@@ -57,10 +57,10 @@ impl Evaluator<'_> {
     /// Returns the variable of a full name, without a detour over nested maps where there is
     /// exactly that one.
     fn by_path(&mut self, id: NodeId, object: NodeId, path: &str) -> Result<Option<Value>, Stop> {
-        if let Some(name) = path.strip_prefix("sprig.") {
-            if let Some(function) = functions::sprig(name) {
-                return Ok(Some(Value::Function(function)));
-            }
+        if let Some(name) = path.strip_prefix("sprig.")
+            && let Some(function) = functions::sprig(name)
+        {
+            return Ok(Some(Value::Function(function)));
         }
         if matches!(self.ast.kind(object), NodeKind::Name(first) if **first == *"$env") {
             return self.variable(id, path).map(Some);

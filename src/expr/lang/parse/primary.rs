@@ -16,7 +16,7 @@ impl Parser<'_> {
             "(" => self.group()?,
             "[" => self.list()?,
             "{" => self.map()?,
-            "#" | "." if self.predicates > 0 => self.pointer()?,
+            "#" | "." if !self.predicates.is_empty() => self.pointer()?,
             "::" => {
                 self.at += 1;
                 self.call(start)?
@@ -45,19 +45,21 @@ impl Parser<'_> {
         let at = self.peek().at.clone();
         let mut name = PointerName::Item;
         if self.take("#") && self.peek().kind == TokenKind::Name && self.peek().at.start == at.end {
-            let place = self.peek().at.clone();
-            name = match &self.text[place.clone()] {
-                "acc" => PointerName::Acc,
-                "index" => PointerName::Index,
-                other => {
-                    let message = format!("unknown pointer `#{other}`");
-                    return Err(ParseError::new(message, at.start..place.end)
-                        .help("there are `#`, `#index`, and `#acc` in `reduce`"));
-                }
-            };
+            name = self.pointer_name(at.start)?;
             self.at += 1;
         }
         self.push(NodeKind::Pointer(name), at.start..self.end().max(at.start), &[])
+    }
+
+    /// Returns what the name behind a `#` at `start` means in the innermost predicate.
+    fn pointer_name(&self, start: usize) -> Result<PointerName, ParseError> {
+        let place = self.peek().at.clone();
+        match (&self.text[place.clone()], self.predicates.last()) {
+            ("acc", Some(Predicate::Reduce)) => Ok(PointerName::Acc),
+            ("index", Some(Predicate::Reduce | Predicate::Map)) => Ok(PointerName::Index),
+            (other, _) => Err(ParseError::new(format!("unknown pointer `#{other}`"), start..place.end)
+                .help("there are `#`, `#index` in `map` and `reduce`, and `#acc` in `reduce`")),
+        }
     }
 
     fn value(&mut self) -> Result<NodeId, ParseError> {
@@ -153,7 +155,11 @@ impl Parser<'_> {
     }
 
     /// Reads the list, the predicate and what may follow them, behind `(`, to `)`.
-    fn predicate_arguments(&mut self, predicate: Predicate, args: &mut Vec<NodeId>) -> Result<(), ParseError> {
+    fn predicate_arguments(
+        &mut self,
+        predicate: Predicate,
+        args: &mut Vec<NodeId>,
+    ) -> Result<(), ParseError> {
         let (least, most) = predicate.arity();
         // The argument before a `|` needs no comma behind it.
         let before = args.len();
@@ -164,19 +170,21 @@ impl Parser<'_> {
                     break;
                 }
             }
-            let arg = if args.len() == 1 { self.predicate_body()? } else { self.expression(0)? };
+            let arg = if args.len() == 1 { self.predicate_body(predicate)? } else { self.expression(0)? };
             args.push(arg);
         }
         if args.len() < least {
-            return Err(self.unexpected().help(format!("`{}` takes at least {least} arguments", predicate.name())));
+            return Err(self
+                .unexpected()
+                .help(format!("`{}` takes at least {least} arguments", predicate.name())));
         }
         self.take(",");
         self.expect(")")
     }
 
     /// Reads a predicate, with or without braces.
-    fn predicate_body(&mut self) -> Result<NodeId, ParseError> {
-        self.predicates += 1;
+    fn predicate_body(&mut self, predicate: Predicate) -> Result<NodeId, ParseError> {
+        self.predicates.push(predicate);
         let body = if self.take("{") {
             let inner = self.sequence()?;
             self.expect("}")?;
@@ -184,7 +192,7 @@ impl Parser<'_> {
         } else {
             self.expression(0)?
         };
-        self.predicates -= 1;
+        self.predicates.pop();
         Ok(body)
     }
 
@@ -234,7 +242,9 @@ impl Parser<'_> {
             TokenKind::Name | TokenKind::Int(_) | TokenKind::Float(_) => self.text[token.at.clone()].into(),
             _ if self.sign() == "(" => return self.expression(0),
             _ => {
-                return Err(self.unexpected().help("a map's key is a name, a text, a number, or in parentheses"));
+                return Err(self
+                    .unexpected()
+                    .help("a map's key is a name, a text, a number, or in parentheses"));
             }
         };
         self.at += 1;

@@ -1,0 +1,8 @@
+//! How fast the parts are that decide how fast a run can be. Run with `cargo bench`, or
+//! `cargo bench -- engine/decide` for a part; `.ci/bench` times whole commands.
+
+mod engine;
+mod shapes;
+mod source;
+
+criterion::criterion_main!(engine::benches, source::benches);

@@ -1,0 +1,278 @@
+//! Driving a run to its end, or following whoever drives it.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::path::PathBuf;
+
+use super::error::{Error, Kind};
+use super::given;
+use super::report::{Reporter, Show, end_of};
+use super::runs::{self, Loaded};
+use super::session::Session;
+use crate::backend::local::LocalBackend;
+use crate::base::{RunName, TimeSpan};
+use crate::driver::{DriveError, Driver, End, Options};
+use crate::engine::{Phase, Run};
+use crate::store::{DirectoryLog, Store, StoreError, Stored, Tail};
+use crate::view::RunView;
+
+/// How often one who follows looks whether the driver still lives.
+const TAKE_OVER_EVERY: TimeSpan = TimeSpan::from_secs(1);
+
+/// How a run is accompanied.
+#[derive(Debug, Clone, Default)]
+pub struct How {
+    /// How much is told.
+    pub show: Show,
+    /// Only logs of this container.
+    pub container: Option<String>,
+    /// Only logs of the node with this label, its attempts and what it holds.
+    pub only: Option<String>,
+    /// Where NDJSON goes.
+    pub events: Option<PathBuf>,
+    /// How long at most.
+    pub timeout: Option<TimeSpan>,
+    /// Whether to end when only a person can make the run go on.
+    pub leaves_when_suspended: bool,
+    /// Whether the run's end needs no words.
+    pub is_silent_at_end: bool,
+    /// Whether other runs are told of at the same time.
+    pub is_one_of_many: bool,
+}
+
+/// How accompanying a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Run(Phase),
+    Interrupted,
+    TimedOut,
+    Suspended,
+    /// The driver that was followed is gone, or the one that was taken for dead is back.
+    Changed,
+}
+
+/// Accompanies a run to its end: drives it where nobody does, and follows the log otherwise.
+/// Returns the error that a run which failed is for a command.
+pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), Error> {
+    let Loaded { stored, run } = runs::load(session, name).await?;
+    let reporter = reporter(session, how, &run, name)?;
+    reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
+    if run.phase().is_final() {
+        return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
+    }
+    let mut seen = stored.records.len();
+    let stop = stop(how.timeout);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (run, ended) = match session.store.acquire(name).await {
+            Ok((log, stored)) => {
+                tell_missed(&reporter, &stored, seen)?;
+                drive(session, log, &stored, how, &reporter, stop.as_mut()).await?
+            }
+            Err(StoreError::DrivenBy { .. }) => follow(session, name, how, &reporter, &mut seen, stop.as_mut()).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if ended != Ended::Changed {
+            return conclude(session, &reporter, how, &run, ended);
+        }
+    }
+}
+
+/// Drives a run that was just created to its end.
+pub async fn drive_new(session: &Session, log: DirectoryLog, stored: Stored, how: &How) -> Result<(), Error> {
+    let run = runs::fold(&stored)?;
+
+    let reporter = reporter(session, how, &run, &stored.header.name)?;
+    let stop = stop(how.timeout);
+    let stop = std::pin::pin!(stop);
+    let (run, ended) = drive(session, log, &stored, how, &reporter, stop).await?;
+    conclude(session, &reporter, how, &run, ended)
+}
+
+fn reporter<'a>(session: &'a Session, how: &How, run: &Run, name: &RunName) -> Result<RefCell<Reporter<'a>>, Error> {
+    let folder = session.store.folder(name);
+    Reporter::new(session, how, run, folder).map(RefCell::new)
+}
+
+fn all_batches(stored: &Stored) -> Vec<crate::engine::Batch> {
+    stored.records.iter().flat_map(|record| record.batches.iter().cloned()).collect()
+}
+
+/// Tells what was appended between loading a run and taking it over.
+fn tell_missed(reporter: &RefCell<Reporter<'_>>, stored: &Stored, seen: usize) -> Result<(), Error> {
+    let missed: Vec<_> = stored.records.iter().skip(seen).flat_map(|record| record.batches.iter().cloned()).collect();
+    if !missed.is_empty() {
+        reporter.borrow_mut().tell(&runs::fold(stored)?, &missed);
+    }
+    Ok(())
+}
+
+async fn drive(
+    session: &Session,
+    log: DirectoryLog,
+    stored: &Stored,
+    how: &How,
+    reporter: &RefCell<Reporter<'_>>,
+    stop: impl Future<Output = Ended>,
+) -> Result<(Run, Ended), Error> {
+    let name = &stored.header.name;
+    let plan = runs::plan_of(&stored.header.resolved)?;
+    let files = given::local_files(&stored.header, &session.ui);
+    let folder = session.store.folder(name);
+    let backend = LocalBackend::new(&folder, &stored.header.resolved, files, session.env.local_options()?);
+    let options = Options { waits_for_people: !how.leaves_when_suspended };
+    let driver = Driver::resume(plan, log, stored, &backend, &session.clock).options(options);
+    let why_stopped = RefCell::new(Ended::Interrupted);
+    let stop = async { *why_stopped.borrow_mut() = stop.await };
+    let driving = driver.drive(stop, |run, batches| reporter.borrow_mut().tell(run, batches));
+    let driven = beside_ticks(reporter, driving).await?.map_err(|error| broke_off(error, name))?;
+    if let Some(stale) = driven.stale_summary {
+        session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
+    }
+    let ended = match driven.end {
+        End::Finished(phase) => Ended::Run(phase),
+        End::Interrupted => *why_stopped.borrow(),
+        End::Waiting => Ended::Suspended,
+    };
+    Ok((driven.run, ended))
+}
+
+/// Waits for `work` while the view is kept fresh; ends early when nobody reads any more.
+async fn beside_ticks<T>(reporter: &RefCell<Reporter<'_>>, work: impl Future<Output = T>) -> Result<T, Error> {
+    let mut work = std::pin::pin!(work);
+    let mut ticks = tokio::time::interval(reporter.borrow().tick_every().to_std());
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            done = work.as_mut() => return Ok(done),
+            _ = ticks.tick() => reporter.borrow_mut().tick(super::env::now()),
+        }
+        if let Some(error) = reporter.borrow_mut().failure() {
+            return Err(error);
+        }
+    }
+}
+
+/// Follows the log of a run that another process drives.
+async fn follow(
+    session: &Session,
+    name: &RunName,
+    how: &How,
+    reporter: &RefCell<Reporter<'_>>,
+    seen: &mut usize,
+    stop: impl Future<Output = Ended>,
+) -> Result<(Run, Ended), Error> {
+    let (stored, mut tail) = session.store.follow(name)?;
+    let mut run = runs::fold(&stored)?;
+    tell_missed(reporter, &stored, *seen)?;
+    *seen = stored.records.len();
+    let following = read_to_end(session, name, how, reporter, seen, &mut run, &mut tail);
+    let ended = tokio::select! {
+        biased;
+        why = stop => why,
+        ended = beside_ticks(reporter, following) => ended??,
+    };
+    Ok((run, ended))
+}
+
+async fn read_to_end(
+    session: &Session,
+    name: &RunName,
+    how: &How,
+    reporter: &RefCell<Reporter<'_>>,
+    seen: &mut usize,
+    run: &mut Run,
+    tail: &mut Tail,
+) -> Result<Ended, Error> {
+    loop {
+        if run.phase().is_final() {
+            return Ok(Ended::Run(run.phase()));
+        }
+        if how.leaves_when_suspended && RunView::new(run, super::env::now()).is_waiting_for_a_person() {
+            return Ok(Ended::Suspended);
+        }
+        match tokio::time::timeout(TAKE_OVER_EVERY.to_std(), tail.next()).await {
+            Ok(records) => {
+                for record in records? {
+                    record.batches.iter().for_each(|batch| run.apply(batch));
+                    reporter.borrow_mut().tell(run, &record.batches);
+                    *seen += 1;
+                }
+            }
+            Err(_) if is_free(session, name).await => return Ok(Ended::Changed),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Returns whether nobody drives the run any more.
+async fn is_free(session: &Session, name: &RunName) -> bool {
+    !matches!(session.store.acquire(name).await, Err(StoreError::DrivenBy { .. }))
+}
+
+/// Completes at Ctrl-C, at SIGTERM, or when the time is over.
+async fn stop(timeout: Option<TimeSpan>) -> Ended {
+    let over = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout.to_std()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // Without the signal there is nothing to wait for.
+        Ok(()) = tokio::signal::ctrl_c() => Ended::Interrupted,
+        () = terminated() => Ended::Interrupted,
+        () = over => Ended::TimedOut,
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => drop(terminate.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+fn broke_off(error: DriveError, name: &RunName) -> Error {
+    let error = match error {
+        DriveError::Store(error) => Error::from(error),
+        DriveError::Backend(error) => Error::from(error),
+    };
+    error.hint(format!("what was done is in the log; go on with: wf watch {name}"))
+}
+
+/// Says how it ended, and returns the end of the command.
+fn conclude(session: &Session, reporter: &RefCell<Reporter<'_>>, how: &How, run: &Run, ended: Ended) -> Result<(), Error> {
+    let mut reporter = reporter.borrow_mut();
+    let name = run.name();
+    match ended {
+        Ended::Run(phase) => {
+            if !how.is_silent_at_end {
+                reporter.end(&RunView::new(run, super::env::now()));
+            }
+            end_of(phase)
+        }
+        Ended::Suspended => {
+            reporter.close();
+            Err(Error::new(Kind::Suspended, format!("run `{name}` is suspended")).hint(format!("wf resume {name}")).hint(format!("wf stop {name}")))
+        }
+        Ended::TimedOut => {
+            reporter.close();
+            Err(Error::new(Kind::TimedOut, format!("run `{name}` has not ended in time; its steps go on"))
+                .hint(format!("wf watch {name}")).hint(format!("wf stop {name}")))
+        }
+        Ended::Interrupted | Ended::Changed => {
+            reporter.close();
+            session.ui.status(&format!("detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"));
+            Err(Error::told(Kind::Interrupted))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! From manifests to plans, with every diagnostic told.
+
+use std::path::PathBuf;
+
+use super::error::{Error, Kind};
+use super::input::{self, Input};
+use super::ui::Ui;
+use crate::plan::{self, Call, Library, Plan};
+use crate::source::{Diagnostic, Severity, Sources, render};
+use crate::spec::{self, Manifest, Read};
+
+/// The manifests of a command.
+pub struct Manifests {
+    /// The texts, and the files they came from.
+    pub input: Input,
+    /// The objects.
+    pub reads: Vec<Read>,
+    /// What can be referred to.
+    pub library: Library,
+    /// What is wrong so far.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Manifests {
+    /// Reads all manifests that `paths` name.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+        let input = input::read(paths)?;
+        let (reads, mut diagnostics) = spec::read_all(&input.sources);
+        let (library, more) = Library::new(&reads);
+        diagnostics.extend(more);
+        Ok(Self { input, reads, library, diagnostics })
+    }
+
+    /// Returns the objects that run when they are submitted as they are.
+    pub fn workflows(&self) -> impl Iterator<Item = &Read> {
+        self.reads.iter().filter(|read| matches!(read.manifest, Manifest::Workflow(_)))
+    }
+}
+
+/// Returns everything that is wrong with any of the manifests, each once, in the order of the files.
+pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
+    let mut diagnostics = manifests.diagnostics.clone();
+    for read in &manifests.reads {
+        diagnostics.extend(plan::lint(&manifests.input.sources, read, &manifests.library));
+    }
+    sorted(diagnostics)
+}
+
+/// Returns the plan of one object, or why there is none, with all diagnostics told. What this
+/// machine cannot run is an error like any other, before anything is started.
+pub fn plan(manifests: &Manifests, read: &Read, call: &Call, ui: &Ui) -> Result<Plan, Error> {
+    let sources = &manifests.input.sources;
+    let (made, found) = plan::check(sources, read, &manifests.library, call);
+    let mut diagnostics = manifests.diagnostics.clone();
+    diagnostics.extend(found);
+    if let Some(plan) = &made {
+        diagnostics.extend(super::unsupported::diagnostics(plan, read));
+    }
+    let diagnostics = sorted(diagnostics);
+    tell(&diagnostics, sources, ui);
+    match made {
+        Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(plan),
+        _ => Err(refused(&diagnostics)),
+    }
+}
+
+/// Returns the error of a command that starts nothing because of diagnostics that were told.
+pub fn refused(diagnostics: &[Diagnostic]) -> Error {
+    Error::new(Kind::Failed, format!("nothing was started: {}", summary(diagnostics)))
+}
+
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by(|a, b| (a.span(), a.rule, &a.message).cmp(&(b.span(), b.rule, &b.message)));
+    diagnostics.dedup();
+    diagnostics
+}
+
+/// Tells diagnostics on standard error.
+pub fn tell(diagnostics: &[Diagnostic], sources: &Sources, ui: &Ui) {
+    let style = render::Style { colour: ui.err().colour, width: ui.err().width };
+    for diagnostic in diagnostics {
+        ui.status(&(render::full(diagnostic, sources, style) + "\n"));
+    }
+}
+
+/// Returns how many there are of each weight: `2 errors, 1 warning`.
+pub fn summary(diagnostics: &[Diagnostic]) -> String {
+    let counted = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")].into_iter().filter_map(|(severity, word)| {
+        let count = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+        (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+    });
+    let counted: Vec<String> = counted.collect();
+    if counted.is_empty() { "no problems".to_owned() } else { counted.join(", ") }
+}

@@ -1,0 +1,96 @@
+//! What the loop needs of a run. The engine's is the one that ships.
+
+use std::sync::Arc;
+
+use crate::base::{NodeIx, Timestamp};
+use crate::engine::{Action, Batch, Control, ControlError, Event, Observation, Phase, Run};
+use crate::plan::Plan;
+use crate::store::{Stored, Summary};
+
+/// A state machine that a driver can own; see [`Run`] for what each method means.
+pub trait Machine {
+    /// Folds a batch of the log.
+    fn apply(&mut self, batch: &Batch);
+    /// Returns what an observation changes, having folded it already.
+    fn decide(&mut self, observation: Observation, at: Timestamp) -> Vec<Event>;
+    /// Returns whether a control request can be done now.
+    fn check_control(&self, control: &Control) -> Result<(), ControlError>;
+    /// Returns the actions that were not returned before.
+    fn pending(&mut self) -> Vec<Action>;
+    /// Returns when there is something to decide by time alone.
+    fn next_wake(&self) -> Option<Timestamp>;
+    /// Returns the pod nodes that were asked for and have not ended.
+    fn live_pods(&self) -> Vec<NodeIx>;
+    /// Returns whether a node has ended, so that it must not be started any more.
+    fn is_final(&self, node: NodeIx) -> bool;
+    /// Returns the phase of the run.
+    fn phase(&self) -> Phase;
+    /// Returns what a listing says of the run.
+    fn summary(&self) -> Summary;
+}
+
+impl Machine for Run {
+    fn apply(&mut self, batch: &Batch) {
+        Run::apply(self, batch);
+    }
+
+    fn decide(&mut self, observation: Observation, at: Timestamp) -> Vec<Event> {
+        Run::decide(self, observation, at)
+    }
+
+    fn check_control(&self, control: &Control) -> Result<(), ControlError> {
+        Run::check_control(self, control)
+    }
+
+    fn pending(&mut self) -> Vec<Action> {
+        Run::pending(self)
+    }
+
+    fn next_wake(&self) -> Option<Timestamp> {
+        Run::next_wake(self)
+    }
+
+    fn live_pods(&self) -> Vec<NodeIx> {
+        Run::live_pods(self)
+    }
+
+    fn is_final(&self, node: NodeIx) -> bool {
+        self.node(node).phase.is_final()
+    }
+
+    fn phase(&self) -> Phase {
+        Run::phase(self)
+    }
+
+    fn summary(&self) -> Summary {
+        let (finished, known) = self.progress();
+        Summary {
+            name: self.name().clone(),
+            uid: self.uid().clone(),
+            created_at: self.created_at(),
+            started_at: self.started_at(),
+            finished_at: self.finished_at(),
+            phase: Run::phase(self).to_string(),
+            message: self.message().to_owned(),
+            progress: format!("{finished}/{known}"),
+            suspended: self.is_suspended(),
+            labels: self.labels(),
+        }
+    }
+}
+
+/// Returns the run that a log tells of; `plan` is made of the log's header.
+pub fn fold(plan: Arc<Plan>, stored: &Stored) -> Run {
+    let header = &stored.header;
+    let mut run = Run::new(plan, header.name.clone(), header.uid.clone(), header.created_at);
+    for batch in stored.records.iter().flat_map(|record| &record.batches) {
+        run.apply(batch);
+    }
+    run
+}
+
+/// Returns the last time in a log: nothing can happen before it any more.
+pub fn last_time(stored: &Stored) -> Timestamp {
+    let batches = stored.records.iter().rev().flat_map(|record| record.batches.iter().rev());
+    batches.map(|batch| batch.at).next().unwrap_or(stored.header.created_at)
+}

@@ -1,0 +1,24 @@
+//! The simulated world: virtual time, processes that die at any step, a disk that forgets, pods
+//! whose reports come late, twice and out of order; and in it the real driver, engine and store.
+//!
+//! One seed is one history. Chance comes from it alone, so that the same seed gives the same
+//! history, step by step, and a failure can be looked at again.
+//!
+//! **Invariant:** nothing here is read by what ships; it only stands in for clocks, disks and
+//! backends behind their traits.
+
+mod chance;
+mod check;
+mod cluster;
+mod disk;
+mod executor;
+mod program;
+mod seed;
+mod world;
+
+pub use chance::Chance;
+pub use disk::SimDisk;
+pub use seed::{Faults, Report, Scenario, check_seed, run_seed};
+
+#[cfg(test)]
+mod tests;

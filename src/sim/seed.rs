@@ -1,0 +1,303 @@
+//! One seed, one history: a run from its creation to its end in a world with faults.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::chance::Chance;
+use super::check::{Checker, phases};
+use super::cluster::{Cluster, Manners};
+use super::disk::SimDisk;
+use super::executor::{self, Process};
+use super::world::{BEGINNING, Deaths, Pid, World};
+use crate::base::{RunName, RunUid, TimeSpan};
+use crate::driver::{self, DriveError, Driver, End, control};
+use crate::engine::{Control, Phase, Run};
+use crate::plan::Plan;
+use crate::store::{DirectoryStore, FORMAT_VERSION, Header, Store, StoreError, Stored};
+
+/// How long whoever cannot drive waits before the next try.
+const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(200);
+
+/// What happens in a world, apart from faults.
+#[derive(Clone)]
+pub struct Scenario {
+    /// The workflow that runs.
+    pub plan: Arc<Plan>,
+    /// What people ask of the run, and how long after its beginning.
+    pub asks: Vec<(TimeSpan, Control)>,
+    /// Whether the outcome does not depend on what is faster.
+    pub is_timeless: bool,
+}
+
+impl Scenario {
+    /// Returns the scenario in which `plan` runs and nobody asks for anything.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, asks: Vec::new(), is_timeless: true }
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// The steps at which the driver dies: before and after each change of the disk, before and
+    /// after each call of the backend, and at each await.
+    pub deaths_at: BTreeSet<u64>,
+    /// How often in a thousand steps a driver dies, while it may.
+    pub deaths_in_thousand: u64,
+    /// How many times a driver dies by chance, at most.
+    pub deaths_max: u32,
+    /// Whether its machine may lose power when a driver dies.
+    pub loses_power: bool,
+    /// How many writes and syncs fail, at most.
+    pub disk_errors_max: u32,
+    /// Whether reports come late, twice and out of order.
+    pub is_late: bool,
+    /// How often in a thousand the backend refuses a call.
+    pub refusals_in_thousand: u64,
+    /// Whether a second driver tries to take the run over all the time.
+    pub has_rival: bool,
+    /// Whether the report keeps the trace, line by line.
+    pub keeps_trace: bool,
+}
+
+impl Faults {
+    /// Returns no faults.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Returns a mix of faults of all kinds that the seed decides.
+    pub fn of(seed: u64) -> Self {
+        let mut chance = Chance::named(seed, "faults");
+        Self {
+            deaths_in_thousand: [0, 2, 10, 40][chance.below(4) as usize],
+            deaths_max: 1 + chance.below(5) as u32,
+            loses_power: chance.below(2) == 0,
+            disk_errors_max: chance.below(4) as u32,
+            is_late: chance.below(4) != 0,
+            refusals_in_thousand: [0, 50, 300][chance.below(3) as usize],
+            has_rival: chance.below(3) == 0,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the death of the driver at one step, and nothing else.
+    pub fn death_at(step: u64) -> Self {
+        Self { deaths_at: [step].into(), ..Self::default() }
+    }
+}
+
+/// What came of a seed.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The checksum of all that happened.
+    pub trace_hash: u32,
+    /// All that happened, when it was asked for.
+    pub trace: Vec<String>,
+    /// The invariants that did not hold.
+    pub violations: Vec<String>,
+    /// The phase in which the run ended, if it did.
+    pub phase: Option<Phase>,
+    /// The phases of its nodes.
+    pub nodes: BTreeMap<String, Phase>,
+    /// How many steps it took.
+    pub steps: u64,
+    /// How many drivers died.
+    pub deaths: u32,
+    /// How many pods were made.
+    pub pods: u32,
+    /// How long it took in the world's time.
+    pub took: TimeSpan,
+    /// The log as it is at the end.
+    pub stored: Option<Stored>,
+}
+
+/// Runs one seed.
+pub fn run_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
+    let stage = Rc::new(Stage::new(seed, scenario, faults));
+    let mut processes = vec![stage.driver()];
+    processes.extend(faults.has_rival.then(|| stage.driver()));
+    processes.extend((!scenario.asks.is_empty()).then(|| stage.person()));
+    executor::run(&stage.world, &mut processes, || {
+        if faults.loses_power && stage.world.draw(|chance| chance.below(2)) == 0 {
+            stage.world.note(|| "power is lost".to_owned());
+            stage.disk.lose_power();
+        }
+    });
+    stage.report()
+}
+
+/// Runs one seed with the faults that it decides and without any, and returns the first, with
+/// what differs as violations.
+pub fn check_seed(seed: u64, scenario: &Scenario) -> Report {
+    let expected = run_seed(seed, scenario, &Faults::none());
+    let mut report = run_seed(seed, scenario, &Faults::of(seed));
+    report.violations.extend(expected.violations.iter().map(|text| format!("without faults: {text}")));
+    report.violations.extend(differences(&expected, &report, scenario));
+    report
+}
+
+/// Returns how the outcome of a run differs from the one that was expected.
+pub(super) fn differences(expected: &Report, found: &Report, scenario: &Scenario) -> Vec<String> {
+    if !scenario.is_timeless {
+        return Vec::new();
+    }
+    let mut texts = Vec::new();
+    if expected.phase != found.phase {
+        texts.push(format!("the run ends {:?} instead of {:?}", found.phase, expected.phase));
+    }
+    if expected.nodes != found.nodes {
+        let differs = expected.nodes.iter().find(|(name, phase)| found.nodes.get(*name) != Some(phase));
+        let extra = found.nodes.iter().find(|(name, _)| !expected.nodes.contains_key(*name));
+        texts.push(format!("nodes differ: expected {differs:?}, extra {extra:?}"));
+    }
+    texts
+}
+
+/// Where a history takes place.
+struct Stage {
+    world: World,
+    disk: SimDisk,
+    cluster: Cluster,
+    checker: Checker,
+    scenario: Scenario,
+    name: RunName,
+    ended: RefCell<Option<Stored>>,
+}
+
+impl Stage {
+    fn new(seed: u64, scenario: &Scenario, faults: &Faults) -> Self {
+        let deaths = match faults.deaths_at.is_empty() {
+            false => Deaths::At(faults.deaths_at.clone()),
+            true => Deaths::ByChance { in_thousand: faults.deaths_in_thousand, left: faults.deaths_max },
+        };
+        let world = World::new(seed, deaths, faults.keeps_trace);
+        let checker = Checker::new(&world);
+        let manners = Manners { is_late: faults.is_late, refusals: faults.refusals_in_thousand };
+        Self {
+            disk: SimDisk::new(&world, faults.disk_errors_max),
+            cluster: Cluster::new(&world, seed, manners, &checker),
+            checker,
+            world,
+            scenario: scenario.clone(),
+            name: RunName::new("simulated").expect("a valid name"),
+            ended: RefCell::new(None),
+        }
+    }
+
+    fn store(&self, pid: Pid) -> DirectoryStore<SimDisk> {
+        DirectoryStore::on(self.disk.seen_by(pid), "/state/wf/runs")
+    }
+
+    fn header(&self) -> Header {
+        Header {
+            version: FORMAT_VERSION,
+            name: self.name.clone(),
+            uid: RunUid("00000000-0000-0000-0000-000000000000".into()),
+            created_at: BEGINNING,
+            resolved: self.scenario.plan.resolved.clone(),
+            files: Vec::new(),
+        }
+    }
+
+    fn fold(&self, stored: &Stored) -> Run {
+        driver::fold(self.scenario.plan.clone(), stored)
+    }
+
+    /// A process that drives the run to its end, whoever began it.
+    fn driver(self: &Rc<Self>) -> Process {
+        let stage = self.clone();
+        Process::new(true, move |pid| {
+            let stage = stage.clone();
+            Box::pin(async move { while !stage.try_to_drive(pid).await {} })
+        })
+    }
+
+    /// Drives once, and returns whether the run has ended.
+    async fn try_to_drive(&self, pid: Pid) -> bool {
+        let result = self.drive(pid).await;
+        if self.world.is_dead(pid) {
+            std::future::pending::<()>().await;
+        }
+        match result {
+            Ok(End::Finished(phase)) => {
+                self.world.note(|| format!("process {pid} saw the end: {phase}"));
+                return true;
+            }
+            Ok(end) => self.world.violation(format!("a drive that nobody stopped ends as {end:?}")),
+            Err(DriveError::Store(StoreError::Damaged { place, reason, .. })) => {
+                self.world.violation(format!("the log is damaged at {place}: {reason}"));
+                return true;
+            }
+            Err(error) => self.world.note(|| format!("process {pid} gives up: {error}")),
+        }
+        self.world.sleep(TRY_AGAIN_AFTER).await;
+        false
+    }
+
+    async fn drive(&self, pid: Pid) -> Result<End, DriveError> {
+        let store = self.store(pid);
+        let (log, stored) = match store.acquire(&self.name).await {
+            Err(StoreError::NotFound { .. }) => {
+                drop(store.create(&self.header()).await?);
+                store.acquire(&self.name).await?
+            }
+            held => held?,
+        };
+        self.checker.loads(&stored);
+        let backend = self.cluster.seen_by(pid);
+        let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &self.world);
+        let driven = run.drive(std::future::pending(), |_, batches| self.checker.appended(batches)).await?;
+        let stored = store.load(&self.name).await?;
+        self.checker.folds_to(&driven.run, &self.fold(&stored));
+        *self.ended.borrow_mut() = Some(stored);
+        Ok(driven.end)
+    }
+
+    /// A process that asks for what the scenario says, and does not die.
+    fn person(self: &Rc<Self>) -> Process {
+        let stage = self.clone();
+        Process::new(false, move |pid| {
+            let stage = stage.clone();
+            Box::pin(async move {
+                for (after, control) in &stage.scenario.asks {
+                    let wait = (BEGINNING + *after).since(stage.world.now());
+                    stage.world.sleep(wait).await;
+                    stage.ask(pid, control).await;
+                }
+            })
+        })
+    }
+
+    async fn ask(&self, pid: Pid, control: &Control) {
+        let store = self.store(pid);
+        loop {
+            let fold = |stored: &Stored| Ok::<_, StoreError>(self.fold(stored));
+            let outcome = control::request(&store, &self.world, &self.name, control, fold).await;
+            self.world.note(|| format!("{control:?} is answered: {outcome:?}"));
+            if outcome.is_ok() {
+                return;
+            }
+            self.world.sleep(TRY_AGAIN_AFTER).await;
+        }
+    }
+
+    fn report(&self) -> Report {
+        let stored = self.ended.borrow().clone();
+        let run = stored.as_ref().map(|stored| self.fold(stored));
+        Report {
+            trace_hash: self.world.trace_hash(),
+            trace: self.world.lines(),
+            violations: self.world.violations(),
+            phase: run.as_ref().map(Run::phase),
+            nodes: run.as_ref().map(phases).unwrap_or_default(),
+            steps: self.world.steps(),
+            deaths: self.world.deaths(),
+            pods: self.checker.pods(),
+            took: self.world.now().since(BEGINNING),
+            stored,
+        }
+    }
+}

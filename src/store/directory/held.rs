@@ -1,0 +1,135 @@
+//! A held log: appending to it, and replacing the summary.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::disk::{Disk, DiskFile, RealDisk};
+use super::super::frame::Chain;
+use super::super::{Answer, Log, Request, RequestId, StoreError, Summary, blob};
+use super::blobs::BlobWriter;
+use super::control::Inbox;
+use super::paths::{RunPaths, draft_of, failed};
+use super::read::Entry;
+use crate::base::RunName;
+use crate::engine::Batch;
+
+/// The right to write the log of one run in a folder.
+pub struct DirectoryLog<D: Disk = RealDisk> {
+    disk: D,
+    run: RunName,
+    paths: RunPaths,
+    file: D::File,
+    chain: Chain,
+    blobs: BlobWriter,
+    inbox: Inbox<D>,
+    /// Released last, when all else is closed.
+    _lock: D::Lock,
+}
+
+/// What `summary.json` holds: a summary, and how far the log had come.
+///
+/// The log is durable before the summary is written. So a log that is shorter has lost records.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredSummary<S> {
+    /// The place of the record after the last.
+    pub(super) records: u64,
+    #[serde(flatten)]
+    pub(super) summary: S,
+}
+
+/// What it takes to hold a log.
+pub(super) struct Held<D: Disk> {
+    pub(super) run: RunName,
+    pub(super) paths: RunPaths,
+    pub(super) file: D::File,
+    pub(super) lock: D::Lock,
+    pub(super) chain: Chain,
+    pub(super) taken: BTreeSet<RequestId>,
+}
+
+impl<D: Disk> DirectoryLog<D> {
+    pub(super) fn new(disk: D, held: Held<D>) -> Self {
+        Self {
+            blobs: BlobWriter::new(held.paths.clone()),
+            inbox: Inbox::new(disk.clone(), held.paths.clone(), held.taken),
+            disk,
+            run: held.run,
+            paths: held.paths,
+            file: held.file,
+            chain: held.chain,
+            _lock: held.lock,
+        }
+    }
+
+    /// Returns the name of the run.
+    pub fn run(&self) -> &RunName {
+        &self.run
+    }
+
+    /// Returns the folder of the run, in which all but the store's own files is the backend's.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.paths.folder
+    }
+
+    /// Turns a record into one line's content, its big texts kept beside it.
+    fn content(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<String, StoreError> {
+        let entry = Entry { batches, taken: (!taken.is_empty()).then_some(taken) };
+        let unwritable = |error: serde_json::Error| StoreError::Io {
+            action: format!("write a record of run `{}` as JSON", self.run),
+            source: error.into(),
+        };
+        let json = serde_json::to_string(&entry).map_err(unwritable)?;
+        if blob::is_plain(&json) {
+            return Ok(json);
+        }
+        let mut value = serde_json::from_str(&json).map_err(unwritable)?;
+        let mut texts = Vec::new();
+        let spilled: Result<(), StoreError> = blob::spill(&mut value, &mut |digest, text| {
+            texts.push((digest.clone(), text.to_owned()));
+            Ok(())
+        });
+        spilled?;
+        self.blobs.keep(&self.disk, &texts)?;
+        Ok(value.to_string())
+    }
+}
+
+impl<D: Disk> Log for DirectoryLog<D> {
+    async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
+        let content = self.content(batches, taken)?;
+        let line = self.chain.frame(&content);
+        let path = self.paths.events();
+        self.file.append(&line).map_err(failed("append to", &path))?;
+        self.file.sync_data().map_err(failed("sync", &path))?;
+        self.inbox.take(taken);
+        Ok(())
+    }
+
+    async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
+        write_summary(&self.disk, &self.paths, self.chain, summary)
+    }
+
+    async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
+        self.inbox.requests().await
+    }
+
+    async fn respond(&mut self, id: &RequestId, answer: &Answer) -> Result<(), StoreError> {
+        self.inbox.respond(id, answer)
+    }
+}
+
+/// Replaces the summary in one step, without making it durable.
+pub(super) fn write_summary<D: Disk>(
+    disk: &D,
+    paths: &RunPaths,
+    chain: Chain,
+    summary: &Summary,
+) -> Result<(), StoreError> {
+    let path = paths.summary();
+    let draft = draft_of(&path);
+    let json = serde_json::to_vec(&StoredSummary { records: chain.seq(), summary })
+        .expect("a summary is plain strings and numbers");
+    disk.write(&draft, &json).map_err(failed("write", &draft))?;
+    disk.rename(&draft, &path).map_err(failed("write", &path))
+}

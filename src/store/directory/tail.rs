@@ -1,0 +1,45 @@
+//! Following a log that another process writes, without holding it.
+
+use super::super::disk::{Disk, RealDisk, Watch};
+use super::super::frame::Chain;
+use super::super::{Record, StoreError};
+use super::paths::RunPaths;
+use super::read::{Part, Reader};
+use crate::base::RunName;
+
+/// A place in a log, from which what is appended is read.
+pub struct Tail<D: Disk = RealDisk> {
+    disk: D,
+    run: RunName,
+    paths: RunPaths,
+    chain: Chain,
+    offset: u64,
+    watch: D::Watch,
+}
+
+impl<D: Disk> Tail<D> {
+    pub(super) fn new(disk: D, run: RunName, paths: RunPaths, read: &Part) -> Self {
+        let watch = disk.watch(&paths.events());
+        Self { disk, run, paths, chain: read.chain, offset: read.offset, watch }
+    }
+
+    /// Returns the records that were appended since the last call, without waiting. A record that
+    /// is being written, or was torn, is left for later.
+    pub fn read(&mut self) -> Result<Vec<Record>, StoreError> {
+        let reader = Reader { disk: &self.disk, run: &self.run, paths: &self.paths };
+        let part = reader.read_from(self.chain, self.offset)?;
+        (self.chain, self.offset) = (part.chain, part.offset);
+        Ok(part.records)
+    }
+
+    /// Waits until something is appended, and returns it. Safe to drop while it waits.
+    pub async fn next(&mut self) -> Result<Vec<Record>, StoreError> {
+        loop {
+            let records = self.read()?;
+            if !records.is_empty() {
+                return Ok(records);
+            }
+            self.watch.changed().await;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The manual that the program prints of itself.
+
+use insta::assert_snapshot;
+
+use crate::env::TestEnv;
+
+#[test]
+fn the_short_help_names_every_command() {
+    let help = TestEnv::new().wf(&["-h"]).success();
+    assert_snapshot!(help, @"
+    Run Argo Workflows manifests on plain Kubernetes Jobs, or on the machine at hand
+
+    Usage: wf [OPTIONS] <COMMAND>
+
+    Commands:
+      lint        Check manifests, and show every problem where it stands
+      submit      Check manifests and run their workflows
+      list        List runs, newest first [alias: ls]
+      get         Show a run and its nodes
+      watch       Watch a run to its end, and go on with it where nobody else does
+      wait        Wait until runs have ended, and go on with them where nobody else does
+      logs        Print what the steps of a run wrote
+      suspend     Start nothing new in runs until they are resumed
+      resume      Make suspended runs, or suspended nodes of them, go on
+      stop        End runs, and let their exit handlers run
+      terminate   End runs at once; exit handlers do not run
+      retry       Run again what failed in runs, in the same runs
+      resubmit    Run again what runs ran, as new runs
+      node        Act on single nodes of a run
+      delete      Delete runs with their logs and artifacts
+      explain     Say what a rule of `wf lint` means
+      completion  Print the script that makes a shell complete commands, flags, runs and nodes
+      version     Print the version
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Global options:
+          --local             Run on this machine, whatever cluster is configured [env: WF_LOCAL]
+      -n, --namespace <NAME>  Namespace of the cluster [env: WF_NAMESPACE]
+          --context <NAME>    Context of the cluster's configuration [env: WF_CONTEXT]
+          --state-dir <DIR>   Folder that holds the runs of this machine [env: WF_STATE_DIR]
+          --color <WHEN>      When to use colour [env: WF_COLOR] [default: auto] [possible values: auto,
+                              always, never]
+          --no-color          Use no colour; the same as --color=never
+          --no-utf8           Use words and ASCII instead of symbols [env: WF_NO_UTF8]
+          --no-input          Never ask; a missing answer is an error [env: WF_NO_INPUT]
+      -q, --quiet             Print only data and errors
+      -v, --verbose           Print also what is done, and where
+
+    RUN is the name of a run, or `@latest`.
+
+    Exit codes: 0 success, 1 the run or the lint failed, 2 usage, 3 not found, 4 forbidden,
+    5 unreachable, 6 timeout, 7 suspended, 8 driven by another process, 70 bug, 130 interrupted.
+    ");
+}
+
+#[test]
+fn submit_has_the_flags_that_argos_users_know() {
+    let help = TestEnv::new().wf(&["submit", "-h"]).success();
+    assert_snapshot!(help, @"
+    Check manifests and run their workflows
+
+    Usage: wf submit [OPTIONS] <FILE>...
+
+    Arguments:
+      <FILE>...  Files or folders; `-` is standard input
+
+    Options:
+      -p, --parameter <NAME=VALUE>     Set a parameter of the workflow
+      -f, --parameter-file <FILE>      Read parameters from a file: a map of names to values
+          --from <KIND/NAME>           Submit a template of the files: workflowtemplate/NAME,
+                                       clusterworkflowtemplate/NAME or cronworkflow/NAME
+          --name <NAME>                Name of the run
+          --generate-name <PREFIX>     Beginning of the run's name, which is completed by chance
+          --entrypoint <TEMPLATE>      The template to begin with
+          --serviceaccount <NAME>      Service account of the pods [alias: --service-account]
+      -l, --labels <LABELS>            Labels of the run: name=value,…
+          --annotations <ANNOTATIONS>  Annotations of the run: name=value,…
+          --priority <NUMBER>          Which run comes first when not all may run
+          --watch                      Watch the run to its end
+      -w, --wait                       Wait to the end, also where only a person can make the run go on
+          --log                        Print what the steps write, to the end of the run
+          --no-prefix                  Do not begin lines of --log with the node's name
+          --dry-run                    Check, and print what would be submitted
+      -o, --output <FORMAT>            How to print the run: name, json, yaml, jsonpath=…,
+                                       custom-columns=…
+          --events <FILE>              Write changes as NDJSON to this file; `-` is standard output
+          --timeout <DURATION>         Exit 6 when the run has not ended in time; its steps go on
+          --no-wait-suspend            Exit 7 when only a person can make the run go on
+      -h, --help                       Print help (see more with '--help')
+
+    Global options:
+          --local             Run on this machine, whatever cluster is configured [env: WF_LOCAL]
+      -n, --namespace <NAME>  Namespace of the cluster [env: WF_NAMESPACE]
+          --context <NAME>    Context of the cluster's configuration [env: WF_CONTEXT]
+          --state-dir <DIR>   Folder that holds the runs of this machine [env: WF_STATE_DIR]
+          --color <WHEN>      When to use colour [env: WF_COLOR] [default: auto] [possible values: auto,
+                              always, never]
+          --no-color          Use no colour; the same as --color=never
+          --no-utf8           Use words and ASCII instead of symbols [env: WF_NO_UTF8]
+          --no-input          Never ask; a missing answer is an error [env: WF_NO_INPUT]
+      -q, --quiet             Print only data and errors
+      -v, --verbose           Print also what is done, and where
+
+    Examples:
+      wf submit --watch workflow.yaml
+      wf submit workflow.yaml -p message=hello
+      wf submit --from workflowtemplate/build templates.yaml
+      wf submit --dry-run -o yaml workflow.yaml
+    ");
+}
+
+#[test]
+fn every_command_has_help() {
+    let env = TestEnv::new();
+    let command = wf::cli::complete::command();
+    for name in command.get_subcommands().map(|command| command.get_name()) {
+        let help = env.wf(&[name, "--help"]).success();
+        assert!(help.contains(&format!("Usage: wf {name}")), "{name}: {help}");
+    }
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let env = TestEnv::new();
+    let version = concat!("wf ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(env.wf(&["version"]).success(), version);
+    assert_eq!(env.wf(&["--version"]).success(), version);
+}
+
+#[test]
+fn a_shell_can_ask_what_fits() {
+    let env = TestEnv::new();
+    let script = env.wf(&["completion", "bash"]).success();
+    assert!(script.contains("WF_COMPLETE"), "{script}");
+    let mut command = env.command(&["--", "wf", "get", "-o", ""]);
+    command.env("WF_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "3").env("_CLAP_IFS", "\n");
+    let offered = String::from_utf8(command.output().expect("wf starts").stdout).expect("text");
+    assert!(offered.contains("json") && offered.contains("custom-columns="), "{offered}");
+}
+
+#[test]
+fn rules_are_explained() {
+    let env = TestEnv::new();
+    assert_snapshot!(env.wf(&["explain", "wf004"]).success(), @"WF004: a value that starts with `{{` is not quoted, so YAML reads a map");
+    let all = env.wf(&["explain"]).success();
+    assert!(all.lines().count() > 20, "{all}");
+    assert_snapshot!(env.wf(&["explain", "WFX04"]).all(), @"
+    exit 3
+    --- stderr
+    error: there is no rule `WFX04`
+    hint: did you mean `WF004`?
+    ");
+}
