@@ -1,6 +1,5 @@
 //! `pending`: from the folded state to the actions that are to be done.
 
-use std::sync::Arc;
 
 use super::action::{Action, PodRequest};
 use super::decide::render;
@@ -45,7 +44,7 @@ impl Run {
             deadline_after: deadline_after(&template),
             deadline: self.deadline.filter(|_| !slot.on_exit),
             capture_result: captures,
-            inputs: slot.node.inputs.clone().unwrap_or_else(Arc::default),
+            inputs: slot.node.inputs.clone().unwrap_or_default(),
             template,
         })
     }

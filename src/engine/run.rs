@@ -61,7 +61,7 @@ pub struct Run {
     pub(super) shutdown_message: Arc<str>,
     pub(super) outputs: Outputs,
     /// What may be reused, and the run that made it.
-    pub(super) reuses: Option<(Arc<str>, BTreeMap<Arc<str>, Reusable>)>,
+    pub(super) reuses: Option<Reuses>,
     pub(super) slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
     /// Pods, requests and plugin calls that were asked for and have not ended.
@@ -97,6 +97,9 @@ pub struct Run {
     pub(super) pods_done: u32,
     pub(super) pods_known: u32,
 }
+
+/// What may be reused: the run that made it, and its nodes by name.
+pub(super) type Reuses = (Arc<str>, BTreeMap<Arc<str>, Reusable>);
 
 /// Frames that were put off, by what they wait for: so that what comes wakes only whom it can serve.
 #[derive(Default)]
