@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::Memo;
 use super::model::{NodeType, Phase, Waiting};
 use super::reuse::Reusable;
 use super::run::Shutdown;
@@ -29,6 +30,16 @@ pub struct Batch {
 pub enum Event {
     /// The run began.
     Began,
+    /// The run waits for its own locks before it begins.
+    Queued {
+        /// In these words.
+        m: Arc<str>,
+    },
+    /// The run holds its own locks, until it ends.
+    Locked {
+        /// Their names.
+        locks: Vec<Arc<str>>,
+    },
     /// What succeeded in another run may be reused in this one.
     Reuses {
         /// The other run.
@@ -61,6 +72,14 @@ pub enum Event {
         /// What for; nothing any more when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<Waiting>,
+    },
+    /// A node has the locks that it waited for, and begins.
+    Acquired {
+        /// The node.
+        n: NodeIx,
+        /// Whether its result was taken from its cache meanwhile.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hit: bool,
     },
     /// A suspended node was handed outputs.
     Supplied {
@@ -236,6 +255,15 @@ pub struct Created {
     /// When something is due for it: the end of a pause, or of its patience.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Where its result is kept or was taken from.
+    #[serde(rename = "mm", default, skip_serializing_if = "Option::is_none")]
+    pub memo: Option<Memo>,
+    /// The locks that it holds until it ends.
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Arc<str>>,
+    /// Whether it waits for them, and begins only when it has them.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
     /// What it was born with, as a suspended node that waits for outputs.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Arc<Outputs>>,
@@ -256,6 +284,9 @@ impl Created {
             called: None,
             targets: None,
             until: None,
+            memo: None,
+            locks: Vec::new(),
+            waits: false,
             outputs: None,
         }
     }

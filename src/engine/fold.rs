@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::event::{Batch, Caller, Created, Event, Imported, ImportedNode};
+use super::memo::Recollection;
 use super::model::{CalledBy, Node, NodeType, Phase, Waiting};
 use super::run::{Called, DagFrame, Frame, GroupFrame, ItemsFrame, Run, Slot, TaskState, Wake};
 use super::scope::global;
@@ -45,6 +46,12 @@ impl Run {
             agenda: Default::default(),
             starved: Default::default(),
             outbox: Default::default(),
+            locks: Default::default(),
+            gated: Default::default(),
+            recalling: false,
+            questions: Default::default(),
+            answers: Default::default(),
+            memories: Default::default(),
             pods_done: 0,
             pods_known: 0,
         };
@@ -62,6 +69,8 @@ impl Run {
     pub(super) fn fold(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Began => self.begin(at),
+            Event::Queued { m } => self.message = m.clone(),
+            Event::Locked { locks } => self.lock_run(locks),
             Event::Reuses { from, nodes } => {
                 let by_name = nodes.iter().map(|node| (node.name.clone(), node.clone())).collect();
                 self.reuses = Some((from.clone(), by_name));
@@ -75,6 +84,7 @@ impl Run {
                 }
                 self.slot_mut(*n).node.waiting = on.clone();
             }
+            Event::Acquired { n, hit } => self.acquire(*n, *hit),
             Event::Supplied { n, out } => self.slot_mut(*n).node.outputs = Some(out.clone()),
             Event::Finished { n, p, m, out, host, decree } => {
                 if let Some(out) = out {
@@ -106,12 +116,14 @@ impl Run {
                 self.message = m.clone();
                 self.finished_at = Some(at);
                 self.timers.clear();
+                self.unlock_run();
             }
         }
     }
 
     fn begin(&mut self, at: Timestamp) {
         self.phase = Phase::Running;
+        self.message = "".into();
         self.started_at = Some(at);
         let seconds = self.plan.resolved.spec.active_deadline_seconds;
         self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));
@@ -130,6 +142,7 @@ impl Run {
             self.link(*parent, ix);
         }
         self.join(ix);
+        self.join_locks(ix, created.waits);
         self.set_timer(ix, created.until);
         self.count_new(ix);
         if created.caller == Caller::Entry {
@@ -199,6 +212,8 @@ impl Run {
             children_bad: 0,
             depth: parent.map_or(0, |parent| self.slot(parent).depth) + deeper,
             until: None,
+            memo: created.memo.clone(),
+            locks: created.locks.clone(),
         }
     }
 
@@ -388,7 +403,7 @@ impl Run {
         if kind == NodeType::Pod {
             self.pods_known += 1;
         }
-        if kind.is_work() {
+        if kind.is_work() && !self.gated.contains(&ix) {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
@@ -439,10 +454,17 @@ impl Run {
             self.daemons.remove(&ix);
         }
         self.discharge(ix);
+        self.release_locks(ix);
         if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);
             slot.children_bad += u32::from(phase.is_bad());
+            if self.starved.within.contains_key(&boundary) {
+                self.starved.freed.insert(boundary);
+            }
+        }
+        if phase == Phase::Succeeded {
+            self.memorize(ix);
         }
         if was_fulfilled {
             self.wake_caller(ix);
@@ -451,15 +473,22 @@ impl Run {
         }
     }
 
+    /// Keeps the result of a memoized node for other calls of this run, and for the cache. An attempt's
+    /// result is its retry node's.
+    fn memorize(&mut self, ix: NodeIx) {
+        let slot = self.slot(ix);
+        let Some(memo) = slot.memo.clone().filter(|memo| !memo.hit && self.recalling) else { return };
+        let found = Recollection::Result { outputs: slot.node.outputs.clone(), made_at: slot.node.finished_at };
+        self.answers.insert(memo, found);
+        self.memories.push_back(ix);
+    }
+
     /// What follows when a node needs no waiting for any more, but perhaps its hooks do.
     fn fulfilled(&mut self, ix: NodeIx) {
         if self.has_hooks(ix) {
             self.wake(Wake::Node(ix));
         } else {
             self.settle(ix);
-        }
-        for starved in std::mem::take(&mut self.starved) {
-            self.wake(Wake::Node(starved));
         }
     }
 
@@ -652,7 +681,7 @@ impl Run {
     fn recount(&mut self) {
         (self.pods_done, self.pods_known) = (0, 0);
         self.agenda.clear();
-        self.starved.clear();
+        self.starved = Default::default();
         let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
         for ix in &kept {
             let slot = self.slot(*ix);

@@ -273,7 +273,7 @@ fn text(json: &Json) -> &str {
     json.as_str().unwrap_or_default()
 }
 
-fn time(json: &Json) -> Option<Timestamp> {
+pub(super) fn time(json: &Json) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(json.as_str()?)
 }
 
@@ -308,7 +308,7 @@ fn inputs(json: &Json) -> Result<Option<Inputs>, String> {
     Ok((inputs != Inputs::default()).then_some(inputs))
 }
 
-fn outputs(json: &Json) -> Option<Outputs> {
+pub(super) fn outputs(json: &Json) -> Option<Outputs> {
     let artifacts = json["artifacts"].as_array().into_iter().flatten();
     let outputs = Outputs {
         parameters: parameters(&json["parameters"]),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memo::{Memo, Recollection};
 use super::model::Phase;
 use crate::base::{NodeIx, Timestamp};
 use crate::spec;
@@ -16,6 +17,20 @@ pub enum Observation {
     Begin,
     /// A pod was seen.
     Pod(NodeIx, PodReport),
+    /// A cache was looked at, as [`Run::recalls`](super::Run::recalls) asked for.
+    Recalled {
+        /// Where.
+        memo: Memo,
+        /// What is there.
+        found: Recollection,
+    },
+    /// Other runs hold a lock so many times; until told otherwise, none does.
+    Held {
+        /// The lock in Argo's form, as `default/Mutex/name`.
+        lock: String,
+        /// How many of its places.
+        others: u32,
+    },
     /// Time went on; whatever is due by then is due.
     Time,
     /// A person, or a program for one, asks for something.

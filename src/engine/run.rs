@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
+use super::memo::{Memo, Memory, Recollection};
 use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::value::{Outputs, Parameter};
@@ -60,7 +61,7 @@ pub struct Run {
     pub(super) shutdown_message: Arc<str>,
     pub(super) outputs: Outputs,
     /// What may be reused, and the run that made it.
-    pub(super) reuses: Option<(Arc<str>, BTreeMap<Arc<str>, Reusable>)>,
+    pub(super) reuses: Option<Reuses>,
     pub(super) slots: Vec<Slot>,
     pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
     /// Pods, requests and plugin calls that were asked for and have not ended.
@@ -77,12 +78,40 @@ pub struct Run {
     pub(super) timers: BTreeSet<(Timestamp, NodeIx)>,
     /// What the fold has touched and no decision has looked at since.
     pub(super) agenda: VecDeque<Wake>,
-    /// Frames that have something to start and found no room.
-    pub(super) starved: BTreeSet<NodeIx>,
+    /// Frames that have something to start and were put off.
+    pub(super) starved: Starved,
     /// Pods whose start or stop the fold has caused and nobody has fetched since.
     pub(super) outbox: VecDeque<NodeIx>,
+    /// The locks that nodes of this run hold or wait for, by name.
+    pub(super) locks: BTreeMap<Arc<str>, LockState>,
+    /// Nodes that wait for locks, and have not begun.
+    pub(super) gated: BTreeSet<NodeIx>,
+    /// Whether somebody answers questions to caches; without, nothing is taken from them or kept.
+    pub(super) recalling: bool,
+    /// Questions to caches that nobody has fetched since.
+    pub(super) questions: BTreeSet<Memo>,
+    /// Answers of caches that no call has used yet, and what this run made itself.
+    pub(super) answers: BTreeMap<Memo, Recollection>,
+    /// Results to be kept that nobody has fetched since.
+    pub(super) memories: VecDeque<NodeIx>,
     pub(super) pods_done: u32,
     pub(super) pods_known: u32,
+}
+
+/// What may be reused: the run that made it, and its nodes by name.
+pub(super) type Reuses = (Arc<str>, BTreeMap<Arc<str>, Reusable>);
+
+/// Frames that were put off, by what they wait for: so that what comes wakes only whom it can serve.
+#[derive(Default)]
+pub(super) struct Starved {
+    /// For the workflow's `parallelism`.
+    pub of_room: BTreeSet<NodeIx>,
+    /// For a template's `parallelism`, by its node.
+    pub within: BTreeMap<NodeIx, BTreeSet<NodeIx>>,
+    /// Those of the nodes in `within` in which a place has become free.
+    pub freed: BTreeSet<NodeIx>,
+    /// For the answer of a cache; a call of the run itself has no frame.
+    pub of_answer: BTreeMap<Memo, BTreeSet<NodeIx>>,
 }
 
 /// Something to look at again.
@@ -120,6 +149,20 @@ pub(super) struct Slot {
     /// How many templates called each other down to it.
     pub depth: u32,
     pub until: Option<Timestamp>,
+    pub memo: Option<Memo>,
+    /// The locks that it holds or waits for.
+    pub locks: Vec<Arc<str>>,
+}
+
+/// Who holds a lock, and who waits for it.
+#[derive(Default)]
+pub(super) struct LockState {
+    pub holders: BTreeSet<NodeIx>,
+    pub waiters: BTreeSet<NodeIx>,
+    /// Whether the run as a whole holds it.
+    pub by_run: bool,
+    /// How many places other runs hold.
+    pub others: u32,
 }
 
 /// What a node that calls others knows of them.
@@ -277,6 +320,41 @@ impl Run {
     /// Returns the nodes that were asked for and have not ended, for a relist: pods, requests, plugin calls.
     pub fn live_pods(&self) -> Vec<NodeIx> {
         self.live.iter().chain(&self.doomed).copied().collect()
+    }
+
+    /// Returns the locks that the run or its nodes hold or wait for: the name, how many hold it, how many wait.
+    pub fn locks(&self) -> impl Iterator<Item = (&str, usize, usize)> + '_ {
+        let state = self.locks.iter();
+        state.map(|(name, state)| (&**name, state.holders.len() + usize::from(state.by_run), state.waiters.len()))
+    }
+
+    /// Says that questions to caches are answered from now on. Without it memoized templates run as if
+    /// their caches were empty, and nothing is kept.
+    pub fn recall(&mut self) {
+        self.recalling = true;
+    }
+
+    /// Returns the questions to caches that decisions wait for, each once. Answers are
+    /// [`Observation::Recalled`](super::Observation::Recalled); asking and answering twice is harmless.
+    pub fn recalls(&mut self) -> Vec<Memo> {
+        std::mem::take(&mut self.questions).into_iter().collect()
+    }
+
+    /// Returns the results that are to be kept in caches and were not returned before.
+    pub fn memories(&mut self) -> Vec<Memory> {
+        let made = std::mem::take(&mut self.memories);
+        made.into_iter().filter_map(|ix| self.memory(ix)).collect()
+    }
+
+    pub(super) fn memory(&self, ix: NodeIx) -> Option<Memory> {
+        let slot = self.slot(ix);
+        let (memo, made_at) = (slot.memo.clone()?, slot.node.finished_at?);
+        Some(Memory { memo, node: ix, outputs: slot.node.outputs.clone(), made_at })
+    }
+
+    /// Returns where a node's result is kept, or was taken from.
+    pub fn memo(&self, ix: NodeIx) -> Option<&Memo> {
+        self.slot(ix).memo.as_ref()
     }
 
     /// Returns the suspended nodes.

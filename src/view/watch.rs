@@ -213,11 +213,14 @@ impl Touched {
             }
             Event::Runs { n, .. }
             | Event::Waits { n, .. }
+            | Event::Acquired { n, .. }
             | Event::Supplied { n, .. }
             | Event::Finished { n, .. }
             | Event::Settled { n } => vec![*n],
             Event::Retried { open, .. } => open.clone(),
             Event::Began
+            | Event::Queued { .. }
+            | Event::Locked { .. }
             | Event::Reuses { .. }
             | Event::Global { .. }
             | Event::Suspended

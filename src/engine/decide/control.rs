@@ -139,6 +139,9 @@ impl Decider<'_> {
 
     fn shut_down(&mut self, how: Shutdown, message: &str) {
         self.emit(Event::Shutdown { how, m: message.into() });
+        if how == Shutdown::Terminate && self.run.started_at.is_none() {
+            return self.end_with(Phase::Failed, "Stopped with strategy 'Terminate'");
+        }
         self.go_on_shutting_down();
     }
 
@@ -154,6 +157,7 @@ impl Decider<'_> {
         let waiting: Vec<NodeIx> = self.run.timers.iter().map(|(_, ix)| *ix).collect();
         let pods: Vec<NodeIx> = self.run.live.iter().copied().filter(|ix| which(self.run.slot(*ix))).collect();
         let paused: Vec<NodeIx> = self.run.paused.iter().copied().filter(|ix| which(self.run.slot(*ix))).collect();
+        let gated: Vec<NodeIx> = self.run.gated.iter().copied().filter(|ix| which(self.run.slot(*ix))).collect();
         for ix in pods {
             self.finish(ix, Phase::Failed, words);
         }
@@ -161,10 +165,11 @@ impl Decider<'_> {
             Some(how) => format!("Stopped with strategy '{}'", how.as_str()),
             None => words.to_owned(),
         };
-        for ix in paused {
+        for ix in paused.into_iter().chain(gated) {
             self.finish(ix, Phase::Failed, paused_words.as_str());
         }
-        for ix in waiting.into_iter().chain(std::mem::take(&mut self.run.starved)) {
+        self.feed_all();
+        for ix in waiting {
             self.run.wake(Wake::Node(ix));
         }
     }

@@ -24,7 +24,6 @@ impl Decider<'_> {
         let Some(dag) = self.dag(&plan, ix) else { return };
         while let Some(task) = self.ready_task(ix) {
             if !self.start_task(ix, dag, task) {
-                self.run.starved.insert(ix);
                 break;
             }
         }
@@ -180,7 +179,6 @@ impl Decider<'_> {
                 Todo::Make(call) => {
                     if matches!(self.call(&call), Outcome::Blocked) {
                         todo.push_front(Todo::Make(call));
-                        self.run.starved.insert(ix);
                         break;
                     }
                 }

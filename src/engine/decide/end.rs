@@ -162,9 +162,9 @@ impl Decider<'_> {
     }
 
     /// Ends the run. Daemons are stopped, and so is what an error in its caller has left behind.
-    fn end_with(&mut self, phase: Phase, message: &str) {
+    pub(super) fn end_with(&mut self, phase: Phase, message: &str) {
         self.stop_daemons(None);
-        let left: Vec<NodeIx> = self.run.live.iter().copied().collect();
+        let left: Vec<NodeIx> = self.run.live.iter().chain(&self.run.gated).copied().collect();
         for ix in left {
             self.finish(ix, Phase::Failed, "the workflow ended");
         }

@@ -25,7 +25,6 @@ impl Decider<'_> {
         let looped_item = matches!(caller, Caller::Task(_, _, Some(_)));
         for (name, template) in task.hooks.iter().filter(|(name, _)| !looped_item || &***name == "exit") {
             if !self.advance_hook(ix, task, name, *template) {
-                self.run.starved.insert(ix);
                 return;
             }
         }

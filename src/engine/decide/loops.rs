@@ -38,6 +38,9 @@ pub(super) struct Planned {
     pub skip: Option<String>,
 }
 
+/// A template, and the words that name it when they were made of tags.
+type Target = (TemplateIx, Option<(crate::plan::Scope, Arc<str>)>);
+
 /// Returns whether the task is a loop.
 pub(super) fn is_loop(task: &spec::DAGTask) -> bool {
     !task.with_items.is_empty() || task.with_param.is_some() || task.with_sequence.is_some()
@@ -159,7 +162,7 @@ impl Decider<'_> {
         of: NodeIx,
         task: &Task,
         rendered: &spec::DAGTask,
-    ) -> Result<(TemplateIx, Option<(crate::plan::Scope, Arc<str>)>), String> {
+    ) -> Result<Target, String> {
         if let Some(target) = task.target {
             return Ok((target, None));
         }

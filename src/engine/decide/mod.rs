@@ -10,12 +10,15 @@ mod control;
 mod dag;
 mod end;
 mod hooks;
+mod locks;
 mod loops;
+mod memo;
 mod outputs;
 mod pod;
 pub(super) mod render;
 mod restart;
 mod retry;
+mod room;
 mod steps;
 
 use std::sync::Arc;
@@ -57,13 +60,18 @@ impl Decider<'_> {
         match observation {
             Observation::Begin => self.begin(),
             Observation::Pod(node, report) => self.pod(node, report),
+            Observation::Recalled { memo, found } => self.recalled(memo, found),
+            Observation::Held { lock, others } => self.held(&lock, others),
             Observation::Time => self.time(),
             Observation::Control(control) => self.control(control),
         }
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         if self.run.started_at.is_none() {
+            if !self.lock_run() {
+                return;
+            }
             self.emit(Event::Began);
             self.begin_shut_down();
         }
@@ -74,7 +82,12 @@ impl Decider<'_> {
     /// Looks at all that the fold has touched, until nothing is left to decide.
     fn drain(&mut self) {
         while !self.run.suspended && !self.run.phase.is_final() {
-            let Some(wake) = self.run.agenda.pop_front() else { break };
+            let Some(wake) = self.run.agenda.pop_front() else {
+                if self.feed() {
+                    continue;
+                }
+                break;
+            };
             match wake {
                 Wake::Run => self.advance_run(),
                 Wake::Node(ix) => {
@@ -88,6 +101,9 @@ impl Decider<'_> {
     }
 
     fn advance(&mut self, ix: NodeIx) {
+        if self.run.gated.contains(&ix) {
+            return self.advance_waiting(ix);
+        }
         if !self.run.node(ix).phase.is_final() {
             match self.run.slot(ix).frame {
                 Frame::Leaf => {}

@@ -100,7 +100,12 @@ impl Decider<'_> {
     }
 
     pub(super) fn evaluate(&self, expression: &str, scope: &dyn Scope) -> Result<Value, String> {
-        let ast = lang::parse(expression).map_err(|fault| fault.to_string())?;
+        // A template's own expressions may hold tags, which Argo replaces before it reads them.
+        let replaced = match expression.contains("{{") {
+            true => std::borrow::Cow::Owned(self.below(expression, scope)?),
+            false => expression.into(),
+        };
+        let ast = lang::parse(&replaced).map_err(|fault| fault.to_string())?;
         lang::eval(&ast, scope, &self.ambient(0)).map_err(|fault| fault.to_string())
     }
 

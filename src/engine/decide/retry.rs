@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Call, Outcome};
+use super::call::{Admission, Call, Outcome};
+use super::room::Block;
 use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::event::{Caller, Event};
 use crate::engine::model::{Node, Phase, Waiting};
@@ -65,10 +66,8 @@ impl Decider<'_> {
     }
 
     fn attempt(&mut self, ix: NodeIx, number: u32) {
-        let pods = i64::from(self.run.live_pods);
-        if number > 0 && self.plan.spec().parallelism.is_some_and(|most| pods >= most) {
-            self.run.starved.insert(ix);
-            return;
+        if number > 0 && !self.workflow_has_room() {
+            return self.put_off(ix, Block::Workflow);
         }
         if self.run.node(ix).waiting.is_some() {
             self.emit(Event::Waits { n: ix, on: None });
@@ -94,7 +93,7 @@ impl Decider<'_> {
             caller: caller.clone(),
         };
         let words = self.attempt_words(&caller);
-        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words) {
+        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words, Admission::default()) {
             self.finish(ix, Phase::Error, words);
         }
     }

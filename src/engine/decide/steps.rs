@@ -152,7 +152,6 @@ impl Decider<'_> {
                 Outcome::Made => {}
                 Outcome::Blocked => {
                     todo.push_front(Todo::Make(call));
-                    self.run.starved.insert(ix);
                     break;
                 }
                 Outcome::Broken(words) => {
@@ -244,6 +243,8 @@ impl Decider<'_> {
             Frame::Leaf | Frame::Group(_) => into.push(ix),
             Frame::Items(frame) if frame.children.is_empty() => into.push(ix),
             Frame::Items(frame) => frame.children.iter().for_each(|child| self.outbound(*child, into)),
+            // A result that was taken from a cache has nothing inside.
+            _ if slot.memo.as_ref().is_some_and(|memo| memo.hit) => into.push(ix),
             Frame::Retry(_) => into.extend(slot.node.children.last()),
             Frame::Steps(groups) => match groups.last() {
                 Some(last) => self.step_nodes(*last).into_iter().for_each(|child| self.outbound(child, into)),
