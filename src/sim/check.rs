@@ -65,7 +65,7 @@ impl Checker {
         for event in batches.iter().flat_map(|batch| &batch.events) {
             self.event(state, event);
         }
-        self.world.note(|| format!("record {}", serde_json::to_string(&batches).unwrap_or_default()));
+        self.world.detail(|| format!("record {}", serde_json::to_string(&batches).unwrap_or_default()));
         state.acknowledged.push(batches);
     }
 

@@ -100,6 +100,7 @@ impl SimDisk {
     fn extend(&self, path: &Path, inode: Inode, bytes: &[u8]) -> io::Result<()> {
         let fails = self.fails();
         let end = if fails { self.world.draw(|chance| chance.below(bytes.len() as u64 + 1)) as usize } else { bytes.len() };
+        self.world.note(|| format!("content {:08x}", crc32fast::hash(&bytes[..end])));
         self.change("write", path, |tree| {
             tree.bytes_mut(inode)?.extend_from_slice(&bytes[..end]);
             if fails { Err(io::Error::from(ErrorKind::StorageFull)) } else { Ok(()) }
@@ -158,7 +159,7 @@ impl Disk for SimDisk {
         self.look(|tree| {
             let bytes = tree.bytes(tree.find(path)?)?;
             let from = bytes.len().min(offset as usize);
-            Ok(bytes[from..].iter().take(bytes_max).copied().collect())
+            Ok(bytes[from..bytes.len().min(from.saturating_add(bytes_max))].to_vec())
         })
     }
 

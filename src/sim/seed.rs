@@ -22,10 +22,10 @@ use crate::store::{Answer, DirectoryStore, FORMAT_VERSION, Header, Log, Store, S
 const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
 
 /// How long whoever saw the run end waits before looking whether people made it go on.
-const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(15);
+const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(18);
 
 /// How often people ask for what is refused.
-const REFUSALS_MAX: u32 = 4;
+const REFUSALS_MAX: u32 = 2;
 
 /// What happens in a world, apart from faults.
 #[derive(Clone)]

@@ -144,6 +144,14 @@ impl World {
         self.0.borrow_mut().note(line());
     }
 
+    /// Writes into the trace what its checksum does not need, when the trace is kept.
+    pub(super) fn detail(&self, line: impl FnOnce() -> String) {
+        let state = &mut *self.0.borrow_mut();
+        if state.lines.is_some() {
+            state.keep(line());
+        }
+    }
+
     /// Records that an invariant does not hold.
     pub(super) fn violation(&self, text: String) {
         let state = &mut *self.0.borrow_mut();
@@ -175,6 +183,10 @@ impl State {
     fn note(&mut self, line: String) {
         self.trace.update(&self.now.0.to_le_bytes());
         self.trace.update(line.as_bytes());
+        self.keep(line);
+    }
+
+    fn keep(&mut self, line: String) {
         let now = self.now.since(BEGINNING).as_secs_f64();
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{now:>10.3} {line}"));

@@ -40,12 +40,12 @@ impl Digest {
 /// Returns whether a record, as JSON text, can be written as it is: nothing in it is big, and
 /// nothing looks like a reference. Most records are so, and never become a tree of values.
 pub fn is_plain(json: &str) -> bool {
-    json.len() <= INLINE_BYTES_MAX && !has_reference(json.as_bytes())
+    json.len() <= INLINE_BYTES_MAX && !has_reference(json)
 }
 
 /// Returns whether a record may hold a reference, or something that was made to differ from one.
-pub fn has_reference(json: &[u8]) -> bool {
-    json.windows(b"$blob\"".len()).any(|window| window == b"$blob\"")
+pub fn has_reference(json: &str) -> bool {
+    json.contains("$blob\"")
 }
 
 /// Replaces every big text in `value` by its digest, giving the text to `keep` first.
@@ -167,7 +167,7 @@ mod tests {
         assert!(is_plain("{\"a\":1}"));
         assert!(!is_plain("{\"$blob\":1}") && !is_plain("{\"$$$blob\":1}"));
         assert!(!is_plain(&"x".repeat(INLINE_BYTES_MAX + 1)));
-        assert!(has_reference(b"{\"a\":{\"$blob\":\"\"}}") && !has_reference(b"{\"blob\":1}"));
+        assert!(has_reference("{\"a\":{\"$blob\":\"\"}}") && !has_reference("{\"blob\":1}"));
     }
 
     #[test]

@@ -84,13 +84,15 @@ impl<D: Disk> Reader<'_, D> {
 
     fn record(&self, content: &[u8], seq: u64) -> Result<Record, StoreError> {
         let unreadable = |error: serde_json::Error| self.damaged(seq + 1, format!("it is no record: {error}"));
+        let content = std::str::from_utf8(content)
+            .map_err(|error| self.damaged(seq + 1, format!("it is no record: {error}")))?;
         let entry: Entry<Vec<Batch>, Vec<RequestId>> = if blob::has_reference(content) {
-            let mut value = serde_json::from_slice(content).map_err(unreadable)?;
+            let mut value = serde_json::from_str(content).map_err(unreadable)?;
             let place = self.place(seq + 1);
             blob::restore(&mut value, &mut |digest| blobs::read(self.disk, self.run, self.paths, &place, digest))?;
             serde_json::from_value(value).map_err(unreadable)?
         } else {
-            serde_json::from_slice(content).map_err(unreadable)?
+            serde_json::from_str(content).map_err(unreadable)?
         };
         Ok(Record { seq, batches: entry.batches, taken: entry.taken.unwrap_or_default() })
     }
