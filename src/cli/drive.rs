@@ -1,6 +1,7 @@
 //! Driving a run to its end, or following whoever drives it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use super::given;
 use super::report::{Reporter, Show, end_of};
 use super::runs::{self, Loaded};
 use super::session::Session;
-use crate::backend::local::LocalBackend;
+use crate::backend::local::{self, Isolation, LocalBackend};
 use crate::base::{RunName, TimeSpan};
 use crate::driver::{DriveError, Driver, End, Options};
 use crate::engine::{Phase, Run};
@@ -78,6 +79,19 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
     }
 }
 
+/// Says once, as soon as it is known, that steps share the machine's files where they write to
+/// absolute paths.
+fn warn_of_collisions(session: &Session, backend: &LocalBackend, paths: &mut Option<BTreeSet<String>>) {
+    if backend.isolation().is_none() {
+        return;
+    }
+    let paths = paths.take().unwrap_or_default();
+    if backend.isolation() == Some(Isolation::Plain) && !paths.is_empty() {
+        let paths = paths.into_iter().collect::<Vec<_>>().join(", ");
+        session.ui.warning(&format!("steps have no files of their own on this machine and share these: {paths}"));
+    }
+}
+
 /// Drives a run that was just created to its end.
 pub async fn drive_new(session: &Session, log: DirectoryLog, stored: Stored, how: &How) -> Result<(), Error> {
     let run = runs::fold(&stored)?;
@@ -121,10 +135,14 @@ async fn drive(
     let folder = session.store.folder(name);
     let backend = LocalBackend::new(&folder, &stored.header.resolved, files, session.env.local_options()?);
     let options = Options { waits_for_people: !how.leaves_when_suspended };
-    let driver = Driver::resume(plan, log, stored, &backend, &session.clock).options(options);
+    let driver = Driver::resume(plan.clone(), log, stored, &backend, &session.clock).options(options);
     let why_stopped = RefCell::new(Ended::Interrupted);
     let stop = async { *why_stopped.borrow_mut() = stop.await };
-    let driving = driver.drive(stop, |run, batches| reporter.borrow_mut().tell(run, batches));
+    let mut collisions = Some(local::shared_paths(&plan));
+    let driving = driver.drive(stop, |run, batches| {
+        warn_of_collisions(session, &backend, &mut collisions);
+        reporter.borrow_mut().tell(run, batches);
+    });
     let driven = beside_ticks(reporter, driving).await?.map_err(|error| broke_off(error, name))?;
     if let Some(stale) = driven.stale_summary {
         session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));

@@ -73,7 +73,8 @@ impl Machine for Run {
             phase: Run::phase(self).to_string(),
             message: self.message().to_owned(),
             progress: format!("{finished}/{known}"),
-            suspended: self.is_suspended(),
+            // A run that waits for a person at a node is shown as suspended, as in Argo.
+            suspended: self.is_suspended() || self.paused_nodes().next().is_some(),
             labels: self.labels(),
         }
     }
