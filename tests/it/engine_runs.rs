@@ -166,7 +166,7 @@ fn shown(run: &Run, node: &Node) -> Value {
     let outputs = node.outputs.as_deref().cloned().unwrap_or(Outputs::default());
     let parameters: BTreeMap<_, _> = outputs.parameters.iter().map(|p| (p.name.to_string(), p.value.clone())).collect();
     let message = match node.phase {
-        Phase::Failed if node.message.starts_with("child ") => "child".to_owned(),
+        Phase::Failed if node.message.starts_with("child ") => "child 'WF-ID' failed".to_owned(),
         _ => node.message.to_string(),
     };
     json!({
