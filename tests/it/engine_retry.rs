@@ -25,7 +25,6 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestFormulateRetryWorkflow.func11", NOT_WHOLE),
     ("TestFormulateRetryWorkflow.func12", NOT_WHOLE),
     ("TestResubmitWorkflowWithOnExit", OBJECT),
-    ("TestRetryExitHandler", "its exit handler lacks an argument, so that it is refused before it runs"),
 ];
 const NOT_WHOLE: &str = "it has no templates, and its nodes have names that no template gives";
 const OBJECT: &str = "not yet: the object of a resubmitted run is the command's; what it reuses is tested in `engine::tests`";
