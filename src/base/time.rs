@@ -18,10 +18,7 @@ pub struct Span(pub u64);
 impl Timestamp {
     /// Returns the instant as a `jiff` timestamp, clamped to the years that it knows.
     pub fn to_jiff(self) -> jiff::Timestamp {
-        let clamped = self.0.clamp(
-            jiff::Timestamp::MIN.as_millisecond(),
-            jiff::Timestamp::MAX.as_millisecond(),
-        );
+        let clamped = self.0.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
         jiff::Timestamp::from_millisecond(clamped).expect("clamped to the range of jiff")
     }
 

@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, delete, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend, terminate,
-    version, wait, watch,
+    completion, delete, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
+    terminate, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};

@@ -74,14 +74,20 @@ pub fn formats() -> Vec<CompletionCandidate> {
 /// Offers the templates of the files on the command line.
 pub fn templates() -> Vec<CompletionCandidate> {
     let manifests = manifests();
-    let specs = manifests.iter().flat_map(|manifests| &manifests.reads).filter_map(|read| read.manifest.workflow_spec());
-    specs.flat_map(|spec| &spec.templates).filter_map(|template| template.name.clone()).map(CompletionCandidate::new).collect()
+    let specs =
+        manifests.iter().flat_map(|manifests| &manifests.reads).filter_map(|read| read.manifest.workflow_spec());
+    specs
+        .flat_map(|spec| &spec.templates)
+        .filter_map(|template| template.name.clone())
+        .map(CompletionCandidate::new)
+        .collect()
 }
 
 /// Offers `NAME=` for the parameters of the files on the command line.
 pub fn parameters() -> Vec<CompletionCandidate> {
     let manifests = manifests();
-    let specs = manifests.iter().flat_map(|manifests| &manifests.reads).filter_map(|read| read.manifest.workflow_spec());
+    let specs =
+        manifests.iter().flat_map(|manifests| &manifests.reads).filter_map(|read| read.manifest.workflow_spec());
     let arguments = specs.filter_map(|spec| spec.arguments.as_ref()).flat_map(|arguments| &arguments.parameters);
     let offered = arguments.map(|parameter| {
         let about = parameter.description.as_ref().or(parameter.value.as_ref()).map(|text| text.as_str().to_owned());
@@ -93,7 +99,8 @@ pub fn parameters() -> Vec<CompletionCandidate> {
 /// Returns the manifests that the command line names.
 fn manifests() -> Option<Manifests> {
     let is_manifest = |path: &PathBuf| {
-        path.is_file() && path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
+        path.is_file()
+            && path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
     };
     let files: Vec<PathBuf> = words().into_iter().map(PathBuf::from).filter(is_manifest).collect();
     if files.is_empty() { None } else { Manifests::read(&files).ok() }

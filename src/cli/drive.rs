@@ -268,7 +268,13 @@ fn broke_off(error: DriveError, name: &RunName) -> Error {
 }
 
 /// Says how it ended, and returns the end of the command.
-fn conclude(session: &Session, reporter: &RefCell<Reporter<'_>>, how: &How, run: &Run, ended: Ended) -> Result<(), Error> {
+fn conclude(
+    session: &Session,
+    reporter: &RefCell<Reporter<'_>>,
+    how: &How,
+    run: &Run,
+    ended: Ended,
+) -> Result<(), Error> {
     let mut reporter = reporter.borrow_mut();
     let name = run.name();
     match ended {
@@ -280,16 +286,21 @@ fn conclude(session: &Session, reporter: &RefCell<Reporter<'_>>, how: &How, run:
         }
         Ended::Suspended => {
             reporter.close();
-            Err(Error::new(Kind::Suspended, format!("run `{name}` is suspended")).hint(format!("wf resume {name}")).hint(format!("wf stop {name}")))
+            Err(Error::new(Kind::Suspended, format!("run `{name}` is suspended"))
+                .hint(format!("wf resume {name}"))
+                .hint(format!("wf stop {name}")))
         }
         Ended::TimedOut => {
             reporter.close();
             Err(Error::new(Kind::TimedOut, format!("run `{name}` has not ended in time; its steps go on"))
-                .hint(format!("wf watch {name}")).hint(format!("wf stop {name}")))
+                .hint(format!("wf watch {name}"))
+                .hint(format!("wf stop {name}")))
         }
         Ended::Interrupted | Ended::Changed => {
             reporter.close();
-            session.ui.status(&format!("detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"));
+            session.ui.status(&format!(
+                "detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"
+            ));
             Err(Error::told(Kind::Interrupted))
         }
     }

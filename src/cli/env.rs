@@ -116,9 +116,13 @@ mod tests {
 
     #[test]
     fn locales_say_whether_symbols_are_fine() {
-        for (locale, expected) in
-            [(None, true), (Some("C.UTF-8"), true), (Some("de_DE.utf8"), true), (Some("C"), false), (Some("POSIX"), false)]
-        {
+        for (locale, expected) in [
+            (None, true),
+            (Some("C.UTF-8"), true),
+            (Some("de_DE.utf8"), true),
+            (Some("C"), false),
+            (Some("POSIX"), false),
+        ] {
             assert_eq!(locale_is_utf8(locale), expected, "{locale:?}");
         }
     }

@@ -210,7 +210,11 @@ mod tests {
         let run = RunName::new("ci").expect("a name");
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let cases: [(StoreError, Kind, &str); 4] = [
-            (StoreError::NotFound { run: "cj".into(), nearest: Some("ci".into()) }, Kind::NotFound, "did you mean `ci`?"),
+            (
+                StoreError::NotFound { run: "cj".into(), nearest: Some("ci".into()) },
+                Kind::NotFound,
+                "did you mean `ci`?",
+            ),
             (StoreError::NotFound { run: "@latest".into(), nearest: None }, Kind::NotFound, "wf submit FILE"),
             (StoreError::DrivenBy { run, holder: "process 7".into() }, Kind::Driven, "wf watch ci"),
             (StoreError::Io { action: "write `x`".into(), source: full }, Kind::Unreachable, "make room"),

@@ -59,7 +59,8 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Er
         found.push(path.to_owned());
     } else if depth < FOLDER_DEPTH_MAX {
         let entries = std::fs::read_dir(path).map_err(about)?;
-        let mut entries: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(about)?;
+        let mut entries: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(about)?;
         entries.sort();
         for entry in entries.iter().filter(|entry| is_wanted(entry)) {
             collect(entry, depth + 1, found)?;
@@ -168,7 +169,8 @@ mod tests {
     fn folders_are_searched_in_order() {
         let folder = folder();
         let input = read(&[folder.path().to_owned()]).expect("manifests");
-        let names: Vec<_> = input.files.iter().map(|file| file.strip_prefix(folder.path()).expect("inside").to_owned()).collect();
+        let names: Vec<_> =
+            input.files.iter().map(|file| file.strip_prefix(folder.path()).expect("inside").to_owned()).collect();
         assert_eq!(names, [PathBuf::from("b.yaml"), PathBuf::from("sub/a.yml")]);
     }
 

@@ -124,7 +124,8 @@ impl Log {
         self.rest.extend_from_slice(&chunk);
         let complete = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let complete: Vec<u8> = self.rest.drain(..complete).collect();
-        let parsed: Vec<Line> = complete.split_inclusive(|&byte| byte == b'\n').filter_map(|raw| self.take(raw)).collect();
+        let parsed: Vec<Line> =
+            complete.split_inclusive(|&byte| byte == b'\n').filter_map(|raw| self.take(raw)).collect();
         parsed
     }
 
@@ -251,10 +252,16 @@ no line of a log
 
     #[test]
     fn lines_are_chosen_and_dressed() {
-        let line = Line { at: Timestamp::parse_rfc3339("2026-11-22T11:03:12Z"), stamp: "T".into(), text: b"hello".to_vec() };
-        let show = |choice: Choice| choice.show("a", &line, Look::PLAIN).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let line =
+            Line { at: Timestamp::parse_rfc3339("2026-11-22T11:03:12Z"), stamp: "T".into(), text: b"hello".to_vec() };
+        let show = |choice: Choice| {
+            choice.show("a", &line, Look::PLAIN).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
         assert_eq!(show(Choice::default()).as_deref(), Some("hello\n"));
-        assert_eq!(show(Choice { prefix: true, timestamps: true, ..Choice::default() }).as_deref(), Some("[a] T hello\n"));
+        assert_eq!(
+            show(Choice { prefix: true, timestamps: true, ..Choice::default() }).as_deref(),
+            Some("[a] T hello\n")
+        );
         assert_eq!(show(Choice { grep: Regex::new("x").ok(), ..Choice::default() }), None);
         assert_eq!(show(Choice { since: Some(Timestamp(i64::MAX)), ..Choice::default() }), None);
     }

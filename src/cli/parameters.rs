@@ -41,7 +41,8 @@ pub fn gather(files: &[std::path::PathBuf], pairs: &[Pair]) -> Result<IndexMap<S
 /// its JSON form. Source: Argo's `ReadParametersFile`.
 fn parse_file(name: &str, text: &str) -> Result<IndexMap<String, String>, Error> {
     let fault = |reason: String| {
-        Error::new(Kind::Usage, format!("`{name}` is no parameter file: {reason}")).hint("write a map, such as `message: hello`")
+        Error::new(Kind::Usage, format!("`{name}` is no parameter file: {reason}"))
+            .hint("write a map, such as `message: hello`")
     };
     let value: Value = serde_yaml::from_str(text).map_err(|error| fault(error.to_string()))?;
     match value {
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn files_give_texts_and_json() {
-        let parsed = parse_file("p.yaml", "message: hello\ncount: 3\nlist: [1, two]\n").map(|map| map.into_iter().collect::<Vec<_>>());
+        let parsed = parse_file("p.yaml", "message: hello\ncount: 3\nlist: [1, two]\n")
+            .map(|map| map.into_iter().collect::<Vec<_>>());
         let expected = [("message", "hello"), ("count", "3"), ("list", "[1,\"two\"]")];
         assert_eq!(parsed, Ok(expected.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()));
         for bad in ["- a", "a: [", "text"] {

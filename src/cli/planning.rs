@@ -85,10 +85,12 @@ pub fn tell(diagnostics: &[Diagnostic], sources: &Sources, ui: &Ui) {
 
 /// Returns how many there are of each weight: `2 errors, 1 warning`.
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
-    let counted = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")].into_iter().filter_map(|(severity, word)| {
-        let count = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-        (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-    });
+    let counted = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
+        .into_iter()
+        .filter_map(|(severity, word)| {
+            let count = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+            (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        });
     let counted: Vec<String> = counted.collect();
     if counted.is_empty() { "no problems".to_owned() } else { counted.join(", ") }
 }

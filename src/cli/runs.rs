@@ -113,7 +113,8 @@ pub fn phase(text: &str) -> Phase {
 
 /// Returns the error for a node that the run does not have.
 pub fn no_such_node(view: &RunView, text: &str) -> Error {
-    let labels: Vec<String> = view.nodes.iter().filter(|node| node.kind.is_leaf()).map(|node| node.label(&view.name)).collect();
+    let labels: Vec<String> =
+        view.nodes.iter().filter(|node| node.kind.is_leaf()).map(|node| node.label(&view.name)).collect();
     let error = Error::new(Kind::NotFound, format!("run `{}` has no node `{text}`", view.name));
     match suggest::nearest(text, labels.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),

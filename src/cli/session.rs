@@ -25,9 +25,11 @@ impl Session {
     /// Returns the session that flags and surroundings make.
     pub fn new(global: Global, env: Env, ui: Ui) -> Result<Self, Error> {
         let root = global.state_dir.clone().or_else(|| env.state_dir.clone()).ok_or_else(|| {
-            Error::new(Kind::Usage, "there is no home folder to keep runs in").hint("name a folder with --state-dir or WF_STATE_DIR")
+            Error::new(Kind::Usage, "there is no home folder to keep runs in")
+                .hint("name a folder with --state-dir or WF_STATE_DIR")
         })?;
-        let root = std::path::absolute(&root).map_err(|error| Error::io(format!("find `{}`", root.display()), &error))?;
+        let root =
+            std::path::absolute(&root).map_err(|error| Error::io(format!("find `{}`", root.display()), &error))?;
         ui.detail(&format!("runs are kept in {}", root.display()));
         let store = DirectoryStore::new(root.join("runs"));
         Ok(Self { global, env, ui, store, clock: RealClock::new() })
@@ -36,8 +38,11 @@ impl Session {
     /// Returns why runs go to the backend that they go to, or why they cannot.
     pub fn backend(&self) -> Result<String, Error> {
         if let Some(context) = self.global.context.as_ref().filter(|_| !self.global.local) {
-            return Err(Error::new(Kind::Unreachable, format!("cannot use context `{context}`: this release has no cluster backend"))
-                .hint("run on this machine with --local"));
+            return Err(Error::new(
+                Kind::Unreachable,
+                format!("cannot use context `{context}`: this release has no cluster backend"),
+            )
+            .hint("run on this machine with --local"));
         }
         let reason = match &self.env.cluster {
             _ if self.global.local => "--local".to_owned(),

@@ -35,7 +35,9 @@ pub enum RequestError<E> {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The driver holds the run and does not answer, or the request was lost.
-    #[error("the run, driven by {holder}, did not answer within {waited}; if the request was not lost, it is obeyed later")]
+    #[error(
+        "the run, driven by {holder}, did not answer within {waited}; if the request was not lost, it is obeyed later"
+    )]
     NoAnswer {
         /// Who drives, as the store says it; `nobody` when the request was lost.
         holder: String,
@@ -81,12 +83,7 @@ pub async fn request<S: Store, C: Clock, M: Machine, E>(
 }
 
 /// Decides, in the place of a driver, all that was asked for, and answers.
-async fn serve<L: Log, M: Machine, C: Clock>(
-    log: L,
-    run: M,
-    clock: &C,
-    since: Timestamp,
-) -> Result<(), StoreError> {
+async fn serve<L: Log, M: Machine, C: Clock>(log: L, run: M, clock: &C, since: Timestamp) -> Result<(), StoreError> {
     let mut owner = Owner::new(run, log, RunClock::new(clock, since), |_: &M, _: &[Batch]| {});
     while let Some(asked) = owner.log.requests().now_or_never() {
         owner.commit(asked?.into_iter().map(Input::Asked).collect()).await?;

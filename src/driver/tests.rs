@@ -58,15 +58,18 @@ async fn nothing_is_done_before_it_is_durable() {
     let bench = Bench::new();
     let driven = bench.drive(Toy::new(3, 1)).await.expect("it ends");
     assert_eq!(driven.end, End::Finished(Phase::Succeeded));
-    assert_eq!(bench.trace("summary"), [
-        "append 1 taken 0",
-        "start 0",
-        "append 1 taken 0",
-        "start 1",
-        "append 1 taken 0",
-        "start 2",
-        "append 1 taken 0",
-    ]);
+    assert_eq!(
+        bench.trace("summary"),
+        [
+            "append 1 taken 0",
+            "start 0",
+            "append 1 taken 0",
+            "start 1",
+            "append 1 taken 0",
+            "start 2",
+            "append 1 taken 0",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -190,10 +193,10 @@ async fn requests_are_recorded_before_they_are_answered() {
     assert_eq!(driven.end, End::Waiting);
     let trace = bench.trace("summary");
     let recorded = trace.iter().position(|line| line.ends_with("taken 1")).expect("one is obeyed");
-    assert_eq!(trace[recorded + 1..recorded + 3], [
-        "respond 1 Accepted",
-        "respond 2 Refused { reason: \"a toy can only pause\" }"
-    ]);
+    assert_eq!(
+        trace[recorded + 1..recorded + 3],
+        ["respond 1 Accepted", "respond 2 Refused { reason: \"a toy can only pause\" }"]
+    );
 }
 
 #[tokio::test]

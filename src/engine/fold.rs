@@ -174,7 +174,8 @@ impl Run {
             Caller::Hook(_, name) if &**name == "exit" => true,
             _ => parent.is_some_and(|parent| self.slot(parent).on_exit),
         };
-        let deeper = u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..) | Caller::Container(..)));
+        let deeper =
+            u32::from(!matches!(created.caller, Caller::Group(..) | Caller::Attempt(..) | Caller::Container(..)));
         Slot {
             node: Node {
                 ix,
@@ -297,7 +298,9 @@ impl Run {
                 let task = self.task_of(&self.slot(*of).caller);
                 (false, task.and_then(|task| task.spec.hooks.get(&**name)?.template_ref.as_ref()))
             }
-            Caller::RunHook(name) => (false, self.plan.spec().hooks.get(&**name).and_then(|hook| hook.template_ref.as_ref())),
+            Caller::RunHook(name) => {
+                (false, self.plan.spec().hooks.get(&**name).and_then(|hook| hook.template_ref.as_ref()))
+            }
             Caller::Exit => (false, self.plan.spec().hooks.get("exit").and_then(|hook| hook.template_ref.as_ref())),
             Caller::Entry | Caller::Group(..) => (false, None),
         };

@@ -51,7 +51,8 @@ pub fn import(plan: &Arc<Plan>, name: &RunName, uid: &RunUid, status: &Json) -> 
         return Err(ImportError::TooManyNodes(nodes.len()));
     }
     let placed = place(nodes, name.as_str())?;
-    let mut draft = Draft { run: Run::new(plan.clone(), name.clone(), uid.clone(), Timestamp(0)), status, ids: BTreeMap::new() };
+    let mut draft =
+        Draft { run: Run::new(plan.clone(), name.clone(), uid.clone(), Timestamp(0)), status, ids: BTreeMap::new() };
     for (ix, (_, node)) in placed.iter().enumerate() {
         draft.ids.insert(text(&node["id"]).to_owned(), NodeIx(ix as u32));
     }
@@ -292,8 +293,17 @@ fn phase(word: &str) -> Phase {
 
 fn kind(word: &str) -> Result<NodeType, String> {
     const KINDS: [NodeType; 11] = [
-        NodeType::Pod, NodeType::Container, NodeType::Steps, NodeType::StepGroup, NodeType::Dag, NodeType::TaskGroup,
-        NodeType::Retry, NodeType::Skipped, NodeType::Suspend, NodeType::Http, NodeType::Plugin,
+        NodeType::Pod,
+        NodeType::Container,
+        NodeType::Steps,
+        NodeType::StepGroup,
+        NodeType::Dag,
+        NodeType::TaskGroup,
+        NodeType::Retry,
+        NodeType::Skipped,
+        NodeType::Suspend,
+        NodeType::Http,
+        NodeType::Plugin,
     ];
     KINDS.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| format!("`{word}` is no type of a node"))
 }
@@ -320,7 +330,8 @@ pub(super) fn outputs(json: &Json) -> Option<Outputs> {
 }
 
 fn parameters(json: &Json) -> Vec<Parameter> {
-    let parameter = |json: &Json| Parameter { name: text(&json["name"]).into(), value: json["value"].as_str().map(Arc::from) };
+    let parameter =
+        |json: &Json| Parameter { name: text(&json["name"]).into(), value: json["value"].as_str().map(Arc::from) };
     json.as_array().into_iter().flatten().map(parameter).collect()
 }
 

@@ -11,7 +11,11 @@ impl Run {
     pub(super) fn join_locks(&mut self, ix: NodeIx, waits: bool) {
         for name in self.slot(ix).locks.clone() {
             let lock = self.locks.entry(name).or_default();
-            if waits { lock.waiters.insert(ix) } else { lock.holders.insert(ix) };
+            if waits {
+                lock.waiters.insert(ix)
+            } else {
+                lock.holders.insert(ix)
+            };
         }
         if waits {
             self.gated.insert(ix);

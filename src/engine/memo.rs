@@ -115,7 +115,8 @@ mod tests {
         let parameter = Parameter { name: "hello".into(), value: Some("there".into()) };
         let outputs = Outputs { parameters: vec![parameter], exit_code: Some(0), ..Outputs::default() };
         let memo = Memo { cache: "c".into(), key: "k".into(), hit: false };
-        let memory = Memory { memo, node: NodeIx(0), outputs: Some(Arc::new(outputs.clone())), made_at: Timestamp(5_000) };
+        let memory =
+            Memory { memo, node: NodeIx(0), outputs: Some(Arc::new(outputs.clone())), made_at: Timestamp(5_000) };
         let expected = Recollection::Result { outputs: Some(Arc::new(outputs)), made_at: Some(Timestamp(5_000)) };
         assert_eq!(Recollection::read(&memory.entry("wf-1")), expected);
     }

@@ -30,7 +30,7 @@ pub use memo::{Memo, Memory, Recollection};
 pub use model::{CalledBy, Node, NodeType, Phase, Waiting};
 pub use observation::{ContainerEnd, Control, FileOutput, Observation, PodEnd, PodReport, SavedArtifact};
 pub use pending::STOP_GRACE;
-pub use run::{ControlError, Run, Shutdown};
 pub use reuse::reuse;
+pub use run::{ControlError, Run, Shutdown};
 pub use selector::Selector;
 pub use value::{Inputs, Outputs, Parameter};

@@ -73,7 +73,8 @@ pub(super) fn digest(template: &Template, inputs: &Inputs, texts: &[Arc<str>]) -
 
 /// Returns whether a text depends on nothing but inputs and arguments: no name of the run, no clock.
 fn is_lasting(place: &Text) -> bool {
-    place.text.variables().all(|variable| {
-        variable.name.starts_with("inputs.") || variable.name.starts_with("workflow.parameters")
-    })
+    place
+        .text
+        .variables()
+        .all(|variable| variable.name.starts_with("inputs.") || variable.name.starts_with("workflow.parameters"))
 }

@@ -67,7 +67,11 @@ impl Condition {
             "templateRef.template" => reference().map(|(_, template)| template).unwrap_or_default(),
             input => {
                 let name = input.trim_start_matches("inputs.parameters.").trim_end_matches(".value");
-                node.inputs.as_ref().and_then(|inputs| inputs.parameter(name)).map(|v| v.to_string()).unwrap_or_default()
+                node.inputs
+                    .as_ref()
+                    .and_then(|inputs| inputs.parameter(name))
+                    .map(|v| v.to_string())
+                    .unwrap_or_default()
             }
         };
         (actual == self.value) == self.wanted

@@ -87,7 +87,12 @@ impl Played {
             let children: Vec<String> = node.children.iter().map(|child| child.to_string()).collect();
             let line = format!(
                 "{} {} {} {} [{}] {}",
-                node.ix, node.name, node.kind.as_str(), node.phase, children.join(" "), node.message
+                node.ix,
+                node.name,
+                node.kind.as_str(),
+                node.phase,
+                children.join(" "),
+                node.message
             );
             lines.push(line.trim_end().to_owned());
         }
@@ -100,7 +105,8 @@ impl Played {
         let written = serde_json::to_string(&self.batches).expect("events are JSON");
         let batches: Vec<Batch> = serde_json::from_str(&written).expect("and can be read");
         assert_eq!(batches, self.batches);
-        let mut folded = Run::new(self.run.plan().clone(), self.run.name().clone(), self.run.uid().clone(), Timestamp(0));
+        let mut folded =
+            Run::new(self.run.plan().clone(), self.run.name().clone(), self.run.uid().clone(), Timestamp(0));
         batches.iter().for_each(|batch| folded.apply(batch));
         assert_eq!(folded.phase(), self.run.phase());
         let shown = |run: &Run| -> Vec<String> { run.nodes().map(|node| format!("{node:?}")).collect() };
@@ -322,7 +328,12 @@ fn a_pause_waits_for_a_person_or_its_end() {
     insta::assert_snapshot!(refused, @"raw output parameter 'ok' has not been set and does not have a default value");
     let parameters = BTreeMap::from([("ok".to_owned(), "yes".to_owned())]);
     let selector = "displayName=ask".to_owned();
-    played.observe(Observation::Control(Control::NodeSet { selector, parameters, phase: None, message: String::new() }));
+    played.observe(Observation::Control(Control::NodeSet {
+        selector,
+        parameters,
+        phase: None,
+        message: String::new(),
+    }));
     played.observe(Observation::Control(resume));
     insta::assert_snapshot!(played.play(&ok).show(), @"
     Succeeded
@@ -543,7 +554,10 @@ fn a_mutex_lets_nodes_in_one_by_one_in_their_order() {
     let mut played = Played::new(&text);
     played.observe(Observation::Begin);
     let second = played.run.find("wf[0].a(1:2)").expect("it was made");
-    assert_eq!((second.phase, &*second.message), (Phase::Pending, "Waiting for default/Mutex/one lock. Lock status: 0/1"));
+    assert_eq!(
+        (second.phase, &*second.message),
+        (Phase::Pending, "Waiting for default/Mutex/one lock. Lock status: 0/1")
+    );
     for round in ["wf[0].a(0:1)", "wf[0].a(1:2)", "wf[0].a(2:3)"] {
         let actions = played.run.pending();
         let [Action::Start(request)] = &actions[..] else { panic!("one at a time: {actions:?}") };

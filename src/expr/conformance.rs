@@ -22,8 +22,7 @@ const AMBIENT: Ambient = Ambient { now: Timestamp(1_700_000_000_000), seed: 1 };
 
 fn table(name: &str) -> Option<String> {
     let given = std::env::var_os("WF_CONFORMANCE").map(PathBuf::from);
-    let folder =
-        given.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/conformance").into());
+    let folder = given.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/conformance").into());
     let text = std::fs::read_to_string(folder.join(name)).ok();
     if text.is_none() {
         println!("conformance {name}: skipped, ../shared/conformance is absent");
@@ -72,9 +71,7 @@ fn comparable(json: &Json) -> Json {
     match json {
         Json::Number(number) => number.as_f64().map_or(Json::Null, Json::from),
         Json::Array(items) => items.iter().map(comparable).collect(),
-        Json::Object(entries) => {
-            entries.iter().map(|(name, value)| (name.clone(), comparable(value))).collect()
-        }
+        Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), comparable(value))).collect(),
         other => other.clone(),
     }
 }
@@ -85,17 +82,14 @@ fn expressions_come_to_what_argo_makes_of_them() {
     let scope = env_scope(&serde_json::from_str(&env).expect("the environment is JSON"));
     run("expr.jsonl", |case| {
         let text = case["expr"].as_str().expect("a case has an expression");
-        let outcome =
-            lang::parse(text).map_err(Into::into).and_then(|ast| lang::eval(&ast, &scope, &AMBIENT));
+        let outcome = lang::parse(text).map_err(Into::into).and_then(|ast| lang::eval(&ast, &scope, &AMBIENT));
         match (case["outcome"].as_str(), outcome) {
             (Some("value"), Ok(value)) => {
                 let json = value.to_json_text().map_err(|fault| fault.to_string())?;
                 let json = serde_json::from_str(&json).expect("what is written is JSON");
                 if comparable(&json) == comparable(&case["value"]) { Ok(()) } else { Err(json.to_string()) }
             }
-            (Some("value-not-json"), Ok(value)) => {
-                value.to_json_text().err().map(drop).ok_or("it is JSON".to_owned())
-            }
+            (Some("value-not-json"), Ok(value)) => value.to_json_text().err().map(drop).ok_or("it is JSON".to_owned()),
             (Some("compile-error" | "run-error"), Err(_)) => Ok(()),
             (_, outcome) => Err(format!("{outcome:?}")),
         }
@@ -130,13 +124,12 @@ fn rendered(
 fn substitutes(case: &Json, unresolved: Unresolved<'_>) -> Result<(), String> {
     let scope = env_scope(&case["vars"]);
     let input = case["in"].as_str().expect("a case has an input");
-    let outcome = serde_json::from_str(input)
-        .map_err(Into::into)
-        .and_then(|json: Json| rendered(&json, &scope, unresolved));
+    let outcome =
+        serde_json::from_str(input).map_err(Into::into).and_then(|json: Json| rendered(&json, &scope, unresolved));
     match (case["error"].as_str().unwrap_or_default(), outcome) {
         ("", Ok(json)) => {
-            let wanted: Json = serde_json::from_str(case["out"].as_str().expect("a case has an output"))
-                .expect("the output is JSON");
+            let wanted: Json =
+                serde_json::from_str(case["out"].as_str().expect("a case has an output")).expect("the output is JSON");
             if json == wanted { Ok(()) } else { Err(format!("got {json}\n want {wanted}")) }
         }
         ("", Err(fault)) => Err(format!("fails: {fault}")),

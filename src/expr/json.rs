@@ -26,9 +26,7 @@ pub fn read(document: &serde_json::Value, numbers: Numbers) -> Value {
         },
         Json::String(text) => Value::text(text),
         Json::Array(items) => Value::list(items.iter().map(|item| read(item, numbers)).collect()),
-        Json::Object(entries) => {
-            Value::map(entries.iter().map(|(name, value)| (name.as_str(), read(value, numbers))))
-        }
+        Json::Object(entries) => Value::map(entries.iter().map(|(name, value)| (name.as_str(), read(value, numbers)))),
     }
 }
 

@@ -5,17 +5,14 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{
-    Ambient, RenderError, TemplateStr, Unresolved, Value, depends, functions, jq, jsonpath, lang, when,
-};
+use super::{Ambient, RenderError, TemplateStr, Unresolved, Value, depends, functions, jq, jsonpath, lang, when};
 use crate::base::Timestamp;
 
 const AMBIENT: Ambient = Ambient { now: Timestamp(1_700_000_000_000), seed: 7 };
 
 /// Runs on a stack of the size that threads have by default.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
-    let thread =
-        std::thread::Builder::new().stack_size(2 << 20).spawn(test).expect("a thread can be started");
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(test).expect("a thread can be started");
     thread.join().expect("the test passes");
 }
 
@@ -122,19 +119,8 @@ fn an_evaluation_that_runs_away_is_stopped() {
 
 #[test]
 fn every_function_takes_any_arguments_without_panic() {
-    let values = [
-        "nil",
-        "true",
-        "-1",
-        "0",
-        "9223372036854775807",
-        "1.5",
-        "\"\"",
-        "\"é-1\"",
-        "[]",
-        "[\"b\",1,nil]",
-        "{}",
-    ];
+    let values =
+        ["nil", "true", "-1", "0", "9223372036854775807", "1.5", "\"\"", "\"é-1\"", "[]", "[\"b\",1,nil]", "{}"];
     let times = ["{\"a\":{\"b\":1}}", "date(\"2024-01-31\")", "duration(\"-1.5h\")", "sprig.upper", "1..3"];
     let all: Vec<&str> = values.into_iter().chain(times).collect();
     let names: Vec<String> = functions::Builtin::names()
@@ -157,27 +143,15 @@ fn every_function_takes_any_arguments_without_panic() {
 
 #[test]
 fn methods_take_any_arguments_without_panic() {
-    let values = [
-        "",
-        "nil",
-        "1",
-        "-9223372036854775807",
-        "\"x\"",
-        "date(\"2024-01-31\")",
-        "duration(\"1h\")",
-        "1,2,3",
-    ];
+    let values = ["", "nil", "1", "-9223372036854775807", "\"x\"", "date(\"2024-01-31\")", "duration(\"1h\")", "1,2,3"];
     for receiver in ["date(\"2024-01-31\")", "date(\"0001-01-01\")", "duration(\"-2562047h\")"] {
-        for name in
-            ["Add", "AddDate", "Format", "Round", "Truncate", "Abs", "In", "Sub", "Month", "Unix", "nope"]
-        {
+        for name in ["Add", "AddDate", "Format", "Round", "Truncate", "Abs", "In", "Sub", "Month", "Unix", "nope"] {
             for value in values {
                 let _ = eval(&format!("{receiver}.{name}({value})"));
             }
         }
     }
-    let _ =
-        eval("date(\"2024-01-31\").AddDate(9223372036854775807, -9223372036854775807, 9223372036854775807)");
+    let _ = eval("date(\"2024-01-31\").AddDate(9223372036854775807, -9223372036854775807, 9223372036854775807)");
 }
 
 #[test]
@@ -193,8 +167,7 @@ fn a_value_is_never_read_again() {
         ("b".to_owned(), Value::text("secret")),
         ("quote".to_owned(), Value::text("\", \"x\": \"\n")),
     ]);
-    let render =
-        |text: &str| TemplateStr::parse(text).expect(text).render(&scope, Unresolved::Refuse, &AMBIENT);
+    let render = |text: &str| TemplateStr::parse(text).expect(text).render(&scope, Unresolved::Refuse, &AMBIENT);
     assert_eq!(render("{{a}} {{=a}}"), Ok("{{b}} {{b}}".to_owned()));
     assert_eq!(render("{{ quote }}"), Ok("\", \"x\": \"\n".to_owned()));
 }
@@ -268,9 +241,7 @@ fn chance_and_time_are_given() {
     let other = Ambient { now: Timestamp(0), seed: 8 };
     let ast = lang::parse(text).expect(text);
     assert_ne!(lang::eval(&ast, &BTreeMap::new(), &other), eval(text));
-    let uuid = eval(
-        "sprig.uuidv4() matches \"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\"",
-    );
+    let uuid = eval("sprig.uuidv4() matches \"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\"");
     assert_eq!(uuid, Ok(Value::Bool(true)));
 }
 
@@ -302,10 +273,7 @@ fn conditions_come_to_what_govaluate_makes_of_them() {
 fn dependencies_hold_by_results() {
     use depends::{Expr, TaskResult};
     let holds = |name: &str, result: Option<TaskResult>| {
-        matches!(
-            (name, result),
-            ("ok", None | Some(TaskResult::Succeeded)) | ("bad", Some(TaskResult::Failed))
-        )
+        matches!((name, result), ("ok", None | Some(TaskResult::Succeeded)) | ("bad", Some(TaskResult::Failed)))
     };
     let cases = [
         ("ok", true),
@@ -398,8 +366,8 @@ proptest! {
 }
 
 const TOKENS: [&str; 56] = [
-    "(", ")", "[", "]", "{", "}", "{{", "}}", "{{=", "1", "0x", "1.", ".5", "1e", "\"a\"", "'", "`", "\\",
-    "a", "a-b", "#", "#acc", ".", "?.", "..", "?", ":", "::", "??", ",", ";", "|", "||", "&&", "!", "==",
-    "=~", "<", "in", "not", "let x =", "if", "else", "map(", "filter(", "reduce(", "sum(", "sprig.",
-    "upper(", "date(", "nil", "true", "%", "**", "-", "é",
+    "(", ")", "[", "]", "{", "}", "{{", "}}", "{{=", "1", "0x", "1.", ".5", "1e", "\"a\"", "'", "`", "\\", "a", "a-b",
+    "#", "#acc", ".", "?.", "..", "?", ":", "::", "??", ",", ";", "|", "||", "&&", "!", "==", "=~", "<", "in", "not",
+    "let x =", "if", "else", "map(", "filter(", "reduce(", "sum(", "sprig.", "upper(", "date(", "nil", "true", "%",
+    "**", "-", "é",
 ];

@@ -125,9 +125,7 @@ impl Value {
     /// Returns whether the two are equal in type and value, as Go's `reflect.DeepEqual` has it.
     pub fn is_same(&self, other: &Value) -> bool {
         match (self, other) {
-            (Self::List(a), Self::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.is_same(b))
-            }
+            (Self::List(a), Self::List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.is_same(b)),
             _ => self.type_name() == other.type_name() && self.equals(other),
         }
     }
@@ -146,8 +144,7 @@ impl Value {
             (Time(a), Time(b)) => a.timestamp() == b.timestamp(),
             (List(a), List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.equals(b)),
             (Map(a), Map(b)) => {
-                a.len() == b.len()
-                    && a.iter().zip(b.iter()).all(|((ka, a), (kb, b))| ka == kb && a.is_same(b))
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|((ka, a), (kb, b))| ka == kb && a.is_same(b))
             }
             (Function(a), Function(b)) => std::ptr::eq(*a, *b),
             _ => false,

@@ -100,7 +100,10 @@ impl Checker {
         match self.state.borrow().nodes.get(request.node.index()) {
             None => self.world.violation(format!("pod {} starts before its record is durable", request.node)),
             Some(node) if node.name != request.node_name => {
-                self.world.violation(format!("pod {} is `{}`, in the log it is `{}`", request.node, request.node_name, node.name));
+                self.world.violation(format!(
+                    "pod {} is `{}`, in the log it is `{}`",
+                    request.node, request.node_name, node.name
+                ));
             }
             Some(node) if node.finished.is_some() => {
                 self.world.violation(format!("pod {} of `{}` starts after its end", request.node, node.name));
@@ -144,7 +147,8 @@ impl Checker {
 
 /// Returns all of a run that can be seen, as lines.
 pub(super) fn picture(run: &Run) -> Vec<String> {
-    let head = format!("{} {} {:?} {:?} {:?}", run.phase(), run.message(), run.started_at(), run.finished_at(), run.outputs());
+    let head =
+        format!("{} {} {:?} {:?} {:?}", run.phase(), run.message(), run.started_at(), run.finished_at(), run.outputs());
     [head].into_iter().chain(run.nodes().map(|node| format!("{node:?}"))).collect()
 }
 

@@ -92,7 +92,8 @@ impl Cluster {
         let earlier = self.state.borrow().pods.values().filter(|pod| pod.name == request.node_name).count();
         let Fate { takes, end } = program::fate(request, self.seed, earlier);
         let begins = self.world.now() + self.lateness(LATE_MILLIS_MAX / 10);
-        let deadline = [request.deadline_after.map(|after| begins + after), request.deadline].into_iter().flatten().min();
+        let deadline =
+            [request.deadline_after.map(|after| begins + after), request.deadline].into_iter().flatten().min();
         let node = request.node;
         let report = PodReport::Waiting { reason: "ContainerCreating".to_owned() };
         let pod = Pod { name: request.node_name.clone(), report, end, deadline, ending: None };
@@ -109,7 +110,8 @@ impl Cluster {
             if matches!(pod.report, PodReport::Ended(_)) {
                 return;
             }
-            pod.report = PodReport::Running { ready: true, ip: Some("10.0.0.1".to_owned()), host: Some("here".to_owned()) };
+            pod.report =
+                PodReport::Running { ready: true, ip: Some("10.0.0.1".to_owned()), host: Some("here".to_owned()) };
             pod.deadline
         };
         self.report(node);
@@ -173,7 +175,11 @@ impl Cluster {
     }
 
     fn lateness(&self, millis_max: u64) -> TimeSpan {
-        if self.manners.is_late { TimeSpan(self.world.draw(|chance| chance.below(millis_max + 1))) } else { TimeSpan::ZERO }
+        if self.manners.is_late {
+            TimeSpan(self.world.draw(|chance| chance.below(millis_max + 1)))
+        } else {
+            TimeSpan::ZERO
+        }
     }
 
     /// Returns whether a call is refused now.

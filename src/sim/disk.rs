@@ -99,7 +99,8 @@ impl SimDisk {
     /// Writes all of `bytes`, or as much as there is room for.
     fn extend(&self, path: &Path, inode: Inode, bytes: &[u8]) -> io::Result<()> {
         let fails = self.fails();
-        let end = if fails { self.world.draw(|chance| chance.below(bytes.len() as u64 + 1)) as usize } else { bytes.len() };
+        let end =
+            if fails { self.world.draw(|chance| chance.below(bytes.len() as u64 + 1)) as usize } else { bytes.len() };
         self.world.note(|| format!("content {:08x}", crc32fast::hash(&bytes[..end])));
         self.change("write", path, |tree| {
             tree.bytes_mut(inode)?.extend_from_slice(&bytes[..end]);

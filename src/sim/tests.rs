@@ -84,7 +84,9 @@ fn every_beginning_of_a_log_leads_to_the_same_end() {
 fn a_world_that_breaks_its_promises_is_found_out() {
     let (_, scenario) = scenarios().remove(0);
     let lies = |seed| Faults { deaths_in_thousand: 20, deaths_max: 3, loses_power: true, ..Faults::of(seed) };
-    let found = |faults: &dyn Fn(u64) -> Faults| (0..50).any(|seed| !run_seed(seed, &scenario, &faults(seed)).violations.is_empty());
+    let found = |faults: &dyn Fn(u64) -> Faults| {
+        (0..50).any(|seed| !run_seed(seed, &scenario, &faults(seed)).violations.is_empty())
+    };
     assert!(!found(&lies), "an honest world has no violations");
     assert!(found(&|seed| Faults { syncs_nothing: true, ..lies(seed) }), "syncs that do nothing");
     assert!(found(&|seed| Faults { forgets_pods: true, ..lies(seed) }), "pods that are forgotten");

@@ -24,10 +24,7 @@ pub(super) enum Deaths {
     /// At these steps of the world.
     At(BTreeSet<u64>),
     /// At any step, so often in a thousand, and so many times at most.
-    ByChance {
-        in_thousand: u64,
-        left: u32,
-    },
+    ByChance { in_thousand: u64, left: u32 },
 }
 
 /// The shared part of a world.

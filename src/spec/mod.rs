@@ -35,7 +35,7 @@ mod tests;
 mod workflow;
 
 pub use artifact::{
-    Arguments, ArchiveStrategy, Artifact, ArtifactGC, ArtifactLocation, ArtifactPaths, ArtifactRepositoryRef, Data,
+    ArchiveStrategy, Arguments, Artifact, ArtifactGC, ArtifactLocation, ArtifactPaths, ArtifactRepositoryRef, Data,
     DataSource, Inputs, NoneStrategy, Outputs, TarStrategy, TransformationStep, WorkflowLevelArtifactGC, ZipStrategy,
 };
 pub use artifact_store::{
@@ -63,6 +63,8 @@ pub use steps::{
     ContinueOn, DAGTask, DAGTemplate, LifecycleHook, LifecycleHooks, Sequence, SuspendTemplate, TemplateRef,
     WorkflowStep, WorkflowTemplateRef,
 };
-pub use synchronization::{Cache, LocalObjectReference, Memoize, Mutex, SemaphoreRef, SyncDatabaseRef, Synchronization};
+pub use synchronization::{
+    Cache, LocalObjectReference, Memoize, Mutex, SemaphoreRef, SyncDatabaseRef, Synchronization,
+};
 pub use template::Template;
 pub use workflow::{ClusterWorkflowTemplate, Workflow, WorkflowSpec, WorkflowTemplate};

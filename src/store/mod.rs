@@ -149,7 +149,12 @@ pub trait Store {
     fn delete(&self, run: &RunName) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Leaves a request for whoever holds the run's log, now or next.
-    fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> impl Future<Output = Result<RequestId, StoreError>>;
+    fn ask(
+        &self,
+        run: &RunName,
+        control: &Control,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<RequestId, StoreError>>;
 
     /// Waits for the answer to a request, and takes it. Safe to drop while it waits.
     fn answer(&self, run: &RunName, id: &RequestId) -> impl Future<Output = Result<Answer, StoreError>>;

@@ -120,7 +120,12 @@ pub fn slowest_path(view: &RunView) -> Vec<&NodeView> {
 }
 
 /// Returns the nearest nodes that do something before `place`, through those that only hold others.
-fn leaves_before(place: usize, before: &BTreeMap<usize, Vec<usize>>, view: &RunView, seen: &mut BTreeSet<usize>) -> Vec<usize> {
+fn leaves_before(
+    place: usize,
+    before: &BTreeMap<usize, Vec<usize>>,
+    view: &RunView,
+    seen: &mut BTreeSet<usize>,
+) -> Vec<usize> {
     let mut found = Vec::new();
     let mut open = vec![place];
     while let Some(next) = open.pop() {
@@ -205,7 +210,9 @@ mod tests {
 
     #[test]
     fn a_big_run_is_summed_up() {
-        let nodes: String = (0..200).map(|at| format!("wf.n{at} Pod {}\n", if at % 10 == 3 { "Failed" } else { "Succeeded" })).collect();
+        let nodes: String = (0..200)
+            .map(|at| format!("wf.n{at} Pod {}\n", if at % 10 == 3 { "Failed" } else { "Succeeded" }))
+            .collect();
         let text = render(&run("wf", Phase::Failed, &nodes), Look::PLAIN);
         assert!(text.contains("180 ✔  20 ✖"), "{text}");
         assert!(text.contains("and 10 more failed"), "{text}");

@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn lines_are_versioned_objects() {
         let node = node("wf", "wf.a Pod Failed tmpl=say msg=boom for=2");
-        let change = Change { at: node.started_at, what: What::Ended, ix: crate::base::NodeIx(1), label: "a".to_owned(), node };
+        let change =
+            Change { at: node.started_at, what: What::Ended, ix: crate::base::NodeIx(1), label: "a".to_owned(), node };
         assert_eq!(
             node_line("wf", &change),
             r#"{"v":1,"ts":"2023-11-14T22:13:20.000Z","type":"node.finished","run":"wf","node":{"id":"wf-2962115457","name":"wf.a","label":"a","type":"Pod","template":"say","phase":"Failed","message":"boom","durationMs":2000}}

@@ -56,7 +56,8 @@ fn entries(watch: &Watch, standing: Standing, look: Look) -> Vec<String> {
             Some((base, fold)) if fold.len() >= FOLD_ITEMS_MIN => {
                 if folded.insert(base.to_owned()) {
                     let mark = if fold.count(Mark::Running) > 0 { Mark::Running } else { Mark::Pending };
-                    entries.push((order(mark), line(mark, &format!("{base}({})", fold.len()), &counts(fold, look), look)));
+                    entries
+                        .push((order(mark), line(mark, &format!("{base}({})", fold.len()), &counts(fold, look), look)));
                 }
             }
             _ => entries.push((order(node.mark()), line(node.mark(), &label, &doing(watch, node, standing.now), look))),
@@ -99,7 +100,8 @@ fn resume(run: &str) -> String {
 
 /// Returns the states of a loop's items: `87 ✔ 3 ● 1 ✖`.
 fn counts(fold: &Fold, look: Look) -> String {
-    let marks = [Mark::Succeeded, Mark::Running, Mark::Suspended, Mark::Pending, Mark::Failed, Mark::Error, Mark::Skipped];
+    let marks =
+        [Mark::Succeeded, Mark::Running, Mark::Suspended, Mark::Pending, Mark::Failed, Mark::Error, Mark::Skipped];
     let counted = marks.into_iter().filter(|&mark| fold.count(mark) > 0);
     counted.map(|mark| format!("{} {}", fold.count(mark), look.mark_text(mark))).collect::<Vec<_>>().join(" ")
 }

@@ -29,7 +29,11 @@ pub fn render(view: &RunView, look: Look) -> String {
 }
 
 fn service_account(view: &RunView) -> &str {
-    if view.service_account.is_empty() { "unset (will run with the default ServiceAccount)" } else { &view.service_account }
+    if view.service_account.is_empty() {
+        "unset (will run with the default ServiceAccount)"
+    } else {
+        &view.service_account
+    }
 }
 
 struct Block(String);

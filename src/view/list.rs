@@ -40,9 +40,9 @@ pub fn render(entries: &[Entry], now: Timestamp, wide: bool, look: Look) -> Stri
 
 fn row(entry: &Entry, now: Timestamp, wide: bool) -> Row {
     let status = entry.status();
-    let duration = entry.started_at.map_or_else(String::new, |started| {
-        entry.finished_at.unwrap_or(now).since(started).to_string()
-    });
+    let duration = entry
+        .started_at
+        .map_or_else(String::new, |started| entry.finished_at.unwrap_or(now).since(started).to_string());
     let mut cells = vec![
         entry.name.clone(),
         status.clone(),
@@ -60,7 +60,11 @@ fn row(entry: &Entry, now: Timestamp, wide: bool) -> Row {
 impl Entry {
     /// Returns the phase in Argo's words: `Running (Suspended)`.
     pub fn status(&self) -> String {
-        if self.suspended && !self.phase.is_final() { format!("{} (Suspended)", self.phase) } else { self.phase.to_string() }
+        if self.suspended && !self.phase.is_final() {
+            format!("{} (Suspended)", self.phase)
+        } else {
+            self.phase.to_string()
+        }
     }
 }
 
@@ -82,7 +86,14 @@ mod tests {
             started_at: Some(at(1)),
             finished_at: Some(at(64)),
         };
-        let paused = Entry { name: "approve".into(), phase: Phase::Running, suspended: true, finished_at: None, message: String::new(), ..done.clone() };
+        let paused = Entry {
+            name: "approve".into(),
+            phase: Phase::Running,
+            suspended: true,
+            finished_at: None,
+            message: String::new(),
+            ..done.clone()
+        };
         insta::assert_snapshot!(render(&[done, paused], at(600), true, Look::PLAIN), @"
         NAME       STATUS                AGE   DURATION   PRIORITY   PROGRESS   MESSAGE
         ci-x7k2p   Failed                10m   1m03s      0          3/5        child failed

@@ -23,11 +23,7 @@ impl Look {
 
     /// Returns `text` in `style`, or as it is where colour is not allowed.
     pub fn paint(self, style: Style, text: &str) -> String {
-        if self.colour && style != Style::new() {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        if self.colour && style != Style::new() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
     /// Returns `text` dimmed.
@@ -167,7 +163,11 @@ pub fn one_line(text: &str) -> String {
 /// Returns `text` as one word of a shell: as it is where it is plain, within quotes otherwise.
 pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -106,7 +106,9 @@ impl RunView {
     /// Source: Argo's `printer.WorkflowStatus`.
     pub fn status(&self) -> String {
         let aside = match (self.phase, self.shutdown) {
-            (Phase::Running | Phase::Pending, _) if self.suspended || self.nodes.iter().any(NodeView::is_suspended) => "Suspended",
+            (Phase::Running | Phase::Pending, _) if self.suspended || self.nodes.iter().any(NodeView::is_suspended) => {
+                "Suspended"
+            }
             (Phase::Failed, Some(Shutdown::Terminate)) => "Terminated",
             (Phase::Failed, Some(Shutdown::Stop)) => "Stopped",
             _ => return self.phase.to_string(),
@@ -138,7 +140,8 @@ impl RunView {
             let at = &self.nodes[place];
             let is_attempt = at.name.strip_prefix(&*node.name).is_some_and(|rest| rest.starts_with('('));
             // A boundary is made before what it holds.
-            is_within[place] = at.ix == node.ix || is_attempt || at.boundary.is_some_and(|boundary| is_within[boundary]);
+            is_within[place] =
+                at.ix == node.ix || is_attempt || at.boundary.is_some_and(|boundary| is_within[boundary]);
         }
         (0..self.nodes.len()).filter(|&place| is_within[place]).collect()
     }
@@ -149,7 +152,8 @@ impl RunView {
         match node.kind {
             NodeType::Pod if *node.name == *self.name => self.name.clone(),
             NodeType::Pod => {
-                let prefix: String = format!("{}-{}", self.name, node.template).chars().take(POD_PREFIX_CHARS).collect();
+                let prefix: String =
+                    format!("{}-{}", self.name, node.template).chars().take(POD_PREFIX_CHARS).collect();
                 format!("{prefix}-{}", model::fnv1a_32(&node.name))
             }
             _ => String::new(),

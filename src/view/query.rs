@@ -273,7 +273,9 @@ impl ColumnsSpec {
     /// Parses columns.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let column = |part: &str| match part.split_once(':') {
-            Some((name, path)) if !name.is_empty() => Ok((name.to_owned(), Path::parse(path.trim_matches(['{', '}']))?)),
+            Some((name, path)) if !name.is_empty() => {
+                Ok((name.to_owned(), Path::parse(path.trim_matches(['{', '}']))?))
+            }
             _ => Err(QueryError::BadColumn(part.to_owned())),
         };
         text.split(',').map(column).collect::<Result<_, _>>().map(Self)
@@ -282,7 +284,8 @@ impl ColumnsSpec {
     /// Returns the table of `items`; what is not there is `<none>`.
     pub fn render(&self, items: &[&Value], look: Look) -> String {
         let headers: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-        let rows: Vec<Row> = items.iter().map(|item| Row::plain(self.0.iter().map(|(_, path)| cell(item, path)))).collect();
+        let rows: Vec<Row> =
+            items.iter().map(|item| Row::plain(self.0.iter().map(|(_, path)| cell(item, path)))).collect();
         table::render(&headers, &rows, 3, look)
     }
 }

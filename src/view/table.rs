@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn columns_align_with_colour_or_without() {
-        let failed = Row { cells: vec!["b".into(), "Failed".into()], painted: Some(("Failed".into(), Mark::Failed.style())) };
+        let failed =
+            Row { cells: vec!["b".into(), "Failed".into()], painted: Some(("Failed".into(), Mark::Failed.style())) };
         let rows = [Row::plain(["a-long-one", "ok"]), failed];
         let plain = render(&["NAME", "STATUS"], &rows, 3, Look::PLAIN);
         assert_eq!(plain, "NAME         STATUS\na-long-one   ok\nb            Failed\n");

@@ -363,7 +363,8 @@ mod tests {
 
     #[test]
     fn a_cycle_of_children_ends() {
-        let view = run("wf", Phase::Running, "wf Steps Running children=1\n wf[0] StepGroup Running boundary=0 children=1,0");
+        let view =
+            run("wf", Phase::Running, "wf Steps Running children=1\n wf[0] StepGroup Running boundary=0 children=1,0");
         assert!(lines(&view, true).len() < 3);
     }
 

@@ -61,14 +61,7 @@ pub enum What {
 impl Watch {
     /// Returns the state before anything is seen of `run`, which began at `began`.
     pub fn new(run: impl Into<String>, began: Timestamp) -> Self {
-        Self {
-            run: run.into(),
-            began,
-            active: BTreeMap::new(),
-            ended: BTreeSet::new(),
-            folds: BTreeMap::new(),
-            bad: 0,
-        }
+        Self { run: run.into(), began, active: BTreeMap::new(), ended: BTreeSet::new(), folds: BTreeMap::new(), bad: 0 }
     }
 
     /// Returns the run's name.
@@ -276,7 +269,11 @@ impl Change {
 pub fn stamp(span: TimeSpan) -> String {
     let seconds = span.0 / 1000;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    if hours > 0 { format!("+{hours}:{minutes:02}:{:02}", seconds % 60) } else { format!("+{minutes:02}:{:02}", seconds % 60) }
+    if hours > 0 {
+        format!("+{hours}:{minutes:02}:{:02}", seconds % 60)
+    } else {
+        format!("+{minutes:02}:{:02}", seconds % 60)
+    }
 }
 
 /// Returns a line that says that the run is still there, for surroundings that end what is silent.
@@ -348,7 +345,10 @@ pub(crate) mod tests {
              4 wf.plain Pod Running",
         );
         let fold = &watch.folds()["map"];
-        assert_eq!((fold.len(), fold.count(Mark::Running), fold.count(Mark::Succeeded), fold.count(Mark::Failed)), (2, 1, 1, 0));
+        assert_eq!(
+            (fold.len(), fold.count(Mark::Running), fold.count(Mark::Succeeded), fold.count(Mark::Failed)),
+            (2, 1, 1, 0)
+        );
         assert_eq!(split_item("a.map(3:x:y)(0)"), Some(("a.map", "3:x:y")));
         assert_eq!(split_item("build(0)"), None);
     }

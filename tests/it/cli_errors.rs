@@ -41,9 +41,10 @@ fn a_folder_without_manifests_is_not_found() {
 #[test]
 fn what_is_no_text_is_refused() {
     let env = TestEnv::new();
-    for (name, bytes, rule) in
-        [("binary.yaml", &b"\x7fELF\x02\x01\0\0\0"[..], "WF001"), ("latin1.yaml", b"# caf\xe9\nkind: Workflow\n", "WF005")]
-    {
+    for (name, bytes, rule) in [
+        ("binary.yaml", &b"\x7fELF\x02\x01\0\0\0"[..], "WF001"),
+        ("latin1.yaml", b"# caf\xe9\nkind: Workflow\n", "WF005"),
+    ] {
         env.write(name, bytes);
         for command in ["lint", "submit"] {
             let outcome = env.wf(&[command, name]);
@@ -68,7 +69,8 @@ fn a_huge_file_is_refused_before_it_is_read() {
 #[test]
 fn a_file_without_a_workflow_says_what_can_be_submitted() {
     let env = TestEnv::new();
-    let template = HELLO.replace("kind: Workflow", "kind: WorkflowTemplate").replace("generateName: hello-", "name: hello");
+    let template =
+        HELLO.replace("kind: Workflow", "kind: WorkflowTemplate").replace("generateName: hello-", "name: hello");
     env.write("t.yaml", template);
     assert_snapshot!(env.wf(&["submit", "t.yaml"]).all(), @"
     exit 2

@@ -55,9 +55,14 @@ fn problems_can_be_lines_or_json() {
     --- stderr
     2 errors in 1 manifest
     ");
-    let json: serde_json::Value = serde_json::from_str(&env.wf(&["lint", "-o", "json", "broken.yaml"]).stdout).expect("JSON");
+    let json: serde_json::Value =
+        serde_json::from_str(&env.wf(&["lint", "-o", "json", "broken.yaml"]).stdout).expect("JSON");
     let first = &json[0];
-    assert_eq!((&first["severity"], &first["labels"][0]["at"]["file"]), (&"error".into(), &"broken.yaml".into()), "{json}");
+    assert_eq!(
+        (&first["severity"], &first["labels"][0]["at"]["file"]),
+        (&"error".into(), &"broken.yaml".into()),
+        "{json}"
+    );
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn a_run_that_fails_exits_1_and_shows_why() {
     for part in ["✖ test", "│ testing", "│ bad news", "exit code 3", "wf logs checks test", "wf retry checks"] {
         assert!(outcome.stderr.contains(part), "{part} in {}", outcome.all());
     }
-    for command in [&["submit", "--wait", "checks.yaml", "--name", "b", "-p", "code=1"][..], &["wait", "b"], &["watch", "b"]] {
+    for command in
+        [&["submit", "--wait", "checks.yaml", "--name", "b", "-p", "code=1"][..], &["wait", "b"], &["watch", "b"]]
+    {
         assert_eq!(env.wf(command).code, 1, "{command:?}");
     }
     let log = env.wf(&["submit", "--log", "--no-prefix", "checks.yaml", "--name", "c", "-p", "code=1"]);
@@ -103,10 +105,14 @@ fn a_run_that_fails_exits_1_and_shows_why() {
 fn the_object_has_argos_shape() {
     let env = TestEnv::new();
     env.write("checks.yaml", CHECKS);
-    let object: Value = serde_json::from_str(&env.wf(&["submit", "-o", "json", "checks.yaml"]).success()).expect("JSON");
+    let object: Value =
+        serde_json::from_str(&env.wf(&["submit", "-o", "json", "checks.yaml"]).success()).expect("JSON");
     assert_eq!((&object["kind"], &object["status"]["phase"]), (&"Workflow".into(), &"Succeeded".into()));
     let nodes = object["status"]["nodes"].as_object().expect("nodes");
-    let shown: Vec<String> = nodes.values().map(|node| format!("{} {} {}", node["name"], node["type"], node["phase"]).replace('"', "")).collect();
+    let shown: Vec<String> = nodes
+        .values()
+        .map(|node| format!("{} {} {}", node["name"], node["type"], node["phase"]).replace('"', ""))
+        .collect();
     assert_snapshot!(shown.join("\n"), @"
     checks Steps Succeeded
     checks[0] StepGroup Succeeded
@@ -141,7 +147,8 @@ fn a_suspended_run_exits_7_and_goes_on_when_resumed() {
     assert_eq!(outcome.code, 7, "{}", outcome.all());
     assert!(outcome.stderr.contains("wf resume approval"), "{}", outcome.all());
     assert!(env.wf(&["get", "approval"]).success().contains("Running (Suspended)"));
-    let set = env.wf(&["node", "set", "approval", "--node-field-selector", "displayName=approve", "-p", "decision=yes"]);
+    let set =
+        env.wf(&["node", "set", "approval", "--node-field-selector", "displayName=approve", "-p", "decision=yes"]);
     assert_eq!(set.code, 0, "{}", set.all());
     let resumed = env.wf(&["resume", "approval"]);
     assert_eq!(resumed.code, 0, "{}", resumed.all());
@@ -157,7 +164,11 @@ fn a_run_that_is_stopped_ends_and_is_deleted() {
     let stopped = env.wf(&["stop", "approval", "-m", "not today"]);
     assert_eq!(stopped.code, 0, "{}", stopped.all());
     let object: Value = serde_json::from_str(&env.wf(&["get", "approval", "-o", "json"]).success()).expect("JSON");
-    assert_eq!((&object["status"]["phase"], &object["spec"]["shutdown"]), (&"Failed".into(), &"Stop".into()), "{object}");
+    assert_eq!(
+        (&object["status"]["phase"], &object["spec"]["shutdown"]),
+        (&"Failed".into(), &"Stop".into()),
+        "{object}"
+    );
     assert_eq!(env.wf(&["delete", "--all", "--no-input"]).code, 2, "all is asked for");
     assert_eq!(env.wf(&["delete", "--all", "--yes"]).code, 0);
     assert_snapshot!(env.wf(&["list"]).all(), @"
@@ -202,7 +213,8 @@ fn a_run_that_another_process_drives_is_followed_and_not_deleted() {
     assert_eq!(followed.code, 0, "{}", followed.all());
     assert!(driver.wait().expect("wf ends").success());
     let events = std::fs::read_to_string(env.work().join("events.ndjson")).expect("events");
-    let kinds: Vec<String> = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["type"].to_string()).collect();
+    let kinds: Vec<String> =
+        events.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["type"].to_string()).collect();
     assert_eq!(kinds, ["\"run.started\"", "\"node.started\"", "\"node.finished\"", "\"run.finished\""]);
 }
 

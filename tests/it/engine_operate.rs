@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
-    Action, Batch, Control, FileOutput, Memo, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest, Recollection, Run,
-    SavedArtifact,
+    Action, Batch, Control, FileOutput, Memo, Node, Observation, Outputs, Phase, PodEnd, PodReport, PodRequest,
+    Recollection, Run, SavedArtifact,
 };
 use wf::plan::{self, Library, Plan};
 use wf::source::Sources;
@@ -19,11 +19,17 @@ use crate::conformance;
 /// What a row of Argo's cannot be here, by name.
 const EXCEPTED: &[(&str, &str)] = &[
     ("TestDagTwoChildrenContainerSet", "an image's command is looked up in a registry that is out of reach"),
-    ("TestDataTemplateCreatesPod", "its deadline passed years ago, and there a pod is neither started nor failed in this call"),
+    (
+        "TestDataTemplateCreatesPod",
+        "its deadline passed years ago, and there a pod is neither started nor failed in this call",
+    ),
     ("TestExecuteWfLifeCycleHook", "a hook begins after the run has ended"),
     ("TestExitHandlerWithRetryNodeParam", NOT_WHOLE),
     ("TestMaxDepth", DEPTH),
-    ("TestOnExitDAGNotFailedOnShutdownStop", "a node's id is not its name's hash, so that the node is made twice there"),
+    (
+        "TestOnExitDAGNotFailedOnShutdownStop",
+        "a node's id is not its name's hash, so that the node is made twice there",
+    ),
     ("TestPanicMetric", "Argo's controller panics"),
     ("TestPodCleanupDeletePendingPodWhenTerminate", "the workflow is shut down out of the row's sight"),
     ("TestResubmitMemoization", NOT_WHOLE),
@@ -118,7 +124,14 @@ impl Row {
 impl Play {
     fn new(call: &Value) -> Self {
         let at = clock(call, Timestamp(0));
-        let mut play = Self { last: Value::Null, run: None, refused: Vec::new(), at, unreported: BTreeSet::new(), bare: BTreeMap::new() };
+        let mut play = Self {
+            last: Value::Null,
+            run: None,
+            refused: Vec::new(),
+            at,
+            unreported: BTreeSet::new(),
+            bare: BTreeMap::new(),
+        };
         match plan_of(call) {
             Ok(plan) => play.run = Some(begin(plan, &call["in"], at)),
             Err(words) => play.refused = words,
@@ -319,7 +332,9 @@ fn observe_pods(run: &mut Run, call: &Value, at: Timestamp) -> Vec<String> {
                 PodReport::Ended(end)
             }
             // Whether the controller saw a pod without a phase is told by what it made of it.
-            _ if text(&call["out"]["status"]["nodes"][text(&pod["annotations"][NODE_ID])]["phase"]) == "Pending" => continue,
+            _ if text(&call["out"]["status"]["nodes"][text(&pod["annotations"][NODE_ID])]["phase"]) == "Pending" => {
+                continue;
+            }
             unknown => {
                 let message = format!("Unexpected pod phase for {}: {unknown}", text(&pod["name"]));
                 PodReport::Ended(end_of("Error", &message, &Value::Null))
@@ -334,7 +349,9 @@ fn observe_pods(run: &mut Run, call: &Value, at: Timestamp) -> Vec<String> {
 fn lose_pods(run: &mut Run, call: &Value, at: Timestamp) {
     let running = run.nodes().filter(|node| node.phase == Phase::Running && run.live_pods().contains(&node.ix));
     let there = |name: &str| {
-        list(&call["pods"]).iter().any(|pod| name_in_run(run, &call["in"], text(&pod["annotations"][NODE_NAME])) == name)
+        list(&call["pods"])
+            .iter()
+            .any(|pod| name_in_run(run, &call["in"], text(&pod["annotations"][NODE_NAME])) == name)
     };
     let lost: Vec<NodeIx> = running.filter(|node| !there(&node.name)).map(|node| node.ix).collect();
     for ix in lost {
@@ -450,7 +467,9 @@ fn same_run(
     forget_unknown(&mut actual, &expected, unreported);
     for (name, node) in &mut actual {
         for key in ["displayName", "templateName"] {
-            if bare.get(name).is_some_and(|given| given[key] == "") && !expected.get(name).is_none_or(|there| there[key] != "") {
+            if bare.get(name).is_some_and(|given| given[key] == "")
+                && !expected.get(name).is_none_or(|there| there[key] != "")
+            {
                 node[key] = "".into();
             }
         }
@@ -464,7 +483,9 @@ fn same_run(
     let here = named(run.message(), &run_ids(run));
     if !early && (run.phase().as_str() != text(&out["status"]["phase"]) || here != message) {
         faults.push(format!(
-            "the run is {} {here:?}, expected {} {message:?}", run.phase(), text(&out["status"]["phase"])
+            "the run is {} {here:?}, expected {} {message:?}",
+            run.phase(),
+            text(&out["status"]["phase"])
         ));
     }
     for name in actual.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
@@ -480,7 +501,11 @@ fn same_run(
 }
 
 /// Takes the outputs away that nobody could report in the row.
-fn forget_unknown(actual: &mut BTreeMap<String, Value>, expected: &BTreeMap<String, Value>, unreported: &BTreeSet<String>) {
+fn forget_unknown(
+    actual: &mut BTreeMap<String, Value>,
+    expected: &BTreeMap<String, Value>,
+    unreported: &BTreeSet<String>,
+) {
     for (name, node) in actual {
         let attempt = |known: &String| known.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('('));
         if let Some(there) = expected.get(name)
@@ -590,9 +615,7 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
 fn same_pods(run: &Run, started: &BTreeMap<String, Box<PodRequest>>, call: &Value) -> Result<(), String> {
     let prefix = text(&call["out"]["metadata"]["name"]);
     let named = |pods: &Value| -> BTreeMap<String, Value> {
-        let mine = list(pods).iter().filter(|pod| {
-            text(&pod["labels"]["workflows.argoproj.io/workflow"]) == prefix
-        });
+        let mine = list(pods).iter().filter(|pod| text(&pod["labels"]["workflows.argoproj.io/workflow"]) == prefix);
         let name = |pod: &Value| {
             let name = text(&pod["annotations"][NODE_NAME]);
             name.strip_prefix(prefix).unwrap_or(name).to_owned()
@@ -622,7 +645,8 @@ fn same_containers(name: &str, request: &PodRequest, pod: &Value) -> Result<(), 
         let here: Value = serde_json::from_str(&here).expect("names are plain text");
         for key in ["image", "command", "args"] {
             // What the manifest leaves to the image was looked up there.
-            let left_out = here[key].is_null() || (key == "args" && here["command"].is_null() && list(&here[key]).is_empty());
+            let left_out =
+                here[key].is_null() || (key == "args" && here["command"].is_null() && list(&here[key]).is_empty());
             if !left_out && here[key] != container[key] {
                 return Err(format!("`{name}` starts with {key} {}, expected {}", here[key], container[key]));
             }
@@ -637,7 +661,9 @@ fn same_containers(name: &str, request: &PodRequest, pod: &Value) -> Result<(), 
         if let Some(patch) = &request.template.pod_spec_patch {
             let patch: Value = serde_yaml::from_str(patch).map_err(|fault| format!("`{name}`: {patch}: {fault}"))?;
             let patched = list(&patch["containers"]).iter().find(|patched| patched["name"] == container["name"]);
-            if let Some(patched) = patched && patched["resources"] != container["resources"] {
+            if let Some(patched) = patched
+                && patched["resources"] != container["resources"]
+            {
                 return Err(format!("`{name}` is patched with {patched}, expected {}", container["resources"]));
             }
         }

@@ -27,7 +27,8 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("TestResubmitWorkflowWithOnExit", OBJECT),
 ];
 const NOT_WHOLE: &str = "it has no templates, and its nodes have names that no template gives";
-const OBJECT: &str = "not yet: the object of a resubmitted run is the command's; what it reuses is tested in `engine::tests`";
+const OBJECT: &str =
+    "not yet: the object of a resubmitted run is the command's; what it reuses is tested in `engine::tests`";
 
 #[test]
 fn a_retry_keeps_what_argo_keeps() {
@@ -99,7 +100,8 @@ fn import(row: &Value) -> Result<Run, String> {
     let plan = plan_of(&call).map_err(|words| format!("no plan: {}", words.join("; ")))?;
     let name = RunName::new(text(&workflow["metadata"]["name"])).map_err(|fault| fault.to_string())?;
     let mut run = Run::new(Arc::new(plan), name, RunUid("uid".into()), Timestamp(1_000));
-    let event = wf::engine::import(run.plan(), run.name(), run.uid(), &workflow["status"]).map_err(|f| f.to_string())?;
+    let event =
+        wf::engine::import(run.plan(), run.name(), run.uid(), &workflow["status"]).map_err(|f| f.to_string())?;
     run.apply(&Batch { at: Timestamp(1_000), events: vec![event] });
     Ok(run)
 }

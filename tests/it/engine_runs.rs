@@ -33,7 +33,8 @@ fn the_engine_comes_to_what_argo_came_to() {
 fn compare(manifests: &Path, file: &str, row: &Value) -> Result<(), String> {
     let plan = plan_of(manifests, file)?;
     let run = play(plan, row);
-    let actual: BTreeMap<String, Value> = run.nodes().map(|node| (name_in_row(&node.name), shown(&run, node))).collect();
+    let actual: BTreeMap<String, Value> =
+        run.nodes().map(|node| (name_in_row(&node.name), shown(&run, node))).collect();
     let expected: BTreeMap<String, Value> = row["nodes"]
         .as_array()
         .expect("a row has nodes")
@@ -77,7 +78,8 @@ fn plan_of(manifests: &Path, file: &str) -> Result<Plan, String> {
     }
     let (reads, _) = spec::read_all(&sources);
     let (library, _) = Library::new(reads.iter().filter(|read| !matches!(read.manifest, Manifest::Workflow(_))));
-    let workflow = reads.iter().find(|read| read.document.file == main && matches!(read.manifest, Manifest::Workflow(_)));
+    let workflow =
+        reads.iter().find(|read| read.document.file == main && matches!(read.manifest, Manifest::Workflow(_)));
     let workflow = workflow.ok_or("the file has no Workflow")?;
     let (plan, diagnostics) = plan::check(&sources, workflow, &library, &plan::Call::default());
     plan.ok_or_else(|| diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; "))

@@ -84,7 +84,8 @@ impl TestEnv {
 impl Outcome {
     /// Returns everything in one text: the code, then both streams.
     pub fn all(&self) -> String {
-        let stream = |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("--- {name}\n{text}") };
+        let stream =
+            |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("--- {name}\n{text}") };
         format!("exit {}\n{}{}", self.code, stream("stdout", &self.stdout), stream("stderr", &self.stderr))
     }
 

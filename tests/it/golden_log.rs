@@ -32,7 +32,8 @@ async fn logs_of_format_1_fold_to_what_they_were() {
     for (name, _) in scenarios() {
         let stored = store.load(&RunName::new(name).expect("a valid name")).await.expect("a kept log can be read");
         let plan = Plan::compile(stored.header.resolved.clone());
-        let plan = plan.unwrap_or_else(|problems| panic!("{name}: what was planned once can be planned again: {problems:?}"));
+        let plan =
+            plan.unwrap_or_else(|problems| panic!("{name}: what was planned once can be planned again: {problems:?}"));
         let expected = fs::read_to_string(folder().join(format!("{name}.txt"))).expect("a kept picture");
         assert_eq!(picture(&fold(Arc::new(plan), &stored)), expected, "{name}");
         read += stored.records.len();
@@ -72,7 +73,8 @@ async fn write_anew() {
             log.append(&record.batches, &record.taken).await.expect("the folder can be written");
         }
         let renamed = wf::store::Stored { header, ..stored };
-        fs::write(folder().join(format!("{name}.txt")), picture(&fold(scenario.plan, &renamed))).expect("it can be written");
+        fs::write(folder().join(format!("{name}.txt")), picture(&fold(scenario.plan, &renamed)))
+            .expect("it can be written");
         for left in ["lock", "summary.json", "control"] {
             let path = store.folder(&renamed.header.name).join(left);
             let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };

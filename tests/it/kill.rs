@@ -59,7 +59,8 @@ fn a_killed_driver_loses_nothing_and_starts_nothing_twice() {
     let mut chance = 0x5DEE_CE66_D013_05B7_u64;
     let mut kills = 0;
     for _ in 0..RUNS {
-        let mut driver = env.command(&["submit", "--local", "--wait", &file.to_string_lossy()]).spawn().expect("wf starts");
+        let mut driver =
+            env.command(&["submit", "--local", "--wait", &file.to_string_lossy()]).spawn().expect("wf starts");
         for _ in 0..KILLS_PER_RUN {
             chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             std::thread::sleep(Duration::from_millis((chance >> 33) % LIFE_MS_MAX));
@@ -70,7 +71,8 @@ fn a_killed_driver_loses_nothing_and_starts_nothing_twice() {
             driver.wait().expect("wf ends");
             if !env.wf(&["get", "--local", "@latest"]).stdout.contains("marked-") {
                 // Killed before the run was there: it was never submitted.
-                driver = env.command(&["submit", "--local", "--wait", &file.to_string_lossy()]).spawn().expect("wf starts");
+                driver =
+                    env.command(&["submit", "--local", "--wait", &file.to_string_lossy()]).spawn().expect("wf starts");
                 continue;
             }
             driver = env.command(&["watch", "--local", "@latest"]).spawn().expect("wf starts");

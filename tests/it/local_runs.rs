@@ -154,7 +154,13 @@ fn run(manifests: &Path, tools: &Path, case: &Case) -> Result<(), String> {
     };
     if code.is_none() || case.phase.as_deref().is_some_and(|due| due != phase) || output.status.code() != code {
         let nodes: Vec<String> = nodes_of(&object).values().map(Value::to_string).collect();
-        return Err(format!("{} {}, exit {:?}\n{}", status["phase"], status["message"], output.status.code(), nodes.join("\n")));
+        return Err(format!(
+            "{} {}, exit {:?}\n{}",
+            status["phase"],
+            status["message"],
+            output.status.code(),
+            nodes.join("\n")
+        ));
     }
     case.nodes.as_ref().map_or(Ok(()), |nodes| compare(&nodes_of(&object), nodes))
 }
@@ -187,7 +193,9 @@ fn nodes_of(object: &Value) -> BTreeMap<String, Value> {
             let outputs = &node["outputs"];
             let parameters = outputs["parameters"].as_array().into_iter().flatten();
             let parameters: BTreeMap<String, Value> = parameters
-                .map(|parameter| (parameter["name"].as_str().unwrap_or_default().to_owned(), parameter["value"].clone()))
+                .map(|parameter| {
+                    (parameter["name"].as_str().unwrap_or_default().to_owned(), parameter["value"].clone())
+                })
                 .collect();
             let shown = json!({
                 "type": node["type"], "phase": node["phase"],

@@ -82,10 +82,12 @@ impl Delete {
             (!self.completed || phase.is_final())
                 && self.older.is_none_or(|older| ended_since.is_some_and(|ended| ended > older))
                 && self.prefix.as_ref().is_none_or(|prefix| summary.name.as_str().starts_with(prefix))
-                && (self.status.is_empty() || self.status.iter().any(|wanted| wanted.eq_ignore_ascii_case(&summary.phase)))
+                && (self.status.is_empty()
+                    || self.status.iter().any(|wanted| wanted.eq_ignore_ascii_case(&summary.phase)))
         };
         let listed = session.store.list().await?;
-        let selected: Vec<RunName> = listed.iter().filter(|summary| is_selected(summary)).map(|summary| summary.name.clone()).collect();
+        let selected: Vec<RunName> =
+            listed.iter().filter(|summary| is_selected(summary)).map(|summary| summary.name.clone()).collect();
         if selected.is_empty() && self.runs.is_empty() {
             return Err(Error::new(Kind::NotFound, "no run is selected").hint("wf list"));
         }

@@ -13,7 +13,9 @@ use crate::view::{Format, NodeView, RunView, argo, header, output, tree};
 ///
 /// `-o json` and `-o yaml` print the object that Argo would show.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wf get @latest\n  wf get @latest -o jsonpath='{.status.phase}'\n  wf get ci-x7k2p --status Failed")]
+#[command(
+    after_help = "Examples:\n  wf get @latest\n  wf get @latest -o jsonpath='{.status.phase}'\n  wf get ci-x7k2p --status Failed"
+)]
 pub struct Get {
     /// The runs; `@latest` is the newest
     #[arg(value_name = "RUN", required = true, add = ArgValueCandidates::new(complete::runs))]

@@ -41,7 +41,8 @@ impl GoingOn {
         let how = self.how(runs.len());
         let stays = self.wait || self.watch || self.log;
         let accompanied = runs.iter().filter(|(_, is_driven)| stays || !is_driven);
-        let ends = futures_util::future::join_all(accompanied.map(|(name, _)| drive::attach(session, name, &how))).await;
+        let ends =
+            futures_util::future::join_all(accompanied.map(|(name, _)| drive::attach(session, name, &how))).await;
         ends.into_iter().find(Result::is_err).unwrap_or(Ok(()))
     }
 

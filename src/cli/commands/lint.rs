@@ -55,11 +55,16 @@ impl Lint {
         session.ui.data(&self.render(&diagnostics, &manifests.input.sources, session))?;
         let count = manifests.reads.len();
         if count == 0 && diagnostics.is_empty() {
-            return Err(Error::new(Kind::NotFound, "found no manifest in the files").hint("a manifest has a `kind` such as Workflow"));
+            return Err(Error::new(Kind::NotFound, "found no manifest in the files")
+                .hint("a manifest has a `kind` such as Workflow"));
         }
         let plural = if count == 1 { "" } else { "s" };
         session.ui.status(&format!("{} in {count} manifest{plural}", planning::summary(&diagnostics)));
-        if diagnostics.iter().any(|diagnostic| self.is_denied(diagnostic)) { Err(Error::told(Kind::Failed)) } else { Ok(()) }
+        if diagnostics.iter().any(|diagnostic| self.is_denied(diagnostic)) {
+            Err(Error::told(Kind::Failed))
+        } else {
+            Ok(())
+        }
     }
 
     fn is_denied(&self, diagnostic: &Diagnostic) -> bool {
@@ -71,7 +76,9 @@ impl Lint {
         let look = session.ui.out();
         let style = render::Style { colour: look.colour, width: look.width };
         match self.output {
-            Output::Human => diagnostics.iter().map(|diagnostic| render::full(diagnostic, sources, style) + "\n\n").collect(),
+            Output::Human => {
+                diagnostics.iter().map(|diagnostic| render::full(diagnostic, sources, style) + "\n\n").collect()
+            }
             Output::Short => diagnostics.iter().map(|diagnostic| render::short(diagnostic, sources) + "\n").collect(),
             Output::Json => json(diagnostics, sources),
         }

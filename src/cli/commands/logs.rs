@@ -18,7 +18,9 @@ use crate::view::RunView;
 
 /// Print what the steps of a run wrote
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wf logs @latest\n  wf logs ci-x7k2p unit-tests --tail 20\n  wf logs @latest -f --grep ERROR")]
+#[command(
+    after_help = "Examples:\n  wf logs @latest\n  wf logs ci-x7k2p unit-tests --tail 20\n  wf logs @latest -f --grep ERROR"
+)]
 pub struct Logs {
     /// The run; `@latest` is the newest
     #[arg(value_name = "RUN", add = ArgValueCandidates::new(complete::runs))]
@@ -83,7 +85,8 @@ impl Logs {
             for file in files {
                 let lines = Log::new(file).read_all();
                 let label = node.label(&view.name);
-                let shown: Vec<Vec<u8>> = lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out())).collect();
+                let shown: Vec<Vec<u8>> =
+                    lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out())).collect();
                 let skipped = self.tail.map_or(0, |tail| shown.len().saturating_sub(tail));
                 session.ui.data_bytes(&shown[skipped..].concat())?;
             }
@@ -99,7 +102,10 @@ impl Logs {
         let within = view.within(found);
         let chosen: Vec<usize> = within.into_iter().filter(wrote).collect();
         if chosen.is_empty() {
-            return Err(Error::new(Kind::NotFound, format!("node `{wanted}` started no container: {}", found.reason(view.now))));
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("node `{wanted}` started no container: {}", found.reason(view.now)),
+            ));
         }
         Ok(chosen)
     }

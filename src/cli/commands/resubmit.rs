@@ -74,10 +74,12 @@ impl Resubmit {
         let reused = self.memoized.then(|| reuse(&old.run));
         let made = reused.iter().flat_map(Event::artifacts).cloned().collect::<Vec<_>>();
         let files = old.stored.header.files;
-        let created = create::create(session, New { name, resolved, files, reused: reused.into_iter().collect() }).await?;
+        let created =
+            create::create(session, New { name, resolved, files, reused: reused.into_iter().collect() }).await?;
         let (from, to) = (session.store.folder(old.run.name()), session.store.folder(&created.stored.header.name));
-        local::share_artifacts(&from, &to, made.iter().map(|artifact| &**artifact))
-            .map_err(|fault| Error::new(Kind::Unreachable, format!("failed to take over artifacts of `{old_name}`: {fault}")))?;
+        local::share_artifacts(&from, &to, made.iter().map(|artifact| &**artifact)).map_err(|fault| {
+            Error::new(Kind::Unreachable, format!("failed to take over artifacts of `{old_name}`: {fault}"))
+        })?;
         Ok(created)
     }
 

@@ -41,7 +41,13 @@ impl Stop {
 }
 
 /// Asks runs to end. Where no other process drives one, this one does, so that it ends now.
-pub async fn end_runs(session: &Session, texts: &[String], control: &Control, dry_run: bool, done: &str) -> Result<(), Error> {
+pub async fn end_runs(
+    session: &Session,
+    texts: &[String],
+    control: &Control,
+    dry_run: bool,
+    done: &str,
+) -> Result<(), Error> {
     for name in runs::names(session, texts)? {
         if dry_run {
             session.ui.status(&format!("run `{name}` would be {done}"));
@@ -53,7 +59,9 @@ pub async fn end_runs(session: &Session, texts: &[String], control: &Control, dr
             let how = How { leaves_when_suspended: true, is_silent_at_end: true, ..How::default() };
             let ended = drive::attach(session, &name, &how).await;
             // That the run failed is what was asked for.
-            ended.or_else(|error| if matches!(error.kind, Kind::Failed | Kind::Suspended) { Ok(()) } else { Err(error) })?;
+            ended.or_else(
+                |error| if matches!(error.kind, Kind::Failed | Kind::Suspended) { Ok(()) } else { Err(error) },
+            )?;
         }
     }
     Ok(())

@@ -29,7 +29,9 @@ use crate::view::{Format, argo, output};
 /// refer to are looked for in the files. Exits with the result of the runs. Ctrl-C only detaches:
 /// steps that run go on, and `wf watch RUN` goes on with the run.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  wf submit --watch workflow.yaml\n  wf submit workflow.yaml -p message=hello\n  wf submit --from workflowtemplate/build templates.yaml\n  wf submit --dry-run -o yaml workflow.yaml")]
+#[command(
+    after_help = "Examples:\n  wf submit --watch workflow.yaml\n  wf submit workflow.yaml -p message=hello\n  wf submit --from workflowtemplate/build templates.yaml\n  wf submit --dry-run -o yaml workflow.yaml"
+)]
 pub struct Submit {
     /// Files or folders; `-` is standard input
     #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::AnyPath)]
@@ -130,7 +132,8 @@ impl Submit {
         for (name, plan) in planned {
             create::tell_notes(session, &plan);
             let files = manifests.input.files.clone();
-            created.push(create::create(session, New { name, resolved: plan.resolved, files, reused: Vec::new() }).await?);
+            created
+                .push(create::create(session, New { name, resolved: plan.resolved, files, reused: Vec::new() }).await?);
         }
         for run in &created {
             self.tell_created(session, run, &backend)?;
@@ -160,7 +163,9 @@ impl Submit {
     fn call(&self, session: &Session, read: &Read) -> Result<Call, Error> {
         let mut parameters = parameters::gather(&self.parameter_files, &self.parameters)?;
         if prompt::may_ask(session) {
-            for parameter in missing(read).filter(|parameter| !parameters.contains_key(&parameter.name)).collect::<Vec<_>>() {
+            for parameter in
+                missing(read).filter(|parameter| !parameters.contains_key(&parameter.name)).collect::<Vec<_>>()
+            {
                 parameters.insert(parameter.name.clone(), prompt::parameter(parameter)?);
             }
         }
@@ -271,7 +276,8 @@ fn kind_of(text: &str) -> Result<ManifestKind, Error> {
 fn missing(read: &Read) -> impl Iterator<Item = &Parameter> {
     let arguments = read.manifest.workflow_spec().and_then(|spec| spec.arguments.as_ref());
     let parameters = arguments.into_iter().flat_map(|arguments| &arguments.parameters);
-    parameters.filter(|parameter| parameter.value.is_none() && parameter.default.is_none() && parameter.value_from.is_none())
+    parameters
+        .filter(|parameter| parameter.value.is_none() && parameter.default.is_none() && parameter.value_from.is_none())
 }
 
 fn only_one(flag: &str, several: usize) -> Error {
@@ -280,7 +286,12 @@ fn only_one(flag: &str, several: usize) -> Error {
 
 fn nothing_to_submit(manifests: &Manifests) -> Error {
     let error = Error::new(Kind::Usage, "the files hold no Workflow");
-    let template = manifests.reads.iter().find(|read| matches!(read.manifest.kind(), ManifestKind::WorkflowTemplate | ManifestKind::ClusterWorkflowTemplate | ManifestKind::CronWorkflow));
+    let template = manifests.reads.iter().find(|read| {
+        matches!(
+            read.manifest.kind(),
+            ManifestKind::WorkflowTemplate | ManifestKind::ClusterWorkflowTemplate | ManifestKind::CronWorkflow
+        )
+    });
     match template {
         Some(read) => {
             let name = read.manifest.metadata().name.as_deref().unwrap_or("NAME");

@@ -420,9 +420,10 @@ fn input_artifact(
 /// Returns the outputs that a suspended node waits for: Argo's `addRawOutputFields`.
 fn supplied(template: &spec::Template) -> Option<Outputs> {
     let declared = template.outputs.as_ref()?;
-    let waits = declared.parameters.iter().filter(|parameter| {
-        parameter.value_from.as_ref().is_some_and(|from| from.supplied.is_some())
-    });
+    let waits = declared
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.value_from.as_ref().is_some_and(|from| from.supplied.is_some()));
     let parameters: Vec<Parameter> =
         waits.map(|parameter| Parameter { name: parameter.name.as_str().into(), value: None }).collect();
     (!parameters.is_empty()).then(|| Outputs { parameters, ..Outputs::default() })

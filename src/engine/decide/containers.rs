@@ -19,7 +19,8 @@ impl Decider<'_> {
         let mut made: BTreeMap<&str, NodeIx> = BTreeMap::new();
         let mut left: Vec<(u32, &spec::ContainerNode)> = (0..).zip(&set.containers).collect();
         while !left.is_empty() {
-            let ready = |node: &spec::ContainerNode| node.dependencies.iter().all(|name| made.contains_key(name.as_str()));
+            let ready =
+                |node: &spec::ContainerNode| node.dependencies.iter().all(|name| made.contains_key(name.as_str()));
             // Of containers that wait for each other, which a plan refuses, the first goes first.
             let next = left.iter().position(|(_, node)| ready(node)).unwrap_or(0);
             let (number, node) = left.remove(next);

@@ -22,9 +22,7 @@ impl Run {
                 super::restart::check(self, *restart_successful && !selector.is_empty())
             }
             _ if self.phase.is_final() => Err(ControlError::Ended),
-            Control::Suspend if self.suspended => {
-                Err(ControlError::Refused("the run is suspended already".to_owned()))
-            }
+            Control::Suspend if self.suspended => Err(ControlError::Refused("the run is suspended already".to_owned())),
             Control::Suspend | Control::Terminate => Ok(()),
             Control::Resume { selector, .. } => self.check_resume(selector),
             Control::Stop { selector, .. } if selector.is_empty() => Ok(()),

@@ -107,9 +107,8 @@ impl Decider<'_> {
         name: Arc<str>,
     ) -> bool {
         let rendered = planned.what.as_ref().map_err(Clone::clone);
-        let call = rendered.and_then(|rendered| {
-            self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone())
-        });
+        let call =
+            rendered.and_then(|rendered| self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone()));
         match call {
             Ok(call) => !matches!(self.call(&Call { parents, ..call }), Outcome::Blocked),
             Err(words) => {
@@ -157,9 +156,8 @@ impl Decider<'_> {
                 continue;
             }
             let rendered = planned.what.as_ref().map_err(Clone::clone);
-            let call = rendered.and_then(|rendered| {
-                self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone())
-            });
+            let call = rendered
+                .and_then(|rendered| self.planned_call(ix, task, &planned, rendered, caller.clone(), name.clone()));
             match call {
                 Ok(call) => todo.push_back(Todo::Make(Box::new(Call { parents: vec![group], ..call }))),
                 Err(words) => todo.push_back(Todo::Skip(name, caller, Phase::Error, words)),
@@ -302,9 +300,9 @@ impl Decider<'_> {
                 continue;
             }
             let node = self.run.task_node(ix, task as u32).map(|node| self.run.node(node));
-            let own = node.map(|node| node.phase).filter(|phase| {
-                matches!(phase, Phase::Succeeded | Phase::Failed | Phase::Error)
-            });
+            let own = node
+                .map(|node| node.phase)
+                .filter(|phase| matches!(phase, Phase::Succeeded | Phase::Failed | Phase::Error));
             if own.is_some() || parents_known {
                 let inherited = || dag.parents[task].iter().filter_map(|parent| known[*parent]).find(|p| p.is_bad());
                 known[task] = own.or_else(inherited).or(Some(Phase::Succeeded));

@@ -58,12 +58,7 @@ impl Decider<'_> {
     }
 
     /// Returns the locks that a call takes, and the words to wait with when one is not free.
-    pub(super) fn locks(
-        &self,
-        call: &Call,
-        template: &Template,
-        inputs: &Arc<Inputs>,
-    ) -> Result<Admission, String> {
+    pub(super) fn locks(&self, call: &Call, template: &Template, inputs: &Arc<Inputs>) -> Result<Admission, String> {
         if template.spec.synchronization.is_none() {
             return Ok(Admission::default());
         }
@@ -141,7 +136,8 @@ impl Decider<'_> {
         let name = format!("{namespace}/ConfigMap/{map}/{}", reference.key);
         let value = self.plan.resolved.config_maps.get(map).and_then(|map| map.get(&reference.key));
         let value = value.ok_or_else(|| format!("failed to get semaphore limit: `{name}` was not given"))?;
-        let limit = value.trim().parse().map_err(|_| format!("semaphore limit `{value}` of `{name}` is not a number"))?;
+        let limit =
+            value.trim().parse().map_err(|_| format!("semaphore limit `{value}` of `{name}` is not a number"))?;
         Ok(Lock { name: name.into(), limit })
     }
 

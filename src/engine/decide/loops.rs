@@ -61,7 +61,12 @@ impl Decider<'_> {
         if !looped {
             let what = self.task(of, task, Part::Call, None, false);
             return match what {
-                Ok(what) => Expanded::Once(Box::new(Planned { name: task.name.clone(), item: None, what: Ok(what), skip: None })),
+                Ok(what) => Expanded::Once(Box::new(Planned {
+                    name: task.name.clone(),
+                    item: None,
+                    what: Ok(what),
+                    skip: None,
+                })),
                 Err(words) => Expanded::Broken(words),
             };
         }
@@ -157,12 +162,7 @@ impl Decider<'_> {
     }
 
     /// Returns what is called, and its words when they were made of tags.
-    fn target(
-        &self,
-        of: NodeIx,
-        task: &Task,
-        rendered: &spec::DAGTask,
-    ) -> Result<Target, String> {
+    fn target(&self, of: NodeIx, task: &Task, rendered: &spec::DAGTask) -> Result<Target, String> {
         if let Some(target) = task.target {
             return Ok((target, None));
         }
@@ -187,7 +187,11 @@ fn list(text: &str) -> Result<Vec<Json>, String> {
 /// Returns the numbers of a sequence as texts. With neither `end` nor `count` it is refused earlier.
 fn sequence(sequence: &spec::Sequence) -> Result<Vec<Json>, String> {
     let number = |value: &spec::IntOrString| {
-        value.as_text().trim().parse::<i64>().map_err(|_| format!("withSequence: `{}` is not a number", value.as_text()))
+        value
+            .as_text()
+            .trim()
+            .parse::<i64>()
+            .map_err(|_| format!("withSequence: `{}` is not a number", value.as_text()))
     };
     let start = sequence.start.as_ref().map(number).transpose()?.unwrap_or(0);
     let end = match (&sequence.end, &sequence.count) {
@@ -224,7 +228,13 @@ fn printf(format: &str, number: i64) -> String {
         "%" => return format!("{before}%{after}"),
         _ => number.unsigned_abs().to_string(),
     };
-    let sign = if number < 0 { "-" } else if flags.contains('+') { "+" } else { "" };
+    let sign = if number < 0 {
+        "-"
+    } else if flags.contains('+') {
+        "+"
+    } else {
+        ""
+    };
     // A width from a manifest is bounded like any other text that is made.
     let width = width.parse::<usize>().unwrap_or(0).min(limits::ARGUMENT_BYTES_MAX);
     let room = width.saturating_sub(sign.len() + digits.len());
@@ -242,9 +252,13 @@ mod tests {
 
     #[test]
     fn numbers_print_as_in_c() {
-        for (format, number, expected) in
-            [("%d", 5, "5"), ("testuser%02X", 10, "testuser0A"), ("%03d", -7, "-07"), ("%-4d|", 7, "7   |"), ("x", 1, "x")]
-        {
+        for (format, number, expected) in [
+            ("%d", 5, "5"),
+            ("testuser%02X", 10, "testuser0A"),
+            ("%03d", -7, "-07"),
+            ("%-4d|", 7, "7   |"),
+            ("x", 1, "x"),
+        ] {
             assert_eq!(printf(format, number), expected, "{format}");
         }
     }

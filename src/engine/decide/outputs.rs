@@ -169,8 +169,8 @@ impl Decider<'_> {
         let Some(value @ Value::Map(_)) = value else {
             return Err(format!("Unable to resolve: {}", named()));
         };
-        let mut found: spec::Artifact = serde_json::from_value(value.to_json())
-            .map_err(|_| format!("`{}` is not an artifact", named()))?;
+        let mut found: spec::Artifact =
+            serde_json::from_value(value.to_json()).map_err(|_| format!("`{}` is not an artifact", named()))?;
         found.name.clone_from(&artifact.name);
         if let Some(below) = artifact.sub_path.as_deref().filter(|below| !below.is_empty()) {
             let below = self.below(below, scope)?;
@@ -189,7 +189,8 @@ impl Decider<'_> {
         let node = self.run.node(ix);
         let Some(outputs) = node.outputs.clone() else { return };
         let grouped = matches!(node.kind, NodeType::Steps | NodeType::Dag);
-        let template = if grouped { self.run.template_of(ix).map(|t| t.spec.clone()) } else { Some(self.resolved_template(ix)) };
+        let template =
+            if grouped { self.run.template_of(ix).map(|t| t.spec.clone()) } else { Some(self.resolved_template(ix)) };
         let Some(declared) = template.and_then(|template| template.outputs.clone()) else { return };
         let global = |name: &Option<String>| -> Option<Arc<str>> {
             let name = name.as_deref().filter(|name| !name.is_empty())?;
@@ -204,7 +205,8 @@ impl Decider<'_> {
         }
         for artifact in &declared.artifacts {
             if let (Some(name), Some(made)) = (global(&artifact.global_name), outputs.artifact(&artifact.name)) {
-                let shown = spec::Artifact { name: name.to_string(), path: None, global_name: None, ..(**made).clone() };
+                let shown =
+                    spec::Artifact { name: name.to_string(), path: None, global_name: None, ..(**made).clone() };
                 shared.1.push(Arc::new(shown));
             }
         }

@@ -47,7 +47,14 @@ impl Decider<'_> {
         }
         if !node.phase.is_bad() {
             let out = node.outputs.clone();
-            return self.emit(Event::Finished { n: ix, p: Phase::Succeeded, m: "".into(), out, host: None, decree: false });
+            return self.emit(Event::Finished {
+                n: ix,
+                p: Phase::Succeeded,
+                m: "".into(),
+                out,
+                host: None,
+                decree: false,
+            });
         }
         let (phase, out) = (node.phase, node.outputs.clone());
         match self.verdict(ix, count, last) {
@@ -93,7 +100,9 @@ impl Decider<'_> {
             caller: caller.clone(),
         };
         let words = self.attempt_words(&caller);
-        if let Outcome::Broken(words) = self.execute(&call, plan.template(template), &inputs, words, Admission::default()) {
+        if let Outcome::Broken(words) =
+            self.execute(&call, plan.template(template), &inputs, words, Admission::default())
+        {
             self.finish(ix, Phase::Error, words);
         }
     }
@@ -209,9 +218,7 @@ impl Decider<'_> {
 
     fn resolved_strategy(&self, ix: NodeIx, template: TemplateIx) -> Result<spec::RetryStrategy, String> {
         let own = &self.plan.templates[template.index()];
-        let tagged = |text: &crate::plan::Text| {
-            matches!(text.pointer.first(), Some(Segment::Key(key)) if &**key == "retryStrategy")
-        };
+        let tagged = |text: &crate::plan::Text| matches!(text.pointer.first(), Some(Segment::Key(key)) if &**key == "retryStrategy");
         if own.spec.retry_strategy.is_some() && own.texts.iter().any(tagged) {
             let inputs = self.run.node(ix).inputs.clone().unwrap_or_default();
             let (texts, _) = self.template_texts(own, &inputs, &Vec::new())?;
@@ -234,9 +241,18 @@ fn grown(base: TimeSpan, factor: i32, power: usize) -> TimeSpan {
 /// Returns whether words sound like trouble that passes. Source: Argo's `IsTransientErr`.
 fn is_transient(message: &Arc<str>) -> bool {
     let message = message.to_lowercase();
-    ["timeout", "timed out", "connection reset", "connection refused", "eof", "too many requests", "temporarily", "i/o timeout"]
-        .iter()
-        .any(|words| message.contains(words))
+    [
+        "timeout",
+        "timed out",
+        "connection reset",
+        "connection refused",
+        "eof",
+        "too many requests",
+        "temporarily",
+        "i/o timeout",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 #[cfg(test)]

@@ -134,7 +134,14 @@ impl Decider<'_> {
     }
 
     /// Makes a node that is not called.
-    pub(super) fn never_run(&mut self, name: Arc<str>, caller: Caller, parents: Vec<NodeIx>, phase: Phase, words: &str) {
+    pub(super) fn never_run(
+        &mut self,
+        name: Arc<str>,
+        caller: Caller,
+        parents: Vec<NodeIx>,
+        phase: Phase,
+        words: &str,
+    ) {
         let node = Created::bare(name, NodeType::Skipped, phase, caller, parents);
         self.create(Created { message: words.into(), ..node });
     }

@@ -65,13 +65,11 @@ impl Calls<'_> {
     /// Returns the nodes of a call, and the outputs that its template declares.
     fn find(&self, call: &str) -> Option<(Called, Option<&spec::Outputs>)> {
         match (&self.run.template_of(self.of)?.body, &self.run.slot(self.of).frame) {
-            (Body::Steps(groups), Frame::Steps(made)) => {
-                groups.iter().zip(made).find_map(|(steps, group)| {
-                    let step = steps.iter().position(|step| &*step.name == call)?;
-                    let Frame::Group(frame) = &self.run.slot(*group).frame else { return None };
-                    Some((frame.steps[step].clone(), self.declared(steps[step].target)))
-                })
-            }
+            (Body::Steps(groups), Frame::Steps(made)) => groups.iter().zip(made).find_map(|(steps, group)| {
+                let step = steps.iter().position(|step| &*step.name == call)?;
+                let Frame::Group(frame) = &self.run.slot(*group).frame else { return None };
+                Some((frame.steps[step].clone(), self.declared(steps[step].target)))
+            }),
             (Body::Dag(dag), Frame::Dag(frame)) => {
                 let task = *dag.by_name.get(call)?;
                 let node = frame.tasks[task].node?;

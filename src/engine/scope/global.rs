@@ -46,7 +46,14 @@ impl Scope for Global<'_> {
             return;
         }
         const SIMPLE: [&str; 9] = [
-            "name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "priority", "status", "duration",
+            "name",
+            "namespace",
+            "uid",
+            "mainEntrypoint",
+            "serviceAccountName",
+            "priority",
+            "status",
+            "duration",
             "failures",
         ];
         for name in SIMPLE.iter().chain(&["creationTimestamp", "scheduledTime"]) {
@@ -241,9 +248,8 @@ pub(in crate::engine) fn from_config_map(run: &Run, from: &spec::ValueFrom, scop
 
 fn own_words(run: &Run, raw: &str) -> String {
     let rendered = TemplateStr::parse(raw).ok().filter(|parsed| !parsed.is_literal());
-    let rendered = rendered.and_then(|parsed| {
-        parsed.render(&OwnWords { run }, Unresolved::Keep, &ambient(run, run.created_at, 0)).ok()
-    });
+    let rendered = rendered
+        .and_then(|parsed| parsed.render(&OwnWords { run }, Unresolved::Keep, &ambient(run, run.created_at, 0)).ok());
     rendered.unwrap_or_else(|| raw.to_owned())
 }
 

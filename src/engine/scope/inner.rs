@@ -76,9 +76,7 @@ impl Inner<'_> {
     }
 
     fn parameters_json(&self) -> String {
-        let entry = |parameter: &crate::engine::value::Parameter| {
-            json!({"name": &*parameter.name, "value": parameter.value.as_deref()})
-        };
+        let entry = |parameter: &crate::engine::value::Parameter| json!({"name": &*parameter.name, "value": parameter.value.as_deref()});
         serde_json::Value::from_iter(self.inputs.parameters.iter().map(entry)).to_string()
     }
 

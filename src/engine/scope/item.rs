@@ -42,7 +42,8 @@ impl Scope for Item<'_> {
 pub(in crate::engine) fn round_name(name: &str, index: usize, value: &Json) -> String {
     let words = match value {
         Json::Object(map) => {
-            let mut entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}:{}", go_print(value))).collect();
+            let mut entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}:{}", go_print(value))).collect();
             entries.sort();
             entries.join(",")
         }

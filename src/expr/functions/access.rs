@@ -24,10 +24,9 @@ pub fn whole(value: &Value) -> Option<i64> {
 pub fn fetch(object: &Value, key: &Value) -> Result<Value, String> {
     match (object, key) {
         (Value::Map(entries), Value::Str(name)) => Ok(entries.get(name).cloned().unwrap_or_default()),
-        (Value::Pairs(entries), key) => Ok(entries
-            .iter()
-            .find(|(known, _)| known.equals(key))
-            .map_or(Value::Nil, |(_, value)| value.clone())),
+        (Value::Pairs(entries), key) => {
+            Ok(entries.iter().find(|(known, _)| known.equals(key)).map_or(Value::Nil, |(_, value)| value.clone()))
+        }
         (Value::List(items), Value::Int(_) | Value::Float(_)) => {
             let place = place(key, items.len())?;
             Ok(items[place].clone())
@@ -75,8 +74,7 @@ pub fn slice(object: &Value, from: Option<&Value>, to: Option<&Value>) -> Result
 
 fn bound(index: Option<&Value>, default: usize, len: usize) -> Result<usize, String> {
     let Some(index) = index else { return Ok(default) };
-    let number =
-        whole(index).ok_or_else(|| format!("a slice's bound must be an int, not a {}", index.type_name()))?;
+    let number = whole(index).ok_or_else(|| format!("a slice's bound must be an int, not a {}", index.type_name()))?;
     let from_start = if number < 0 { number.saturating_add_unsigned(len as u64) } else { number };
     Ok(usize::try_from(from_start).unwrap_or(0).min(len))
 }

@@ -44,16 +44,10 @@ impl Function {
     pub fn check_count(&self, count: usize) -> Result<(), String> {
         let (name, least) = (self.name, self.least);
         if count < least {
-            return Err(format!(
-                "not enough arguments to call `{name}`: it takes {}, not {count}",
-                self.counts()
-            ));
+            return Err(format!("not enough arguments to call `{name}`: it takes {}, not {count}", self.counts()));
         }
         if count > self.most {
-            return Err(format!(
-                "too many arguments to call `{name}`: it takes {}, not {count}",
-                self.counts()
-            ));
+            return Err(format!("too many arguments to call `{name}`: it takes {}, not {count}", self.counts()));
         }
         Ok(())
     }
@@ -97,12 +91,7 @@ pub struct Tools<'a> {
 impl<'a> Tools<'a> {
     /// Returns the tools of a new evaluation.
     pub fn new(ambient: &'a Ambient) -> Self {
-        Self {
-            ambient,
-            budget: Budget::default(),
-            chance: Chance::new(ambient.seed),
-            regexes: BTreeMap::new(),
-        }
+        Self { ambient, budget: Budget::default(), chance: Chance::new(ambient.seed), regexes: BTreeMap::new() }
     }
 
     /// Takes the memory of a value that was made, as if nothing in it were shared: so a value

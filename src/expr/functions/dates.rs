@@ -61,13 +61,11 @@ pub fn plus_date(time: &Zoned, years: i64, months: i64, days: i64) -> Outcome {
     let total = (i64::from(time.year()) + years.clamp(-20_000, 20_000)) * 12 + i64::from(time.month()) - 1
         + months.clamp(-240_000, 240_000);
     let year = i16::try_from(total.div_euclid(12)).map_err(|_| out_of_range())?;
-    let first =
-        jiff::civil::Date::new(year, (total.rem_euclid(12) + 1) as i8, 1).map_err(|_| out_of_range())?;
+    let first = jiff::civil::Date::new(year, (total.rem_euclid(12) + 1) as i8, 1).map_err(|_| out_of_range())?;
     let days = i64::from(time.day()) - 1 + days.clamp(-7_300_000, 7_300_000);
     let span = jiff::Span::new().try_days(days).map_err(|_| out_of_range())?;
     let date = first.checked_add(span).map_err(|_| out_of_range())?;
-    let moved =
-        date.to_datetime(time.time()).to_zoned(time.time_zone().clone()).map_err(|_| out_of_range())?;
+    let moved = date.to_datetime(time.time()).to_zoned(time.time_zone().clone()).map_err(|_| out_of_range())?;
     Ok(Value::Time(Arc::new(moved)))
 }
 

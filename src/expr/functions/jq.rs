@@ -13,8 +13,7 @@ const FILTER_BYTES_MAX: usize = 16 << 10;
 const FILTER_DEPTH_MAX: usize = 64;
 
 /// What would reach outside, or end the process; a filter is pure here.
-const IMPURE: [&str; 8] =
-    ["env", "now", "halt", "input", "inputs", "localtime", "strflocaltime", "stderr_empty"];
+const IMPURE: [&str; 8] = ["env", "now", "halt", "input", "inputs", "localtime", "strflocaltime", "stderr_empty"];
 
 /// What a filter runs on: its own definitions, and nothing else.
 type Data = data::JustLut<Val>;
@@ -25,8 +24,7 @@ type Data = data::JustLut<Val>;
 /// A filter that never gives an output and never ends is not bounded: jaq has no budget.
 pub fn jq(filter: &str, input: &str) -> Result<String, String> {
     check_size(filter)?;
-    let input =
-        read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
+    let input = read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
     let compiled = compile(filter)?;
     let context = Ctx::<Data>::new(&compiled.lut, Vars::new([]));
     let mut out = String::new();

@@ -30,10 +30,7 @@ pub fn jsonpath(text: &str, path: &str) -> Result<Value, String> {
         serde_json::from_str(text).map_err(|fault| format!("the text is not JSON: {fault}"))?;
     let found = document.query(path).map_err(|fault| format!("invalid JSONPath `{path}`: {fault}"))?;
     if found.len() > limits::EXPR_STEPS_MAX as usize {
-        return Err(format!(
-            "JSONPath `{path}` finds more than {} values (EXPR_STEPS_MAX)",
-            limits::EXPR_STEPS_MAX
-        ));
+        return Err(format!("JSONPath `{path}` finds more than {} values (EXPR_STEPS_MAX)", limits::EXPR_STEPS_MAX));
     }
     let mut values = found.into_iter().map(|value| json::read(value, json::Numbers::Float));
     if !shape.is_definite {

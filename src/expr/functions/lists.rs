@@ -109,12 +109,7 @@ pub(super) fn flatten(call: &mut Call<'_, '_>) -> Outcome {
     Ok(Value::list(flat))
 }
 
-fn flatten_into(
-    call: &mut Call<'_, '_>,
-    items: &[Value],
-    depth: usize,
-    flat: &mut Vec<Value>,
-) -> Result<(), String> {
+fn flatten_into(call: &mut Call<'_, '_>, items: &[Value], depth: usize, flat: &mut Vec<Value>) -> Result<(), String> {
     if depth > NESTING_MAX {
         return Err(format!("`flatten` looks no deeper than {NESTING_MAX} lists"));
     }
@@ -132,8 +127,7 @@ fn flatten_into(
 }
 
 pub(super) fn sort(call: &mut Call<'_, '_>) -> Outcome {
-    let mut keyed: Vec<(Value, Value)> =
-        call.list(0)?.iter().map(|item| (item.clone(), Value::Nil)).collect();
+    let mut keyed: Vec<(Value, Value)> = call.list(0)?.iter().map(|item| (item.clone(), Value::Nil)).collect();
     sort_by_key(&mut keyed, call.args.get(1))?;
     Ok(Value::list(keyed.into_iter().map(|(item, _)| item).collect()))
 }

@@ -37,9 +37,7 @@ pub(super) fn int(call: &mut Call<'_, '_>) -> Outcome {
         Value::Int(number) | Value::Duration(number) => Ok(Value::Int(*number)),
         Value::Float(number) => Ok(Value::Int(*number as i64)),
         // Go's `Atoi` takes a sign and digits, as Rust does.
-        Value::Str(text) => {
-            text.parse().map(Value::Int).map_err(|_| format!("`{text}` is not a whole number"))
-        }
+        Value::Str(text) => text.parse().map(Value::Int).map_err(|_| format!("`{text}` is not a whole number")),
         _ => Err(call.wrong(0, "a number or a string of one")),
     }
 }
@@ -63,12 +61,7 @@ fn numbers(call: &mut Call<'_, '_>) -> Result<Vec<Value>, String> {
     Ok(found)
 }
 
-fn collect(
-    call: &mut Call<'_, '_>,
-    value: &Value,
-    depth: usize,
-    found: &mut Vec<Value>,
-) -> Result<(), String> {
+fn collect(call: &mut Call<'_, '_>, value: &Value, depth: usize, found: &mut Vec<Value>) -> Result<(), String> {
     call.tools.budget.step()?;
     match value {
         Value::Int(_) | Value::Float(_) => found.push(value.clone()),
@@ -78,11 +71,7 @@ fn collect(
             }
         }
         other => {
-            return Err(format!(
-                "`{}` takes numbers and lists of them, not a {}",
-                call.name,
-                other.type_name()
-            ));
+            return Err(format!("`{}` takes numbers and lists of them, not a {}", call.name, other.type_name()));
         }
     }
     Ok(())
@@ -92,9 +81,7 @@ fn collect(
 fn best(call: &mut Call<'_, '_>, better: fn(f64, f64) -> bool) -> Outcome {
     let mut best: Option<Value> = None;
     for number in numbers(call)? {
-        let wins = |known: &Value| {
-            better(access::float(&number).unwrap_or(0.0), access::float(known).unwrap_or(0.0))
-        };
+        let wins = |known: &Value| better(access::float(&number).unwrap_or(0.0), access::float(known).unwrap_or(0.0));
         if best.as_ref().is_none_or(wins) {
             best = Some(number);
         }

@@ -87,9 +87,7 @@ fn of_time(time: &Zoned, name: &str, args: &[Value]) -> Option<Outcome> {
         ("Equal", [Value::Time(other)]) => Some(Ok(Value::Bool(stamp == other.timestamp()))),
         ("Compare", [Value::Time(other)]) => int(stamp.cmp(&other.timestamp()) as i64),
         ("In", [Value::Zone(zone)]) => Some(Ok(Value::Time(Arc::new(time.with_time_zone(zone.clone()))))),
-        ("UTC" | "Local", []) => {
-            Some(Ok(Value::Time(Arc::new(time.with_time_zone(jiff::tz::TimeZone::UTC)))))
-        }
+        ("UTC" | "Local", []) => Some(Ok(Value::Time(Arc::new(time.with_time_zone(jiff::tz::TimeZone::UTC))))),
         ("Unix", []) => int(json::floor_div(stamp.as_nanosecond(), 1_000_000_000)),
         ("UnixMilli", []) => int(json::floor_div(stamp.as_nanosecond(), 1_000_000)),
         ("UnixMicro", []) => int(json::floor_div(stamp.as_nanosecond(), 1_000)),
@@ -103,9 +101,7 @@ fn of_time(time: &Zoned, name: &str, args: &[Value]) -> Option<Outcome> {
         ("Nanosecond", []) => int(time.subsec_nanosecond().into()),
         ("YearDay", []) => int(time.day_of_year().into()),
         ("Weekday", []) => int(time.weekday().to_sunday_zero_offset().into()),
-        ("IsZero", []) => {
-            Some(Ok(Value::Bool(stamp.as_second() == -62_135_596_800 && time.subsec_nanosecond() == 0)))
-        }
+        ("IsZero", []) => Some(Ok(Value::Bool(stamp.as_second() == -62_135_596_800 && time.subsec_nanosecond() == 0))),
         ("String", []) => Some(Ok(Value::from(dates::go_string(time)))),
         _ => None,
     }

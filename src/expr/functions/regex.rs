@@ -38,8 +38,7 @@ pub fn expand(captures: &Captures<'_>, template: &str, out: &mut String) {
         }
         match group_name(after) {
             Some((name, len)) => {
-                let group =
-                    name.parse().ok().map_or_else(|| captures.name(name), |number| captures.get(number));
+                let group = name.parse().ok().map_or_else(|| captures.name(name), |number| captures.get(number));
                 out.push_str(group.map_or("", |found| found.as_str()));
                 rest = &after[len..];
             }

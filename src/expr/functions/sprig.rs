@@ -62,10 +62,7 @@ const fn unsupported(name: &'static str) -> Function {
 }
 
 fn refuse(call: &mut Call<'_, '_>) -> Outcome {
-    Err(format!(
-        "unsupported function `sprig.{}`: it needs keys, the network or secrets; use a step for it",
-        call.name
-    ))
+    Err(format!("unsupported function `sprig.{}`: it needs keys, the network or secrets; use a step for it", call.name))
 }
 
 /// All functions by name.

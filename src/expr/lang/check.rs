@@ -64,21 +64,15 @@ impl Checker<'_> {
             NodeKind::Pointer(PointerName::Index) => Shape::Int,
             NodeKind::Local(_) | NodeKind::Pointer(_) | NodeKind::Call { .. } => Shape::Any,
             NodeKind::Unary(operator, operand) => self.unary(id, *operator, self.of(*operand))?,
-            NodeKind::Binary(operator, left, right) => {
-                self.binary(id, *operator, self.of(*left), self.of(*right))?
-            }
-            NodeKind::Member { object, property, path, .. } => {
-                self.member(*object, *property, path.as_deref())?
-            }
+            NodeKind::Binary(operator, left, right) => self.binary(id, *operator, self.of(*left), self.of(*right))?,
+            NodeKind::Member { object, property, path, .. } => self.member(*object, *property, path.as_deref())?,
             NodeKind::Chain(inner) => self.of(*inner),
             NodeKind::Slice { object, .. } => self.slice(id, self.of(*object))?,
             NodeKind::Builtin { function, args } => self.builtin(id, *function, args)?,
             NodeKind::Conditional { cond, then, other } => self.conditional(*cond, *then, *other)?,
             NodeKind::Let { name, body, .. } => {
                 if self.scope.get(name).is_some() || self.scope.has_below(name) {
-                    return Err(self
-                        .fault(id, format!("cannot redeclare `{name}`"))
-                        .help("choose another name"));
+                    return Err(self.fault(id, format!("cannot redeclare `{name}`")).help("choose another name"));
                 }
                 self.of(*body)
             }
@@ -94,9 +88,7 @@ impl Checker<'_> {
             return Ok(if name == "sprig" { Shape::Map } else { Shape::Function });
         }
         match self.scope.get(name) {
-            Some(value) if !matches!(value, Value::Str(_)) || !self.scope.has_below(name) => {
-                Ok(shape_of(&value))
-            }
+            Some(value) if !matches!(value, Value::Str(_)) || !self.scope.has_below(name) => Ok(shape_of(&value)),
             _ if self.scope.has_below(name) => Ok(Shape::Map),
             _ => Err(self.unknown(id, name)),
         }
@@ -118,9 +110,7 @@ impl Checker<'_> {
         match (operator, operand) {
             (UnaryOp::Not, Shape::Bool | Shape::Any) => Ok(Shape::Bool),
             (UnaryOp::Negate | UnaryOp::Plus, Shape::Int | Shape::Float | Shape::Any) => Ok(operand),
-            _ => {
-                Err(self.fault(id, format!("`{}` cannot be used with a {}", operator.sign(), operand.name())))
-            }
+            _ => Err(self.fault(id, format!("`{}` cannot be used with a {}", operator.sign(), operand.name()))),
         }
     }
 

@@ -46,14 +46,7 @@ type Outcome = Result<Value, Stop>;
 
 impl<'a> Evaluator<'a> {
     pub(super) fn new(ast: &'a Ast, scope: &'a dyn Scope, ambient: &'a Ambient) -> Self {
-        Self {
-            ast,
-            scope,
-            tools: Tools::new(ambient),
-            locals: Vec::new(),
-            frames: Vec::new(),
-            nested: BTreeMap::new(),
-        }
+        Self { ast, scope, tools: Tools::new(ambient), locals: Vec::new(), frames: Vec::new(), nested: BTreeMap::new() }
     }
 
     pub(super) fn run(mut self) -> Result<Value, EvalError> {
@@ -132,14 +125,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Applies an operator whose left side is known.
-    fn link(
-        &mut self,
-        id: NodeId,
-        operator: BinaryOp,
-        left: Value,
-        left_id: NodeId,
-        right: NodeId,
-    ) -> Outcome {
+    fn link(&mut self, id: NodeId, operator: BinaryOp, left: Value, left_id: NodeId, right: NodeId) -> Outcome {
         match operator {
             BinaryOp::And | BinaryOp::Or => {
                 let truth = self.is_true(left_id, &left)?;
@@ -152,8 +138,7 @@ impl<'a> Evaluator<'a> {
             BinaryOp::Coalesce => Ok(left),
             _ => {
                 let right = self.eval(right)?;
-                operators::binary(operator, &left, &right, &mut self.tools)
-                    .map_err(|message| self.stop(id, message))
+                operators::binary(operator, &left, &right, &mut self.tools).map_err(|message| self.stop(id, message))
             }
         }
     }
@@ -166,9 +151,7 @@ impl<'a> Evaluator<'a> {
     fn is_true(&self, id: NodeId, value: &Value) -> Result<bool, Stop> {
         match value {
             Value::Bool(truth) => Ok(*truth),
-            other => {
-                Err(self.stop(id, format!("true or false is expected here, not a {}", other.type_name())))
-            }
+            other => Err(self.stop(id, format!("true or false is expected here, not a {}", other.type_name()))),
         }
     }
 

@@ -15,8 +15,7 @@ use crate::expr::functions::{self, Builtin, Predicate};
 /// Reads an expression.
 pub(super) fn parse(text: &str) -> Result<Ast, ParseError> {
     if text.len() > limits::EXPR_BYTES_MAX {
-        let message =
-            format!("the expression is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
+        let message = format!("the expression is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
         return Err(ParseError::new(message, 0..text.len()));
     }
     let tokens = tokens(text)?;
@@ -126,18 +125,12 @@ impl<'t> Parser<'t> {
         self.push_of_height(kind, at, height)
     }
 
-    fn push_of_height(
-        &mut self,
-        kind: NodeKind,
-        at: Range<usize>,
-        height: usize,
-    ) -> Result<NodeId, ParseError> {
+    fn push_of_height(&mut self, kind: NodeKind, at: Range<usize>, height: usize) -> Result<NodeId, ParseError> {
         if height > limits::EXPR_DEPTH_MAX {
             return Err(too_deep(at));
         }
         if self.nodes.len() >= limits::EXPR_NODES_MAX {
-            let message =
-                format!("the expression has more than {} parts (EXPR_NODES_MAX)", limits::EXPR_NODES_MAX);
+            let message = format!("the expression has more than {} parts (EXPR_NODES_MAX)", limits::EXPR_NODES_MAX);
             return Err(ParseError::new(message, at));
         }
         self.nodes.push(Node { kind, at });
@@ -207,16 +200,12 @@ impl<'t> Parser<'t> {
                 self.at = sign_at;
                 return Err(self.unexpected());
             }
-            let Some((operator, binding)) = binary_operator(sign).filter(|(_, binding)| *binding >= least)
-            else {
+            let Some((operator, binding)) = binary_operator(sign).filter(|(_, binding)| *binding >= least) else {
                 break;
             };
             if after_coalesce && operator != BinaryOp::Coalesce {
-                return Err(ParseError::new(
-                    format!("`??` and `{sign}` cannot be mixed"),
-                    self.peek().at.clone(),
-                )
-                .help("put one of the two in parentheses"));
+                return Err(ParseError::new(format!("`??` and `{sign}` cannot be mixed"), self.peek().at.clone())
+                    .help("put one of the two in parentheses"));
             }
             self.at = sign_at + 1;
             left = self.binary(left, operator, binding, negated)?;
@@ -226,13 +215,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Reads the right side of an operator that is taken already.
-    fn binary(
-        &mut self,
-        left: NodeId,
-        operator: BinaryOp,
-        binding: u16,
-        negated: bool,
-    ) -> Result<NodeId, ParseError> {
+    fn binary(&mut self, left: NodeId, operator: BinaryOp, binding: u16, negated: bool) -> Result<NodeId, ParseError> {
         if operator.is_ordering() {
             return self.comparison(left, operator, binding);
         }
@@ -294,9 +277,7 @@ impl<'t> Parser<'t> {
         let name_at = self.peek().at.clone();
         let name: Arc<str> = self.name()?.into();
         if self.lets.contains(&name) || Builtin::named(&name).is_some() || functions::is_global(&name) {
-            return Err(
-                ParseError::new(format!("cannot redeclare `{name}`"), name_at).help("choose another name")
-            );
+            return Err(ParseError::new(format!("cannot redeclare `{name}`"), name_at).help("choose another name"));
         }
         self.expect("=")?;
         let value = self.expression(0)?;
@@ -336,9 +317,6 @@ impl<'t> Parser<'t> {
 }
 
 fn too_deep(at: Range<usize>) -> ParseError {
-    ParseError::new(
-        format!("the expression nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX),
-        at,
-    )
-    .help("name parts of it by `let x = …;`")
+    ParseError::new(format!("the expression nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX), at)
+        .help("name parts of it by `let x = …;`")
 }

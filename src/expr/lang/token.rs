@@ -95,8 +95,7 @@ impl<'t> Lexer<'t> {
             } else if self.rest().starts_with("/*") {
                 let start = self.at;
                 let end = self.rest()[2..].find("*/");
-                let end =
-                    end.ok_or_else(|| ParseError::new("a comment is not closed", start..self.text.len()))?;
+                let end = end.ok_or_else(|| ParseError::new("a comment is not closed", start..self.text.len()))?;
                 self.at += end + 4;
             } else {
                 return Ok(());
@@ -108,8 +107,9 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         let word = self.take_while(is_name);
         if matches!(word, "b" | "B") && self.rest().starts_with(['\'', '"']) {
-            return Err(ParseError::new("texts of bytes are not supported", start..self.at + 1)
-                .help("leave out the `b`"));
+            return Err(
+                ParseError::new("texts of bytes are not supported", start..self.at + 1).help("leave out the `b`")
+            );
         }
         Ok(if WORDS.contains(&word) { TokenKind::Sign } else { TokenKind::Name })
     }
@@ -125,15 +125,14 @@ impl<'t> Lexer<'t> {
                 | ('&' | '!' | '=' | '*' | '<' | '>', Some('&' | '=' | '*'))
         );
         match first {
-            '|' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '%' | '+' | '-' | '^' | '&' | '!'
-            | '=' | '*' | '<' | '>' | '.' | '?' | '/' | '#' => {
+            '|' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | ',' | ';' | '%' | '+' | '-' | '^' | '&' | '!' | '='
+            | '*' | '<' | '>' | '.' | '?' | '/' | '#' => {
                 self.at += if pairs { 2 } else { 1 };
                 Ok(TokenKind::Sign)
             }
-            other => Err(ParseError::new(
-                format!("unexpected character `{other}`"),
-                self.at..self.at + other.len_utf8(),
-            )),
+            other => {
+                Err(ParseError::new(format!("unexpected character `{other}`"), self.at..self.at + other.len_utf8()))
+            }
         }
     }
 
@@ -176,11 +175,7 @@ impl<'t> Lexer<'t> {
         let digits = self.text[start..self.at].replace('_', "");
         if is_float {
             let number: f64 = digits.parse().map_err(|_| self.bad_number(start))?;
-            return if number.is_finite() {
-                Ok(TokenKind::Float(number))
-            } else {
-                Err(self.bad_number(start))
-            };
+            return if number.is_finite() { Ok(TokenKind::Float(number)) } else { Err(self.bad_number(start)) };
         }
         digits.parse().map(TokenKind::Int).map_err(|_| self.bad_number(start))
     }
@@ -242,14 +237,11 @@ impl<'t> Lexer<'t> {
         let letter = self.peek();
         self.at += letter.map_or(0, char::len_utf8);
         let fault = |lexer: &Self| {
-            ParseError::new("unknown escape in a text", start..lexer.at)
-                .help("a backslash is written as two: `\\\\`")
+            ParseError::new("unknown escape in a text", start..lexer.at).help("a backslash is written as two: `\\\\`")
         };
         match letter {
             Some(c) if c == quote => found.push(c as u8),
-            Some('x') => {
-                found.push(self.hex(2).and_then(|code| u8::try_from(code).ok()).ok_or_else(|| fault(self))?)
-            }
+            Some('x') => found.push(self.hex(2).and_then(|code| u8::try_from(code).ok()).ok_or_else(|| fault(self))?),
             Some('0'..='7') => {
                 self.at -= 1;
                 found.push(self.octal().ok_or_else(|| fault(self))?);

@@ -172,8 +172,9 @@ impl Renderer<'_> {
         let whole = 0..ast.source().len();
         let value = lang::eval(ast, self.scope, self.ambient)?;
         if value.is_nil() {
-            return Err(EvalError::new("the expression has no value (it is nil)", whole)
-                .help("give a default: `… ?? \"\"`"));
+            return Err(
+                EvalError::new("the expression has no value (it is nil)", whole).help("give a default: `… ?? \"\"`")
+            );
         }
         value.try_to_text().map_err(|fault| EvalError::new(fault.to_string(), whole))
     }
@@ -183,9 +184,9 @@ impl Renderer<'_> {
         match self.unresolved {
             Unresolved::Keep => false,
             Unresolved::Refuse => true,
-            Unresolved::RefuseUnder(prefixes) => prefixes.iter().any(|prefix| {
-                name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            }),
+            Unresolved::RefuseUnder(prefixes) => prefixes
+                .iter()
+                .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))),
         }
     }
 

@@ -68,8 +68,7 @@ impl Expr {
             NodeKind::Bool(truth) => Ok(Value::Bool(*truth)),
             NodeKind::Text(text) => Ok(Value::text(text)),
             NodeKind::Variable(name) => {
-                Err(EvalError::new(format!("unknown variable `{name}`"), at)
-                    .help("put texts in quotes: `'…'`"))
+                Err(EvalError::new(format!("unknown variable `{name}`"), at).help("put texts in quotes: `'…'`"))
             }
             NodeKind::Prefix(sign, operand) => prefix(*sign, self.value(*operand)?, at),
             NodeKind::Binary(..) => self.value(node),
@@ -127,9 +126,7 @@ fn apply(
         "in" => member(&left, &right, right_at),
         "=~" | "!~" => matches(operator, left, right, left_at, right_at),
         "<" | "<=" | ">" | ">=" => ordered(operator, &left, &right, both),
-        "+" if left.as_str().is_some() || right.as_str().is_some() => {
-            Ok(Value::from(format!("{left}{right}")))
-        }
+        "+" if left.as_str().is_some() || right.as_str().is_some() => Ok(Value::from(format!("{left}{right}"))),
         _ => {
             let left = number(left, operator, left_at)?;
             number(right, operator, right_at).map(|right| Value::Float(arithmetic(operator, left, right)))
@@ -178,9 +175,7 @@ fn ordered(operator: &str, left: &Value, right: &Value, at: Range<usize>) -> Res
 fn member(item: &Value, list: &Value, at: Range<usize>) -> Result<Value, EvalError> {
     match list {
         Value::List(items) => Ok(Value::Bool(items.iter().any(|each| each == item))),
-        other => {
-            Err(wrong(other, "in", "a list", at).help("a list has at least two members here: `('a', 'b')`"))
-        }
+        other => Err(wrong(other, "in", "a list", at).help("a list has at least two members here: `('a', 'b')`")),
     }
 }
 
@@ -195,8 +190,7 @@ fn matches(
         let (value, at) = if left.as_str().is_none() { (&left, left_at) } else { (&right, right_at) };
         return Err(wrong(value, operator, "a text", at));
     };
-    let regex = crate::expr::functions::regex::compile(pattern)
-        .map_err(|message| EvalError::new(message, right_at))?;
+    let regex = crate::expr::functions::regex::compile(pattern).map_err(|message| EvalError::new(message, right_at))?;
     Ok(Value::Bool(regex.is_match(text) == (operator == "=~")))
 }
 
@@ -215,8 +209,7 @@ fn number(value: Value, operator: &str, at: Range<usize>) -> Result<f64, EvalErr
 }
 
 fn wrong(value: &Value, operator: &str, wanted: &str, at: Range<usize>) -> EvalError {
-    let fault =
-        EvalError::new(format!("{} cannot be used with `{operator}`: it is not {wanted}", shown(value)), at);
+    let fault = EvalError::new(format!("{} cannot be used with `{operator}`: it is not {wanted}", shown(value)), at);
     match operator {
         "-" if value.as_str().is_some() => fault.help("put texts with hyphens in quotes: `'…'`"),
         _ => fault,

@@ -38,8 +38,7 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
 /// Reads a condition in which bare words are what `names` says; its depth and length are bounded.
 pub fn parse_as(text: &str, names: Names) -> Result<Expr, ParseError> {
     if text.len() > limits::EXPR_BYTES_MAX {
-        let message =
-            format!("the condition is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
+        let message = format!("the condition is longer than {} bytes (EXPR_BYTES_MAX)", limits::EXPR_BYTES_MAX);
         return Err(ParseError::new(message, 0..text.len()));
     }
     let tokens = tokens(text, names)?;
@@ -63,9 +62,7 @@ impl Parser<'_> {
     /// Reads operators that bind at least as tightly as `least`; all are left-associative.
     fn binary(&mut self, least: u8) -> Result<usize, ParseError> {
         let mut left = self.value()?;
-        while let Some((operator, binding)) =
-            self.tokens.get(self.at).and_then(|next| binary_operator(&next.token))
-        {
+        while let Some((operator, binding)) = self.tokens.get(self.at).and_then(|next| binary_operator(&next.token)) {
             if binding < least {
                 break;
             }
@@ -103,8 +100,7 @@ impl Parser<'_> {
     fn group(&mut self) -> Result<usize, ParseError> {
         self.depth += 1;
         if self.depth > limits::EXPR_DEPTH_MAX {
-            let message =
-                format!("the condition nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX);
+            let message = format!("the condition nests deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX);
             return Err(ParseError::new(message, self.tokens[self.at].at.clone()));
         }
         self.at += 1;
@@ -124,9 +120,7 @@ impl Parser<'_> {
 
     fn unexpected(&self) -> ParseError {
         match self.tokens.get(self.at) {
-            Some(next) => {
-                ParseError::new(format!("unexpected `{}`", &self.text[next.at.clone()]), next.at.clone())
-            }
+            Some(next) => ParseError::new(format!("unexpected `{}`", &self.text[next.at.clone()]), next.at.clone()),
             None => ParseError::new("the condition ends too early", self.text.len()..self.text.len()),
         }
     }

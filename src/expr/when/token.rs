@@ -99,8 +99,7 @@ impl Lexer<'_> {
         let start = self.at;
         let digits = self.run(|c| c.is_numeric() || c == '.');
         digits.parse().map(Token::Number).map_err(|_| {
-            ParseError::new(format!("`{digits}` is not a number"), start..self.at)
-                .help("put it in quotes: `'…'`")
+            ParseError::new(format!("`{digits}` is not a number"), start..self.at).help("put it in quotes: `'…'`")
         })
     }
 

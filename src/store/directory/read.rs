@@ -84,8 +84,8 @@ impl<D: Disk> Reader<'_, D> {
 
     fn record(&self, content: &[u8], seq: u64) -> Result<Record, StoreError> {
         let unreadable = |error: serde_json::Error| self.damaged(seq + 1, format!("it is no record: {error}"));
-        let content = std::str::from_utf8(content)
-            .map_err(|error| self.damaged(seq + 1, format!("it is no record: {error}")))?;
+        let content =
+            std::str::from_utf8(content).map_err(|error| self.damaged(seq + 1, format!("it is no record: {error}")))?;
         let entry: Entry<Vec<Batch>, Vec<RequestId>> = if blob::has_reference(content) {
             let mut value = serde_json::from_str(content).map_err(unreadable)?;
             let place = self.place(seq + 1);

@@ -61,8 +61,7 @@ pub(super) const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) const WEEK_DAYS: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const WEEK_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// The elements with a fixed text; of those that begin alike, the longer stands first.
 const FIXED: [(&str, Element); 33] = {
@@ -130,9 +129,7 @@ fn element_at(rest: &str) -> Option<(Element, usize)> {
     {
         return None;
     }
-    if rest.starts_with("Mon")
-        && !rest.starts_with("Monday")
-        && rest[3..].starts_with(|c: char| c.is_ascii_lowercase())
+    if rest.starts_with("Mon") && !rest.starts_with("Monday") && rest[3..].starts_with(|c: char| c.is_ascii_lowercase())
     {
         return None;
     }

@@ -199,9 +199,7 @@ impl<'t> Parts<'t> {
             _ => self.hour,
         };
         let date = match self.year_day {
-            Some(day) => {
-                jiff::civil::Date::new(self.year, 1, 1).ok()?.with().day_of_year(day).build().ok()?
-            }
+            Some(day) => jiff::civil::Date::new(self.year, 1, 1).ok()?.with().day_of_year(day).build().ok()?,
             None => jiff::civil::Date::new(self.year, self.month, self.day).ok()?,
         };
         let time = jiff::civil::Time::new(hour, self.minute, self.second, self.nanos).ok()?;

@@ -91,11 +91,8 @@ fn merge_into(
                 merge_into(call, Arc::make_mut(inner), more, overwrites, depth + 1)?;
             }
             (Some(known), value) => {
-                let replaces = if overwrites {
-                    !super::arguments::is_empty(value)
-                } else {
-                    super::arguments::is_empty(known)
-                };
+                let replaces =
+                    if overwrites { !super::arguments::is_empty(value) } else { super::arguments::is_empty(known) };
                 if replaces {
                     *known = value.clone();
                 }

@@ -29,9 +29,7 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("sha256sum", 1, 1, "string", |call| Ok(hex(&sha2::Sha256::digest(call.text(0)?)))),
     Function::new("sha512sum", 1, 1, "string", |call| Ok(hex(&sha2::Sha512::digest(call.text(0)?)))),
     Function::new("toJson", 1, 1, "string", |call| Ok(to_json(call).unwrap_or_else(|_| Value::text("")))),
-    Function::new("toPrettyJson", 1, 1, "string", |call| {
-        Ok(to_pretty_json(call).unwrap_or_else(|_| Value::text("")))
-    }),
+    Function::new("toPrettyJson", 1, 1, "string", |call| Ok(to_pretty_json(call).unwrap_or_else(|_| Value::text("")))),
     Function::new("toRawJson", 1, 1, "string", to_raw_json),
 ];
 

@@ -26,9 +26,7 @@ pub(super) static TABLE: [Function; 24] = [
     Function::new("mul", 1, ANY_NUMBER, "int", |call| folded(call, 1, i64::wrapping_mul)),
     Function::new("mulf", 1, ANY_NUMBER, "float", |call| folded_f(call, |left, right| left * right)),
     Function::new("round", 2, 3, "float", round),
-    Function::new("sub", 2, 2, "int", |call| {
-        Ok(Value::Int(whole(call.arg(0)).wrapping_sub(whole(call.arg(1)))))
-    }),
+    Function::new("sub", 2, 2, "int", |call| Ok(Value::Int(whole(call.arg(0)).wrapping_sub(whole(call.arg(1)))))),
     Function::new("subf", 1, ANY_NUMBER, "float", |call| folded_f(call, |left, right| left - right)),
     Function::new("toDecimal", 1, 1, "int", |call| {
         Ok(Value::Int(i64::from_str_radix(&call.arg(0).to_string(), 8).unwrap_or(0)))

@@ -27,8 +27,7 @@ pub(super) static TABLE: [Function; 8] = [
 ];
 
 fn count(call: &mut Call<'_, '_>) -> Result<usize, String> {
-    let count =
-        usize::try_from(call.int(0)?).map_err(|_| format!("`{}` takes no negative count", call.name))?;
+    let count = usize::try_from(call.int(0)?).map_err(|_| format!("`{}` takes no negative count", call.name))?;
     call.will_make(count.saturating_mul(2))?;
     call.tools.budget.steps(count as u64)?;
     Ok(count)

@@ -3,9 +3,7 @@
 use super::arguments::texts;
 use super::{Call, Function, Outcome};
 use crate::expr::functions::call::ANY_NUMBER;
-use crate::expr::functions::strings::{
-    joined, lowercase, repeated, replaced, split_n, texts as list_of, uppercase,
-};
+use crate::expr::functions::strings::{joined, lowercase, repeated, replaced, split_n, texts as list_of, uppercase};
 use crate::expr::value::Value;
 
 pub(super) static TABLE: [Function; 33] = [
@@ -13,9 +11,7 @@ pub(super) static TABLE: [Function; 33] = [
     Function::new("abbrevboth", 3, 3, "string", abbrev_both),
     Function::new("cat", 0, ANY_NUMBER, "string", cat),
     Function::new("contains", 2, 2, "bool", |call| Ok(Value::Bool(call.text(1)?.contains(call.text(0)?)))),
-    Function::new("hasPrefix", 2, 2, "bool", |call| {
-        Ok(Value::Bool(call.text(1)?.starts_with(call.text(0)?)))
-    }),
+    Function::new("hasPrefix", 2, 2, "bool", |call| Ok(Value::Bool(call.text(1)?.starts_with(call.text(0)?)))),
     Function::new("hasSuffix", 2, 2, "bool", |call| Ok(Value::Bool(call.text(1)?.ends_with(call.text(0)?)))),
     Function::new("hello", 0, 0, "string", |_| Ok(Value::text("Hello!"))),
     Function::new("indent", 2, 2, "string", |call| indent(call, "")),
@@ -168,8 +164,7 @@ fn split_map(text: &str, separator: &str, most: i64) -> Outcome {
 
 fn substr(call: &mut Call<'_, '_>) -> Outcome {
     let (start, end, bytes) = (call.int(0)?, call.int(1)?, call.text(2)?.as_bytes());
-    let out_of_range =
-        || format!("`substr` from {start} to {end} is outside of a text of {} bytes", bytes.len());
+    let out_of_range = || format!("`substr` from {start} to {end} is outside of a text of {} bytes", bytes.len());
     let from = usize::try_from(start).unwrap_or(0);
     let to = if start >= 0 && (end < 0 || end > bytes.len() as i64) { bytes.len() as i64 } else { end };
     let to = usize::try_from(to).map_err(|_| out_of_range())?;

@@ -16,13 +16,9 @@ pub(super) static TABLE: [Function; 16] = [
     Function::new("ago", 1, 1, "string", ago),
     Function::new("date", 2, 2, "string", |call| date(call, "UTC")),
     Function::new("dateInZone", 3, 3, "string", |call| date(call, call.text(2)?)),
-    Function::new("dateModify", 2, 2, "time.Time", |call| {
-        Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))
-    }),
+    Function::new("dateModify", 2, 2, "time.Time", |call| Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))),
     Function::new("date_in_zone", 3, 3, "string", |call| date(call, call.text(2)?)),
-    Function::new("date_modify", 2, 2, "time.Time", |call| {
-        Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))
-    }),
+    Function::new("date_modify", 2, 2, "time.Time", |call| Ok(modified(call).unwrap_or_else(|_| call.arg(1).clone()))),
     Function::new("duration", 1, 1, "string", duration),
     Function::new("durationRound", 1, 1, "string", duration_round),
     Function::new("htmlDate", 1, 1, "string", |call| html_date(call, "UTC")),

@@ -39,14 +39,7 @@ impl Evaluator<'_> {
     }
 
     /// Calls a method of a time or duration, or a function that is a member of a map.
-    fn method(
-        &mut self,
-        id: NodeId,
-        callee: NodeId,
-        object: NodeId,
-        property: NodeId,
-        args: &[NodeId],
-    ) -> Outcome {
+    fn method(&mut self, id: NodeId, callee: NodeId, object: NodeId, property: NodeId, args: &[NodeId]) -> Outcome {
         let receiver = self.eval(object)?;
         let NodeKind::Str(name) = self.ast.kind(property) else {
             let function = self.eval(callee)?;

@@ -16,19 +16,12 @@ pub(super) fn unary(operator: UnaryOp, value: Value) -> Result<Value, String> {
         (UnaryOp::Negate, Value::Int(number)) => Ok(Value::Int(number.wrapping_neg())),
         (UnaryOp::Negate, Value::Float(number)) => Ok(Value::Float(-number)),
         (UnaryOp::Plus, value @ (Value::Int(_) | Value::Float(_))) => Ok(value),
-        (operator, value) => {
-            Err(format!("`{}` cannot be used with a {}", operator.sign(), value.type_name()))
-        }
+        (operator, value) => Err(format!("`{}` cannot be used with a {}", operator.sign(), value.type_name())),
     }
 }
 
 /// Applies any operator but the lazy ones.
-pub(super) fn binary(
-    operator: BinaryOp,
-    left: &Value,
-    right: &Value,
-    tools: &mut Tools<'_>,
-) -> Result<Value, String> {
+pub(super) fn binary(operator: BinaryOp, left: &Value, right: &Value, tools: &mut Tools<'_>) -> Result<Value, String> {
     use BinaryOp::*;
     match operator {
         Equal | NotEqual => {
@@ -82,12 +75,7 @@ pub(in crate::expr) fn compare(left: &Value, right: &Value) -> Result<Option<Ord
     }
 }
 
-fn ordered(
-    operator: BinaryOp,
-    left: &Value,
-    right: &Value,
-    holds: fn(Ordering) -> bool,
-) -> Result<Value, String> {
+fn ordered(operator: BinaryOp, left: &Value, right: &Value, holds: fn(Ordering) -> bool) -> Result<Value, String> {
     let order = compare(left, right).map_err(|()| mismatch(operator, left, right))?;
     Ok(Value::Bool(order.is_some_and(holds)))
 }

@@ -18,11 +18,8 @@ impl Evaluator<'_> {
         };
         let bytes = items.len() * std::mem::size_of::<Value>();
         self.tools.budget.bytes(bytes).map_err(|message| self.stop(id, message))?;
-        let init = if predicate == Predicate::Reduce {
-            args.get(2).map(|init| self.eval(*init)).transpose()?
-        } else {
-            None
-        };
+        let init =
+            if predicate == Predicate::Reduce { args.get(2).map(|init| self.eval(*init)).transpose()? } else { None };
         let depth = self.frames.len();
         self.frames.push(Frame { item: Value::Nil, index: 0, acc: Value::Nil });
         let outcome = self.looped(id, predicate, args, &items, init);
@@ -44,19 +41,11 @@ impl Evaluator<'_> {
         let body = args.get(1).copied();
         match (predicate, body) {
             (Predicate::Sum, body) => self.sum(id, items, body),
-            (Predicate::Count, body) => {
-                self.count(items, body, args[0]).map(|count| Value::Int(count as i64))
-            }
+            (Predicate::Count, body) => self.count(items, body, args[0]).map(|count| Value::Int(count as i64)),
             (_, None) => Err(self.stop(id, format!("`{}` takes a predicate", predicate.name()))),
-            (Predicate::All, Some(body)) => {
-                Ok(Value::Bool(self.position(items, body, false, false)?.is_none()))
-            }
-            (Predicate::None, Some(body)) => {
-                Ok(Value::Bool(self.position(items, body, true, false)?.is_none()))
-            }
-            (Predicate::Any, Some(body)) => {
-                Ok(Value::Bool(self.position(items, body, true, false)?.is_some()))
-            }
+            (Predicate::All, Some(body)) => Ok(Value::Bool(self.position(items, body, false, false)?.is_none())),
+            (Predicate::None, Some(body)) => Ok(Value::Bool(self.position(items, body, true, false)?.is_none())),
+            (Predicate::Any, Some(body)) => Ok(Value::Bool(self.position(items, body, true, false)?.is_some())),
             (Predicate::One, body) => Ok(Value::Bool(self.count(items, body, args[0])? == 1)),
             (Predicate::Filter, Some(body)) => self.filter(items, body),
             (Predicate::Map, Some(body)) => self.mapped(items, body),
@@ -85,13 +74,7 @@ impl Evaluator<'_> {
     }
 
     /// Returns the first place, or the last, at which the body comes to `wanted`.
-    fn position(
-        &mut self,
-        items: &[Value],
-        body: NodeId,
-        wanted: bool,
-        from_end: bool,
-    ) -> Result<Option<usize>, Stop> {
+    fn position(&mut self, items: &[Value], body: NodeId, wanted: bool, from_end: bool) -> Result<Option<usize>, Stop> {
         for step in 0..items.len() {
             let index = if from_end { items.len() - 1 - step } else { step };
             if self.holds_at(items, index, body)? == wanted {
@@ -122,10 +105,7 @@ impl Evaluator<'_> {
     }
 
     fn mapped(&mut self, items: &[Value], body: NodeId) -> Outcome {
-        (0..items.len())
-            .map(|index| self.at(items, index, body))
-            .collect::<Result<Vec<_>, _>>()
-            .map(Value::list)
+        (0..items.len()).map(|index| self.at(items, index, body)).collect::<Result<Vec<_>, _>>().map(Value::list)
     }
 
     /// Counts the items for which the body holds, or that are true where there is none.

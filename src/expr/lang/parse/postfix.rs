@@ -33,8 +33,7 @@ impl Parser<'_> {
     fn member(&mut self, object: NodeId, optional: bool) -> Result<NodeId, ParseError> {
         let token = self.peek();
         let name = &self.text[token.at.clone()];
-        let is_word =
-            token.kind == TokenKind::Name || (token.kind == TokenKind::Sign && name.chars().all(is_name));
+        let is_word = token.kind == TokenKind::Name || (token.kind == TokenKind::Sign && name.chars().all(is_name));
         if !is_word {
             return Err(self.unexpected().help("a name is expected behind the dot"));
         }
@@ -79,12 +78,7 @@ impl Parser<'_> {
         self.push(NodeKind::Slice { object, from, to }, self.start(object)..self.end(), &children)
     }
 
-    fn push_member(
-        &mut self,
-        object: NodeId,
-        property: NodeId,
-        optional: bool,
-    ) -> Result<NodeId, ParseError> {
+    fn push_member(&mut self, object: NodeId, property: NodeId, optional: bool) -> Result<NodeId, ParseError> {
         let path = if optional { None } else { self.path(object, property) };
         let kind = NodeKind::Member { object, property, optional, path };
         self.push(kind, self.start(object)..self.end(), &[object, property])

@@ -155,11 +155,7 @@ impl Parser<'_> {
     }
 
     /// Reads the list, the predicate and what may follow them, behind `(`, to `)`.
-    fn predicate_arguments(
-        &mut self,
-        predicate: Predicate,
-        args: &mut Vec<NodeId>,
-    ) -> Result<(), ParseError> {
+    fn predicate_arguments(&mut self, predicate: Predicate, args: &mut Vec<NodeId>) -> Result<(), ParseError> {
         let (least, most) = predicate.arity();
         // The argument before a `|` needs no comma behind it.
         let before = args.len();
@@ -174,9 +170,7 @@ impl Parser<'_> {
             args.push(arg);
         }
         if args.len() < least {
-            return Err(self
-                .unexpected()
-                .help(format!("`{}` takes at least {least} arguments", predicate.name())));
+            return Err(self.unexpected().help(format!("`{}` takes at least {least} arguments", predicate.name())));
         }
         self.take(",");
         self.expect(")")
@@ -242,9 +236,7 @@ impl Parser<'_> {
             TokenKind::Name | TokenKind::Int(_) | TokenKind::Float(_) => self.text[token.at.clone()].into(),
             _ if self.sign() == "(" => return self.expression(0),
             _ => {
-                return Err(self
-                    .unexpected()
-                    .help("a map's key is a name, a text, a number, or in parentheses"));
+                return Err(self.unexpected().help("a map's key is a name, a text, a number, or in parentheses"));
             }
         };
         self.at += 1;
