@@ -166,7 +166,9 @@ impl Cluster {
     fn deliver(&self, node: NodeIx, report: &PodReport) {
         for inbox in self.state.borrow_mut().inboxes.values_mut() {
             inbox.reports.push_back((node, report.clone()));
-            inbox.waker.take().map(Waker::wake);
+            if let Some(waker) = inbox.waker.take() {
+                waker.wake();
+            }
         }
     }
 
