@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_stream() {
-        let draw = |mut chance: Chance| [chance.draw(), chance.draw(), chance.below(10)];
-        assert_eq!(draw(Chance::new(7)), draw(Chance::new(7)));
-        assert_ne!(draw(Chance::new(7)), draw(Chance::new(8)));
-        assert_ne!(draw(Chance::named(7, "a")), draw(Chance::named(7, "b")));
+        let numbers = |mut chance: Chance| [chance.draw(), chance.draw(), chance.below(10)];
+        assert_eq!(numbers(Chance::new(7)), numbers(Chance::new(7)));
+        assert_ne!(numbers(Chance::new(7)), numbers(Chance::new(8)));
+        assert_ne!(numbers(Chance::named(7, "a")), numbers(Chance::named(7, "b")));
         assert_eq!(Chance::new(1).below(0), 0);
         // The first number of the published algorithm for this seed.
         assert_eq!(Chance::new(1_234_567).draw(), 6_457_827_717_110_365_317);
