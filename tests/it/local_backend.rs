@@ -450,8 +450,12 @@ async fn artifacts_pass_from_pod_to_pod() {
         SavedArtifact::Saved(artifact) => Arc::new(spec::Artifact { ..(**artifact).clone() }),
         other => panic!("{name}: {other:?}"),
     };
-    assert!(test.path().join("artifacts/1/main.log").exists(), "{:?}", made.artifacts["main-logs"]);
-    assert_eq!(test.read("artifacts/1/plain.txt"), "three\n");
+    let kept = |name: &str| {
+        let location = &saved(name).location;
+        format!("artifacts/{}", location.s3.as_ref().and_then(|s3| s3.key.as_deref()).expect("a key"))
+    };
+    assert!(test.path().join(kept("main-logs")).exists(), "{:?}", made.artifacts["main-logs"]);
+    assert_eq!(test.read(&kept("plain")), "three\n");
     let mut take = sh("cat /in/sub/f /f /p /raw; stat -c %a /raw");
     take["inputs"] = json!({ "artifacts": [
         { "name": "dir", "path": "/in" }, { "name": "file", "path": "/f" }, { "name": "plain", "path": "/p" },

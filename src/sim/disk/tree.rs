@@ -253,7 +253,8 @@ mod tests {
             write(&mut tree, "/log", b"not yet");
             write(&mut tree, "/other", b"");
             tree.lose_power(&mut Chance::new(seed));
-            let bytes = tree.bytes(tree.find(Path::new("/log")).expect("its name was synced")).expect("a file").to_vec();
+            let bytes =
+                tree.bytes(tree.find(Path::new("/log")).expect("its name was synced")).expect("a file").to_vec();
             assert!(bytes.starts_with(b"durable,"), "seed {seed}");
             match &bytes[8..] {
                 b"" => lost += 1,
