@@ -204,7 +204,7 @@ pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-pub fn text<'v>(value: &'v Value) -> &'v str {
+pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

@@ -29,6 +29,11 @@ impl TestEnv {
         self.folder.path().join("work")
     }
 
+    /// Returns the folder that holds the runs.
+    pub fn runs(&self) -> PathBuf {
+        self.folder.path().join("state/runs")
+    }
+
     /// Writes a file of the working folder.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work().join(name);

@@ -450,12 +450,9 @@ async fn artifacts_pass_from_pod_to_pod() {
         SavedArtifact::Saved(artifact) => Arc::new(spec::Artifact { ..(**artifact).clone() }),
         other => panic!("{name}: {other:?}"),
     };
-    let kept = |name: &str| {
-        let location = &saved(name).location;
-        format!("artifacts/{}", location.s3.as_ref().and_then(|s3| s3.key.as_deref()).expect("a key"))
-    };
-    assert!(test.path().join(kept("main-logs")).exists(), "{:?}", made.artifacts["main-logs"]);
-    assert_eq!(test.read(&kept("plain")), "three\n");
+    let key = |name: &str| saved(name).location.s3.clone().and_then(|s3| s3.key).expect("a key");
+    assert!(test.path().join("artifacts").join(key("main-logs")).exists());
+    assert_eq!(test.read(&format!("artifacts/{}", key("plain"))), "three\n");
     let mut take = sh("cat /in/sub/f /f /p /raw; stat -c %a /raw");
     take["inputs"] = json!({ "artifacts": [
         { "name": "dir", "path": "/in" }, { "name": "file", "path": "/f" }, { "name": "plain", "path": "/p" },
@@ -710,14 +707,11 @@ async fn on_a_full_disk_a_pod_ends_and_its_end_is_known() {
 }
 
 #[tokio::test]
-async fn a_hundred_short_pods_take_little() {
+async fn a_hundred_pods_run_in_a_row() {
     let test = TestRun::new();
     let backend = test.backend();
-    run(&backend, request(0, sh("true"))).await;
-    let began = Instant::now();
     for node in 1..=100 {
         let end = run(&backend, request(node, json!({ "container": { "command": ["true"] } }))).await;
         assert_eq!(end.phase, Phase::Succeeded, "{}", end.message);
     }
-    eprintln!("100 pods in a row: {:.2} ms each", began.elapsed().as_secs_f64() * 10.0);
 }

@@ -14,10 +14,10 @@ const MODULES: [&str; 12] =
 const PURE: [&str; 7] = ["base", "source", "expr", "spec", "plan", "engine", "view"];
 
 /// Lines of the longest file. It only goes down.
-const FILE_LINES_MAX: usize = 719;
+const FILE_LINES_MAX: usize = 717;
 
 /// Lines of the longest function. It only goes down.
-const FUNCTION_LINES_MAX: usize = 59;
+const FUNCTION_LINES_MAX: usize = 54;
 
 /// Packages of the lock file. Raising it is a visible edit, to be argued for.
 const PACKAGES_MAX: usize = 250;
