@@ -218,7 +218,7 @@ impl Decider<'_> {
             (node.phase, node.message) = (Phase::Failed, words.into());
             return self.made(node);
         }
-        let resolved = super::render::template(template, &texts);
+        let resolved = super::render::part(template, &texts, &["timeout", "pendingTimeout"]);
         node.until = self.patience(&resolved);
         node.texts = texts;
         let pod = self.create(node);

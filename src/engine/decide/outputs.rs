@@ -17,7 +17,7 @@ impl Decider<'_> {
     /// Returns how a pod node ends, with what it made. A pod that ended well without an output that
     /// it was to make ends in an error.
     pub(super) fn pod_end(&self, ix: NodeIx, end: PodEnd) -> (Phase, Arc<str>, Outputs) {
-        let template = self.resolved_template(ix);
+        let template = self.resolved_part(ix, &["outputs"]);
         let mut outputs = Outputs {
             result: end.result.as_deref().map(Arc::from),
             exit_code: end.exit_code.filter(|_| has_main(&template)),
@@ -42,6 +42,13 @@ impl Decider<'_> {
             (Phase::Succeeded, Some(fault)) => (Phase::Error, fault.as_str().into(), outputs),
             (phase, _) => (phase, end.message.as_str().into(), outputs),
         }
+    }
+
+    /// Returns the template of a node with at least the texts below `keys` replaced.
+    fn resolved_part(&self, ix: NodeIx, keys: &[&str]) -> Arc<spec::Template> {
+        let slot = self.run.slot(ix);
+        let template = slot.template.map(|template| self.plan.template(template));
+        template.map(|template| super::render::part(template, &slot.texts, keys)).unwrap_or_default()
     }
 
     /// Returns the template of a node with the texts that it was made with.
@@ -189,8 +196,11 @@ impl Decider<'_> {
         let node = self.run.node(ix);
         let Some(outputs) = node.outputs.clone() else { return };
         let grouped = matches!(node.kind, NodeType::Steps | NodeType::Dag);
-        let template =
-            if grouped { self.run.template_of(ix).map(|t| t.spec.clone()) } else { Some(self.resolved_template(ix)) };
+        let template = if grouped {
+            self.run.template_of(ix).map(|t| t.spec.clone())
+        } else {
+            Some(self.resolved_part(ix, &["outputs"]))
+        };
         let Some(declared) = template.and_then(|template| template.outputs.clone()) else { return };
         let global = |name: &Option<String>| -> Option<Arc<str>> {
             let name = name.as_deref().filter(|name| !name.is_empty())?;

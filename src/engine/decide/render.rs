@@ -22,11 +22,32 @@ pub(in crate::engine) fn template(template: &Template, texts: &[Arc<str>]) -> Ar
     if texts.is_empty() {
         return template.spec.clone();
     }
+    if own_texts(template).all(|place| begins(place, &["container"])) {
+        return container(template, texts);
+    }
     let mut json = serde_json::to_value(&*template.spec).unwrap_or_default();
     for (place, text) in own_texts(template).zip(texts) {
         put(&mut json, &place.pointer, Json::from(&**text));
     }
     serde_json::from_value(json).map_or_else(|_| template.spec.clone(), Arc::new)
+}
+
+/// Most templates have tags in their container only, which is kept as JSON: the rest need not become
+/// JSON and back, once for each pod.
+fn container(template: &Template, texts: &[Arc<str>]) -> Arc<spec::Template> {
+    let mut spec = (*template.spec).clone();
+    if let Some(container) = &mut spec.container {
+        for (place, text) in own_texts(template).zip(texts) {
+            put(&mut container.0, &place.pointer[1..], Json::from(&**text));
+        }
+    }
+    Arc::new(spec)
+}
+
+/// Returns the template with at least the texts below `keys` replaced; most have none there.
+pub(in crate::engine) fn part(template: &Template, texts: &[Arc<str>], keys: &[&str]) -> Arc<spec::Template> {
+    let concerns = |place: &Text| keys.iter().any(|key| begins(place, &[key]));
+    if own_texts(template).any(concerns) { self::template(template, texts) } else { template.spec.clone() }
 }
 
 /// Returns the texts that are replaced when the template is called: all but the declared values of
