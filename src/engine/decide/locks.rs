@@ -73,7 +73,7 @@ impl Decider<'_> {
 
     /// Lets a node in whose turn has come, when all its locks are free.
     pub(super) fn advance_waiting(&mut self, ix: NodeIx) {
-        let wanted = self.resolved_template(ix).synchronization.clone().unwrap_or_default();
+        let wanted = self.resolved_part(ix, &["synchronization"]).synchronization.clone().unwrap_or_default();
         let locks = match self.wanted(&wanted) {
             Ok(locks) => locks,
             Err(words) => return self.finish(ix, Phase::Error, words),
@@ -101,7 +101,7 @@ impl Decider<'_> {
     }
 
     fn remember_for(&mut self, ix: NodeIx) -> Remembered {
-        let resolved = self.resolved_template(ix);
+        let resolved = self.resolved_part(ix, &["memoize"]);
         self.remember_resolved(&resolved)
     }
 

@@ -45,17 +45,10 @@ impl Decider<'_> {
     }
 
     /// Returns the template of a node with at least the texts below `keys` replaced.
-    fn resolved_part(&self, ix: NodeIx, keys: &[&str]) -> Arc<spec::Template> {
+    pub(super) fn resolved_part(&self, ix: NodeIx, keys: &[&str]) -> Arc<spec::Template> {
         let slot = self.run.slot(ix);
         let template = slot.template.map(|template| self.plan.template(template));
         template.map(|template| super::render::part(template, &slot.texts, keys)).unwrap_or_default()
-    }
-
-    /// Returns the template of a node with the texts that it was made with.
-    pub(super) fn resolved_template(&self, ix: NodeIx) -> Arc<spec::Template> {
-        let slot = self.run.slot(ix);
-        let template = slot.template.map(|template| self.plan.template(template));
-        template.map(|template| super::render::template(template, &slot.texts)).unwrap_or_default()
     }
 
     /// Returns the outputs of a steps or DAG node, from those of its calls.
