@@ -2,5 +2,7 @@
 
 mod cluster;
 pub mod names;
+mod api_error;
 
 pub use cluster::{Cluster, ConnectError};
+pub use api_error::{ApiError, ApiErrorKind};
