@@ -2,5 +2,7 @@
 
 mod cluster;
 pub mod names;
+mod client;
 
+pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};

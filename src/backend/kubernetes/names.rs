@@ -1,5 +1,9 @@
 //! What our objects in a cluster are called, and the labels and annotations that they carry.
 
+use sha2::{Digest, Sha256};
+
+use crate::base::{NodeIx, RunName, RunUid};
+
 /// The run that an object belongs to; on the head Job, its own name.
 pub const RUN: &str = "wf.internal/run";
 
@@ -17,3 +21,48 @@ pub const NODE_NAME: &str = "wf.internal/node-name";
 
 /// Argo's label for users' own selectors, with the run's name.
 pub const WORKFLOW: &str = "workflows.argoproj.io/workflow";
+
+/// The annotation of a pod that the main container's script lies in; a file of the pod is made of it.
+pub const SCRIPT: &str = "wf.internal/script";
+
+/// The annotations of a pod that its raw input artifacts lie in, less their numbers.
+pub const RAW: &str = "wf.internal/raw-";
+
+/// What a pod is expected to hand out, an annotation; see [`Due`](super::due::Due).
+pub const DUE: &str = "wf.internal/due";
+
+/// A name of a Job: it becomes a label of its pods.
+const JOB_NAME_BYTES_MAX: usize = 63;
+
+/// Hexadecimal digits that tell the Jobs of all runs of one name apart.
+const HASH_DIGITS: usize = 10;
+
+/// Returns the name of the Job that is `node`'s. The run's name is cut where both are too long for
+/// a label; the hash tells apart what the name does not.
+pub fn job(run: &RunName, uid: &RunUid, node: NodeIx) -> String {
+    let digest = Sha256::digest(format!("{uid}/{node}"));
+    let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let run = run.as_str();
+    let kept = &run[..run.len().min(JOB_NAME_BYTES_MAX - 1 - HASH_DIGITS)];
+    format!("{}-{}", kept.trim_end_matches(['-', '.']), &hash[..HASH_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_has_a_name_of_its_own_that_is_a_label() {
+        let name = |run: &str, uid: &str, node| {
+            let run = RunName::new(run).expect("a name");
+            job(&run, &RunUid(uid.into()), NodeIx(node))
+        };
+        assert_eq!(name("hello", "u", 3), "hello-2dc34b26e6");
+        assert_ne!(name("hello", "u", 3), name("hello", "u", 4));
+        assert_ne!(name("hello", "u", 3), name("hello", "v", 3));
+        let long = format!("{}.{}", "a".repeat(51), "b".repeat(11));
+        let long = name(&long, "u", 3);
+        assert_eq!(long, format!("{}-2dc34b26e6", "a".repeat(51)));
+        assert!(long.len() <= 63);
+    }
+}
