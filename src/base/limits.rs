@@ -55,6 +55,9 @@ pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
 /// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
 pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
 
+/// All annotations of a Kubernetes object together: its `TotalAnnotationSizeLimitB`.
+pub const ANNOTATIONS_BYTES_MAX: usize = 256 << 10;
+
 /// Entries of an artifact that is a folder or an archive.
 pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
 

@@ -2,7 +2,18 @@
 
 mod cluster;
 pub mod names;
+
 mod client;
+
+mod job;
+mod pod_spec;
+mod containers;
+mod files;
+mod patch;
+mod bounds;
+mod json;
+
+mod fault;
 
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};

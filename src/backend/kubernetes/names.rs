@@ -28,8 +28,11 @@ pub const SCRIPT: &str = "wf.internal/script";
 /// The annotations of a pod that its raw input artifacts lie in, less their numbers.
 pub const RAW: &str = "wf.internal/raw-";
 
-/// What a pod is expected to hand out, an annotation; see [`Due`](super::due::Due).
-pub const DUE: &str = "wf.internal/due";
+/// Argo's annotation with the full name of the node, for those who project it.
+pub const ARGO_NODE_NAME: &str = "workflows.argoproj.io/node-name";
+
+/// The annotation by which `kubectl logs` and `kubectl exec` know which container is meant.
+pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// A name of a Job: it becomes a label of its pods.
 const JOB_NAME_BYTES_MAX: usize = 63;
