@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::client::Owner;
+use super::due::Due;
 use super::fault::Refusal;
 use super::{bounds, names, pod_spec};
 use crate::base::Timestamp;
@@ -52,7 +53,7 @@ pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Re
         "metadata": {
             "name": names::job(&owner.run, &owner.uid, request.node),
             "labels": labels(request, owner),
-            "annotations": { names::NODE_NAME: &*request.node_name },
+            "annotations": { names::NODE_NAME: &*request.node_name, names::DUE: Due::of(request).write() },
             "ownerReferences": [owner_reference(owner)],
         },
         "spec": spec,
@@ -63,6 +64,7 @@ pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Re
 pub(super) fn labels(request: &PodRequest, owner: &Owner) -> Map<String, Value> {
     let mut labels = Map::new();
     labels.insert(names::RUN.to_owned(), owner.run.as_str().into());
+    labels.insert(names::HEAD.to_owned(), owner.head.as_str().into());
     labels.insert(names::KIND.to_owned(), "node".into());
     labels.insert(names::NODE.to_owned(), request.node.to_string().into());
     labels.insert(names::WORKFLOW.to_owned(), owner.run.as_str().into());

@@ -4,11 +4,19 @@ mod cluster;
 pub mod names;
 
 mod client;
+mod listen;
+mod chores;
+mod watch;
+
+mod track;
+mod pod;
+mod job_state;
 
 mod job;
 mod pod_spec;
 mod containers;
 mod files;
+mod due;
 mod patch;
 mod bounds;
 mod json;

@@ -7,6 +7,10 @@ use crate::base::{NodeIx, RunName, RunUid};
 /// The run that an object belongs to; on the head Job, its own name.
 pub const RUN: &str = "wf.internal/run";
 
+/// What tells the objects of a run from those of an earlier one of its name: the head Job's
+/// `metadata.uid`.
+pub const HEAD: &str = "wf.internal/head";
+
 /// What an object is: `run`, `plan`, `log`, `blob`, `node`, `helper`, `lock`, `cache`, `template`, `cron`.
 pub const KIND: &str = "wf.internal/kind";
 
@@ -27,6 +31,10 @@ pub const SCRIPT: &str = "wf.internal/script";
 
 /// The annotations of a pod that its raw input artifacts lie in, less their numbers.
 pub const RAW: &str = "wf.internal/raw-";
+
+/// The annotation of a Job and its pods that says what the node hands out, so that a driver that
+/// takes over knows.
+pub const DUE: &str = "wf.internal/due";
 
 /// Argo's annotation with the full name of the node, for those who project it.
 pub const ARGO_NODE_NAME: &str = "workflows.argoproj.io/node-name";

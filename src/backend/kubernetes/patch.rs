@@ -85,7 +85,8 @@ fn merge_field(fields: &mut Map<String, Value>, name: String, patch: Vec<Value>)
     match (key, fields.get_mut(&name).and_then(Value::as_array_mut)) {
         (Some(key), Some(items)) if !patch.iter().any(replaces) => merge_items(items, key, patch),
         _ => {
-            let items = patch.into_iter().filter(|item| !(replaces(item) && item.as_object().is_some_and(|o| o.len() == 1)));
+            let items =
+                patch.into_iter().filter(|item| !(replaces(item) && item.as_object().is_some_and(|o| o.len() == 1)));
             fields.insert(name, items.map(without_directives).collect());
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::due::Due;
 use super::fault::Refusal;
 use super::job::{Around, labels};
 use super::json::text;
@@ -62,6 +63,7 @@ fn metadata(request: &PodRequest, around: &Around<'_>) -> Metadata {
     let name = Value::from(&*request.node_name);
     all.annotations.insert(names::NODE_NAME.to_owned(), name.clone());
     all.annotations.insert(names::ARGO_NODE_NAME.to_owned(), name);
+    all.annotations.insert(names::DUE.to_owned(), Due::of(request).write().into());
     all.annotations.insert(names::DEFAULT_CONTAINER.to_owned(), containers::MAIN.into());
     all
 }
@@ -120,14 +122,14 @@ fn network(template: &spec::Template, workflow: &spec::WorkflowSpec, spec: &mut 
 
 /// Where the pod may be, and what it may take: the template's word, else the workflow's.
 fn placement(template: &spec::Template, workflow: &spec::WorkflowSpec, spec: &mut Map<String, Value>) {
-    let either = |own: &Option<spec::Json>, all: &Option<spec::Json>| own.as_ref().or(all.as_ref()).map(|v| v.0.clone());
+    let either =
+        |own: &Option<spec::Json>, all: &Option<spec::Json>| own.as_ref().or(all.as_ref()).map(|v| v.0.clone());
     let word = |own: &Option<String>, all: &Option<String>| {
         let own = own.as_deref().filter(|name| !name.is_empty()).or(all.as_deref());
         own.filter(|name| !name.is_empty()).map(Value::from)
     };
     let list = |own: &[spec::Json], all: &[spec::Json]| plain(if own.is_empty() { all } else { own });
-    let selector =
-        if template.node_selector.is_empty() { &workflow.node_selector } else { &template.node_selector };
+    let selector = if template.node_selector.is_empty() { &workflow.node_selector } else { &template.node_selector };
     insert(spec, "nodeSelector", (!selector.is_empty()).then(|| json!(selector)));
     insert(spec, "affinity", either(&template.affinity, &workflow.affinity));
     insert_list(spec, "tolerations", list(&template.tolerations, &workflow.tolerations));
