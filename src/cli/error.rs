@@ -184,6 +184,7 @@ impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::Unavailable { .. } => Self::new(Kind::Unreachable, error.to_string()),
+            BackendError::Refused { .. } => Self::new(Kind::Forbidden, error.to_string()),
         }
     }
 }
