@@ -4,6 +4,7 @@
 
 pub mod kubernetes;
 pub mod local;
+mod reach;
 
 use std::future::Future;
 

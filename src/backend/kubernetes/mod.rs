@@ -3,6 +3,8 @@
 mod cluster;
 pub mod names;
 mod api_error;
+mod support;
+mod argo;
 
 mod client;
 mod listen;
@@ -27,3 +29,5 @@ mod fault;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
+pub use argo::argo_object;
+pub use support::{Unsupported, unsupported};

@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::container::{command_words, entrypoint};
 use super::environment::{items, text};
 use super::{repository, volumes};
-use crate::plan::{Body, Plan, Task, Template, TemplateIx};
+use crate::backend::reach::reachable;
+use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
 /// Something that the local backend cannot run.
@@ -84,35 +85,6 @@ pub fn shared_paths(plan: &Plan) -> BTreeSet<String> {
         parameters.chain(outputs.artifacts.iter().filter_map(|artifact| artifact.path.clone()))
     });
     paths.filter(|path| path.starts_with('/')).collect()
-}
-
-/// Returns the templates that a run can come to, in the plan's order; all when a name is known only
-/// while it runs.
-fn reachable(plan: &Plan) -> BTreeSet<TemplateIx> {
-    let mut reached = BTreeSet::new();
-    let mut waiting: Vec<TemplateIx> = [plan.entrypoint].into_iter().chain(plan.on_exit).collect();
-    waiting.extend(plan.hooks.values());
-    while let Some(ix) = waiting.pop() {
-        if !reached.insert(ix) {
-            continue;
-        }
-        for task in tasks(&plan.template(ix).body) {
-            match task.target {
-                Some(target) => waiting.push(target),
-                None => waiting.extend(plan.by_name.values()),
-            }
-            waiting.extend(task.hooks.values());
-        }
-    }
-    reached
-}
-
-fn tasks(body: &Body) -> Vec<&Task> {
-    match body {
-        Body::Steps(groups) => groups.iter().flatten().collect(),
-        Body::Dag(dag) => dag.tasks.iter().collect(),
-        Body::Pod | Body::Suspend | Body::Http | Body::Plugin => Vec::new(),
-    }
 }
 
 type Faults = Vec<(String, &'static str)>;

@@ -27,12 +27,14 @@ mod read;
 mod segment;
 mod store;
 mod tail;
+mod templates;
 mod upload;
 
 pub use identity::Identity;
 pub use log::KubernetesLog;
 pub use store::KubernetesStore;
 pub use tail::KubernetesTail;
+pub use templates::{Kept, TEMPLATE_BYTES_MAX, TemplateStore};
 
 #[cfg(test)]
 mod tests;
