@@ -2,5 +2,6 @@
 
 mod cluster;
 pub mod names;
+pub mod helper;
 
 pub use cluster::{Cluster, ConnectError};
