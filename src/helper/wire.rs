@@ -24,6 +24,15 @@
 //!
 //! `writer.rs` writes reports; the driver reads them in `backend/kubernetes/helper/decode.rs`.
 
+/// What is kept of a command's standard output as its result: the end of it.
+pub const RESULT_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of an output parameter's file.
+pub const OUTPUT_BYTES_MAX: usize = 1 << 20;
+
+/// What is still read of a command's output after its end, should others go on writing.
+pub const DRAIN_BYTES_MAX: usize = 16 << 20;
+
 /// What a termination message of the helper begins with; the number is the version.
 pub const MESSAGE_MARK: &str = "wf1:";
 

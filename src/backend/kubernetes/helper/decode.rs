@@ -9,8 +9,8 @@ use std::io;
 use serde::Deserialize;
 
 use super::needs::Needs;
-use super::wire::{LINE_MARK, MESSAGE_MARK, PIECE_BYTES_MAX, report_capacity, sum};
-use crate::base::limits::OUTPUT_PARAMETER_BYTES_MAX;
+use super::wire::{self, LINE_MARK, MESSAGE_MARK, PIECE_BYTES_MAX, report_capacity, sum};
+use crate::base::limits::{DRAIN_BYTES_MAX, OUTPUT_PARAMETER_BYTES_MAX, RESULT_BYTES_MAX};
 use crate::engine::{FileOutput, Phase, PodEnd};
 
 /// The exit code of a container whose command could not be started, as container runtimes have it.
@@ -21,6 +21,11 @@ const MESSAGE_BYTES_MAX: usize = 16 << 10;
 
 /// Lines of a log that may stand after or within a trailer: of processes that live on for a moment.
 const OTHER_LINES: usize = 64;
+
+// The helper has its own copies of these, since it shares no other file with the driver.
+const _: () = assert!(wire::RESULT_BYTES_MAX == RESULT_BYTES_MAX);
+const _: () = assert!(wire::OUTPUT_BYTES_MAX == OUTPUT_PARAMETER_BYTES_MAX);
+const _: () = assert!(wire::DRAIN_BYTES_MAX == DRAIN_BYTES_MAX);
 
 /// What a termination message says.
 #[derive(Debug, Clone, PartialEq)]

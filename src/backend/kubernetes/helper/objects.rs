@@ -24,25 +24,25 @@ pub(super) const PROGRAM: &str = "/wf.internal/helper";
 pub const ARCHITECTURE: (&str, &str) =
     ("kubernetes.io/arch", if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" });
 
-/// The helper, when it could be built with this program.
-const BINARY: Option<&[u8]> = None;
+/// The program; empty where it could not be built. `src/helper/build.rs` builds it.
+const BINARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helper"));
 
 /// Returns whether this program brings the helper.
 pub fn is_built_in() -> bool {
-    BINARY.is_some()
+    !BINARY.is_empty()
 }
 
 /// Returns the name of a run's ConfigMap with the helper. The run owns it, so that it goes with the
 /// run; the digest is in it for the sake of drivers of another release that take over the run.
 pub fn config_map_name(run: &str) -> String {
-    let digest = Sha256::digest(BINARY.unwrap_or_default());
+    let digest = Sha256::digest(BINARY);
     let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     format!("wf.helper.{run}.{digest}")
 }
 
 /// Returns the ConfigMap, whose `metadata` should have [`config_map_name`]; it can never be changed.
 pub fn config_map(metadata: ObjectMeta) -> ConfigMap {
-    let program = ByteString(BINARY.unwrap_or_default().to_vec());
+    let program = ByteString(BINARY.to_vec());
     ConfigMap {
         metadata,
         immutable: Some(true),
