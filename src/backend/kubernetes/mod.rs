@@ -2,6 +2,7 @@
 
 mod cluster;
 pub mod names;
+pub mod helper;
 
 mod client;
 mod listen;
