@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::Decider;
-use super::call::Locals;
+use super::call::{Locals, Words};
 use crate::base::NodeIx;
 use crate::engine::event::Caller;
 use crate::engine::scope::calls::Calls;
 use crate::engine::scope::global::{Global, ambient};
 use crate::engine::scope::inner::{Chain, Inner};
 use crate::engine::scope::item::Item;
+use crate::engine::scope::outer::{self, Around, Outer};
 use crate::engine::value::Inputs;
 use crate::expr::{Ambient, Scope, Unresolved};
 use crate::plan::{Segment, Task, Template, Text};
@@ -76,6 +77,15 @@ pub(super) struct Rendered {
     pub spec: Arc<spec::DAGTask>,
     /// The parameters whose value was the output of a node that never ran.
     pub absent: Vec<Arc<str>>,
+    /// What the texts of an inline template name around it.
+    pub outer: Option<Arc<Outer>>,
+}
+
+impl Rendered {
+    /// Returns a task in which nothing was to be replaced.
+    pub(super) fn as_declared(task: &Task) -> Self {
+        Self { spec: task.spec.clone(), absent: Vec::new(), outer: None }
+    }
 }
 
 /// Which texts of a step or task are replaced.
@@ -123,9 +133,9 @@ impl Decider<'_> {
         inputs: &Arc<Inputs>,
         locals: &Locals,
     ) -> Result<(Vec<Arc<str>>, Arc<Inputs>), String> {
-        let inner = Inner { template: &plan.spec, inputs, locals };
-        let global = self.global();
-        let scope = Chain(&[&inner, &global]);
+        let inner = Inner { template: &plan.spec, inputs, locals: &locals.node };
+        let (outer, global) = (Around(locals.outer.as_deref()), self.global());
+        let scope = Chain(&[&outer, &inner, &global]);
         let mut texts = Vec::new();
         for (salt, text) in own_texts(plan).enumerate() {
             let rendered = text.text.render(&scope, Unresolved::Keep, &self.ambient(salt as u64));
@@ -157,8 +167,9 @@ impl Decider<'_> {
         item: Option<&Json>,
         strict: bool,
     ) -> Result<Rendered, String> {
+        let outer = if part == Part::Call { self.around(of, task, item) } else { None };
         if !task.texts.iter().any(|text| part.has(text)) {
-            return Ok(Rendered { spec: task.spec.clone(), absent: Vec::new() });
+            return Ok(Rendered { outer, ..Rendered::as_declared(task) });
         }
         self.within(of, item, |scope| {
             let mut json = serde_json::to_value(&*task.spec).map_err(|fault| fault.to_string())?;
@@ -173,8 +184,17 @@ impl Decider<'_> {
                 put(&mut json, &text.pointer, Json::from(rendered.map_err(|fault| fault.to_string())?));
             }
             let spec = serde_json::from_value(json).map_err(|fault| fault.to_string())?;
-            Ok(Rendered { spec: Arc::new(spec), absent })
+            Ok(Rendered { spec: Arc::new(spec), absent, outer })
         })
+    }
+
+    /// Returns what the texts of the task's inline template name outside it. Argo replaces the whole
+    /// task, the template in it included, before it looks at the template: what is known here wins.
+    fn around(&self, of: NodeIx, task: &Task, item: Option<&Json>) -> Option<Arc<Outer>> {
+        let mut texts = task.texts.iter().filter(|text| begins(text, &["inline"])).peekable();
+        texts.peek()?;
+        let outer = self.within(of, item, |scope| outer::named(texts.map(|text| &text.text), scope));
+        (!outer.is_empty()).then(|| Arc::new(outer))
     }
 
     /// Runs `look` with what the calls of the steps or DAG node `of` may name.
@@ -188,15 +208,15 @@ impl Decider<'_> {
         locals.push(("node.name", slot.node.name.clone()));
         let inner = Inner { template: spec, inputs, locals: &locals };
         let calls = Calls { run: self.run, of };
-        let global = self.global();
+        let (outer, global) = (Around(slot.outer.as_deref()), self.global());
         match item {
-            Some(value) => look(&Chain(&[&Item { value }, &calls, &inner, &global])),
-            None => look(&Chain(&[&calls, &inner, &global])),
+            Some(value) => look(&Chain(&[&outer, &Item { value }, &calls, &inner, &global])),
+            None => look(&Chain(&[&outer, &calls, &inner, &global])),
         }
     }
 
     /// Returns `retries` and `lastRetry.*` for an attempt. Source: Argo's `executeTemplate`.
-    pub(super) fn attempt_words(&self, caller: &Caller) -> Locals {
+    pub(super) fn attempt_words(&self, caller: &Caller) -> Words {
         let Caller::Attempt(retry, number) = caller else { return Vec::new() };
         let crate::engine::run::Frame::Retry(attempts) = &self.run.slot(*retry).frame else { return Vec::new() };
         let last = number.checked_sub(1).and_then(|last| attempts.get(last as usize)).map(|ix| self.run.node(*ix));
