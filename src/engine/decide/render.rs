@@ -95,7 +95,7 @@ pub(super) enum Part {
     When,
     /// What its loop goes over.
     Loop,
-    /// All but hooks and inline templates, which have their own time.
+    /// All but its loop, hooks and inline templates, which have their own time.
     Call,
 }
 
@@ -106,7 +106,31 @@ impl Part {
             Part::When => &**first == "when",
             Part::Loop => first.starts_with("with"),
             // Where an artifact comes from is looked up, not written out.
-            Part::Call => !matches!(&**first, "hooks" | "inline" | "onExit") && !is_artifact_source(text),
+            Part::Call => {
+                !matches!(&**first, "hooks" | "inline" | "onExit" | "withItems" | "withParam" | "withSequence")
+                    && !is_artifact_source(text)
+            }
+        }
+    }
+
+    /// Returns the fields that are read of the part. A list of a thousand items, copied for the call of
+    /// each, would be a million.
+    fn of(self, task: &spec::DAGTask) -> spec::DAGTask {
+        let blank = spec::DAGTask::default();
+        match self {
+            Part::When => spec::DAGTask { when: task.when.clone(), ..blank },
+            Part::Loop => spec::DAGTask {
+                with_items: task.with_items.clone(),
+                with_param: task.with_param.clone(),
+                with_sequence: task.with_sequence.clone(),
+                ..blank
+            },
+            Part::Call => spec::DAGTask {
+                template: task.template.clone(),
+                template_ref: task.template_ref.clone(),
+                arguments: task.arguments.clone(),
+                ..blank
+            },
         }
     }
 }
@@ -172,8 +196,8 @@ impl Decider<'_> {
             return Ok(Rendered { outer, ..Rendered::as_declared(task) });
         }
         self.within(of, item, |scope| {
-            let mut json = serde_json::to_value(&*task.spec).map_err(|fault| fault.to_string())?;
-            let mut absent = Vec::new();
+            let mut spec = part.of(&task.spec);
+            let (mut absent, mut elsewhere) = (Vec::new(), Vec::new());
             let unresolved = if strict { Unresolved::Refuse } else { Unresolved::RefuseUnder(&["steps", "tasks"]) };
             for (salt, text) in task.texts.iter().enumerate().filter(|(_, text)| part.has(text)) {
                 if let Some(parameter) = absent_argument(task, text, scope) {
@@ -181,9 +205,15 @@ impl Decider<'_> {
                     continue;
                 }
                 let rendered = text.text.render(scope, unresolved, &self.ambient(salt as u64));
-                put(&mut json, &text.pointer, Json::from(rendered.map_err(|fault| fault.to_string())?));
+                let rendered = rendered.map_err(|fault| fault.to_string())?;
+                match argument(&mut spec, text) {
+                    Some(value) => *value = rendered,
+                    None => elsewhere.push((text, rendered)),
+                }
             }
-            let spec = serde_json::from_value(json).map_err(|fault| fault.to_string())?;
+            if !elsewhere.is_empty() {
+                spec = put_all(&spec, elsewhere).map_err(|fault| fault.to_string())?;
+            }
             Ok(Rendered { spec: Arc::new(spec), absent, outer })
         })
     }
@@ -232,19 +262,41 @@ impl Decider<'_> {
     }
 }
 
+/// Returns the place of `text` when it is the value of a parameter that the task hands on, as most are:
+/// the task need not become JSON and back for it.
+fn argument<'t>(task: &'t mut spec::DAGTask, text: &Text) -> Option<&'t mut String> {
+    let index = argument_index(text)?;
+    task.arguments.as_mut()?.parameters.get_mut(index)?.value.as_mut().map(|value| &mut value.0)
+}
+
+fn argument_index(text: &Text) -> Option<usize> {
+    match &text.pointer[..] {
+        [Segment::Key(a), Segment::Key(b), Segment::Index(index), Segment::Key(c)]
+            if (&**a, &**b, &**c) == ("arguments", "parameters", "value") =>
+        {
+            Some(*index)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the task with texts put at their places; one whose place is in another part is left out.
+fn put_all(task: &spec::DAGTask, texts: Vec<(&Text, String)>) -> Result<spec::DAGTask, serde_json::Error> {
+    let mut json = serde_json::to_value(task)?;
+    for (text, rendered) in texts {
+        put(&mut json, &text.pointer, Json::from(rendered));
+    }
+    serde_json::from_value(json)
+}
+
 /// Returns the parameter that `text` is the value of, when the text is one tag that names the output
 /// of a node that never ran. Source: Argo's `markAbsentOptionalArgs`.
 fn absent_argument(task: &Task, text: &Text, scope: &dyn Scope) -> Option<Arc<str>> {
-    let [Segment::Key(a), Segment::Key(b), Segment::Index(index), Segment::Key(c)] = &text.pointer[..] else {
-        return None;
-    };
-    if (&**a, &**b, &**c) != ("arguments", "parameters", "value") {
-        return None;
-    }
+    let index = argument_index(text)?;
     let name = text.text.sole_variable()?;
     scope.get(name).is_some_and(|value| value.is_nil()).then(|| {
         let arguments = task.spec.arguments.as_ref().expect("the text stands in them");
-        arguments.parameters[*index].name.as_str().into()
+        arguments.parameters[index].name.as_str().into()
     })
 }
 
