@@ -28,26 +28,34 @@ pub(super) struct Around<'a> {
     pub managed: bool,
 }
 
+/// A Job to be posted, and what it needs to be there before.
+pub(super) struct NewJob {
+    /// The Job.
+    pub job: Value,
+    /// Whether the ConfigMap with the helper must be there.
+    pub needs_helper: bool,
+}
+
 /// Returns the Job for `request`, or why there cannot be one.
 ///
 /// The Job runs one pod, replaces it when it was disrupted (drained, preempted, evicted), and
 /// never tries again what failed: that is the engine's.
-pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Refusal> {
+pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<NewJob, Refusal> {
     let pod = pod_spec::pod_template(request, around)?;
-    bounds::check(&pod)?;
+    bounds::check(&pod.template)?;
     let mut spec = json!({
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": { "rules": [
             { "action": "Ignore", "onPodConditions": [{ "type": "DisruptionTarget", "status": "True" }] },
         ]},
-        "template": pod,
+        "template": pod.template,
     });
     if around.managed {
         spec["managedBy"] = MANAGED_BY.into();
     }
     let owner = around.owner;
-    Ok(json!({
+    let job = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
@@ -57,7 +65,8 @@ pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Re
             "ownerReferences": [owner_reference(owner)],
         },
         "spec": spec,
-    }))
+    });
+    Ok(NewJob { job, needs_helper: pod.needs_helper })
 }
 
 /// Returns the labels by which a Job and its pods are found.

@@ -8,6 +8,8 @@ mod client;
 mod listen;
 mod chores;
 mod watch;
+mod outputs;
+mod logs;
 
 mod track;
 mod pod;
@@ -26,3 +28,4 @@ mod fault;
 
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
+pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

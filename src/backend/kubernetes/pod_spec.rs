@@ -9,12 +9,20 @@ use super::due::Due;
 use super::fault::Refusal;
 use super::job::{Around, labels};
 use super::json::text;
-use super::{containers, files, names, patch};
+use super::{containers, files, helper, names, outputs, patch};
 use crate::engine::PodRequest;
 use crate::spec;
 
-/// Returns the pod template for `request`: metadata and spec.
-pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<Value, Refusal> {
+/// A pod template, and what it needs to be there.
+pub(super) struct Drafted {
+    /// Metadata and spec.
+    pub template: Value,
+    /// Whether the ConfigMap with the helper must be there.
+    pub needs_helper: bool,
+}
+
+/// Returns the pod template for `request`.
+pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<Drafted, Refusal> {
     let (template, workflow) = (&*request.template, around.workflow);
     let files = files::files(request)?;
     let main = containers::main(template, &files)?;
@@ -38,10 +46,9 @@ pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<
     for text in [&workflow.pod_spec_patch, &template.pod_spec_patch].into_iter().flatten() {
         patch::apply(&mut spec, text)?;
     }
-    Ok(json!({
-        "metadata": { "labels": metadata.labels, "annotations": metadata.annotations },
-        "spec": spec,
-    }))
+    let needs_helper = outputs::wrap(&mut spec, request, &helper::config_map_name(around.owner.run.as_str()))?;
+    let metadata = json!({ "labels": metadata.labels, "annotations": metadata.annotations });
+    Ok(Drafted { template: json!({ "metadata": metadata, "spec": spec }), needs_helper })
 }
 
 struct Metadata {
