@@ -198,11 +198,11 @@ async fn containers_and_scripts_run_to_their_ends() {
     assert_eq!(
         shown,
         [
-            "after Succeeded",
-            "bad Failed main: Error (exit code 3)",
-            "good Succeeded",
-            "raw Succeeded",
-            "script Succeeded"
+            ".after Succeeded",
+            ".bad Failed main: Error (exit code 3)",
+            ".good Succeeded",
+            ".raw Succeeded",
+            ".script Succeeded"
         ]
     );
     assert_eq!(ended.phase(), Phase::Failed);

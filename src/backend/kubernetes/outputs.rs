@@ -89,7 +89,9 @@ fn completed(report: Result<Option<Report>, BadReport>, needs: &Needs, end: PodE
     }
 }
 
-/// Reads a report from the end of a log, again when the log lags behind.
+/// Reads a report from the end of a log: first where it should be, then from the whole log, since
+/// what a command wrote to standard output may come after the report, which goes to standard error;
+/// and again when the log lags behind.
 async fn from_log(
     pods: &Api<Pod>,
     pod: &str,
@@ -97,8 +99,9 @@ async fn from_log(
     needs: &Needs,
 ) -> Result<Result<Report, BadReport>, kube::Error> {
     let mut report = Err(BadReport::LogCut);
-    for _ in 0..TRAILER_TRIES_MAX {
-        report = match read_trailer(pods, pod, trailer.clone()).await {
+    for attempt in 0..TRAILER_TRIES_MAX {
+        let tail = (attempt == 0).then(|| trailer.tail_lines());
+        report = match read_trailer(pods, pod, trailer.clone(), tail).await {
             Ok(trailer) => trailer.finish(needs),
             // The pod was deleted in between: what it handed out is lost.
             Err(error) if trouble(&error) == Trouble::Missing => return Ok(Err(BadReport::LogCut)),
@@ -107,15 +110,22 @@ async fn from_log(
         if report.is_ok() {
             break;
         }
-        tokio::time::sleep(LOG_LAG).await;
+        if attempt > 0 {
+            tokio::time::sleep(LOG_LAG).await;
+        }
     }
     Ok(report)
 }
 
-async fn read_trailer(pods: &Api<Pod>, pod: &str, mut trailer: Trailer) -> Result<Trailer, kube::Error> {
+async fn read_trailer(
+    pods: &Api<Pod>,
+    pod: &str,
+    mut trailer: Trailer,
+    tail_lines: Option<usize>,
+) -> Result<Trailer, kube::Error> {
     let params = LogParams {
         container: Some(MAIN.to_owned()),
-        tail_lines: i64::try_from(trailer.tail_lines()).ok(),
+        tail_lines: tail_lines.and_then(|lines| i64::try_from(lines).ok()),
         ..LogParams::default()
     };
     let mut lines = Lines::new(pods.log_stream(pod, &params).await?);
