@@ -108,8 +108,7 @@ impl KubernetesBackend {
     }
 
     fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
-        let around =
-            Around { owner: &self.owner, workflow: &self.resolved.spec, now: now(), managed: self.options.managed };
+        let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
         job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
     }
 

@@ -11,7 +11,6 @@ use super::fault::Refusal;
 use super::{bounds, names, pod_spec};
 use crate::base::Timestamp;
 use crate::engine::PodRequest;
-use crate::spec;
 
 /// Who finishes the Jobs of managed mode: not the Job controller.
 pub(super) const MANAGED_BY: &str = "wf.internal/driver";
@@ -20,8 +19,6 @@ pub(super) const MANAGED_BY: &str = "wf.internal/driver";
 pub(super) struct Around<'a> {
     /// Whose it is.
     pub owner: &'a Owner,
-    /// What the workflow says of all pods.
-    pub workflow: &'a spec::WorkflowSpec,
     /// The time, from which the run's deadline is counted.
     pub now: Timestamp,
     /// Whether this process makes the pod.
