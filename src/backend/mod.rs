@@ -4,7 +4,6 @@
 
 pub mod kubernetes;
 pub mod local;
-mod reach;
 
 use std::future::Future;
 

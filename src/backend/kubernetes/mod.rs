@@ -5,11 +5,14 @@ pub mod names;
 mod api_error;
 mod support;
 mod argo;
+pub mod helper;
 
 mod client;
 mod listen;
 mod chores;
 mod watch;
+mod outputs;
+mod logs;
 
 mod track;
 mod pod;
@@ -31,3 +34,4 @@ pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use support::{Unsupported, unsupported};
+pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use crate::backend::reach::reachable;
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
@@ -26,7 +25,7 @@ const AS_RAW: &str = "give it as `raw`, fetch it in a step of its own, or make i
 
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let faults = reachable.iter().flat_map(|ix| {
         let template = plan.template(*ix);
         let found = template_faults(template);

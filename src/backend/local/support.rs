@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::container::{command_words, entrypoint};
 use super::environment::{items, text};
 use super::{repository, volumes};
-use crate::backend::reach::reachable;
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
@@ -42,7 +41,7 @@ const ANOTHER_VOLUME: &str =
 
 /// Returns what of `plan` cannot run here, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let faults = reachable.iter().flat_map(|ix| {
         let template = plan.template(*ix);
         let found = template_faults(template, plan.spec());
@@ -53,7 +52,7 @@ pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
 
 /// Returns what a run of `plan` here ignores or takes something else for, each once.
 pub fn notes(plan: &Plan) -> Vec<String> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let templates: Vec<&spec::Template> = reachable.iter().map(|ix| &*plan.template(*ix).spec).collect();
     let mut notes = Vec::new();
     notes.extend(note_images(&templates));
@@ -78,7 +77,7 @@ fn note_across_runs(templates: &[&spec::Template], workflow: &spec::WorkflowSpec
 /// Returns the absolute paths that pods write their outputs to. Where pods have no view of their
 /// own ([`Isolation::Plain`](super::Isolation)), those that run together share them.
 pub fn shared_paths(plan: &Plan) -> BTreeSet<String> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let outputs = reachable.iter().filter_map(|ix| plan.template(*ix).spec.outputs.as_ref());
     let paths = outputs.flat_map(|outputs| {
         let parameters = outputs.parameters.iter().filter_map(|parameter| parameter.value_from.as_ref()?.path.clone());
