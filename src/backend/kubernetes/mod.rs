@@ -5,6 +5,7 @@ pub mod names;
 mod api_error;
 mod support;
 mod argo;
+mod doctor;
 pub mod helper;
 
 mod client;
@@ -33,5 +34,6 @@ pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
+pub use doctor::{Finding, Health, examine};
 pub use support::{Unsupported, unsupported};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

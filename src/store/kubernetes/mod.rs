@@ -35,6 +35,3 @@ pub use log::KubernetesLog;
 pub use store::KubernetesStore;
 pub use tail::KubernetesTail;
 pub use templates::{Kept, TEMPLATE_BYTES_MAX, TemplateStore};
-
-#[cfg(test)]
-mod tests;
