@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{ApiServer, Fault, Refused};
 use crate::backend::kubernetes::{ApiErrorKind, Cluster};
-use crate::base::{RunName, Timestamp};
+use crate::base::{RunName, RunUid, Timestamp};
 use crate::engine::{Batch, Control, Event};
 use crate::store::kubernetes::Identity;
 use crate::store::{Answer, Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored, Tail};
@@ -268,7 +268,8 @@ async fn who_may_not_write_status_is_listed_all_the_same() {
 async fn a_name_is_taken_once_and_what_an_earlier_run_left_is_no_harm() {
     let server = ApiServer::new(&[NAMESPACE]);
     run(&server, "a").await.release().await;
-    assert!(matches!(store(&server, "x").create(&header("a")).await, Err(StoreError::Exists { .. })));
+    let again = Header { uid: RunUid("another".into()), ..header("a") };
+    assert!(matches!(store(&server, "x").create(&again).await, Err(StoreError::Exists { .. })));
     let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> = kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
     let mut left = maps.get("wf.plan.a.0").await.expect("a piece");
     store(&server, "x").delete(&name("a")).await.expect("it can be deleted");
