@@ -4,23 +4,27 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Request;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 
+use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
 use super::job::{self, Around, NewJob};
 use super::listen::Ears;
+use super::parked::{Parked, unstarted};
+use super::pod::{PodFacts, PodState};
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
 use crate::plan::Resolved;
+use crate::spec;
 
 /// Whom the objects of a run belong to.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub struct KubernetesBackend {
     state: Mutex<State>,
     /// Whether the helper's ConfigMap is there.
     helper: OnceCell<()>,
+    /// Whether the run's volume claims are there.
+    claims: OnceCell<()>,
     /// Something waits in [`State::reports`] or [`State::chores`].
     pub(super) wake: Notify,
 }
@@ -64,6 +70,10 @@ pub(super) struct State {
     pub reports: Vec<(NodeIx, PodReport)>,
     /// What is to be done next; one or two per node that is alive.
     pub chores: VecDeque<(NodeIx, Effect)>,
+    /// What the cluster does not take for now.
+    pub parked: Parked,
+    /// Whether all that is there was listed once.
+    pub is_listed: bool,
 }
 
 impl State {
@@ -71,7 +81,12 @@ impl State {
     pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Report(report) => self.reports.push((node, report)),
+                Effect::Report(report) => {
+                    if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
+                        self.parked.hurry();
+                    }
+                    self.reports.push((node, report));
+                }
                 chore => self.chores.push_back((node, chore)),
             }
         }
@@ -94,6 +109,7 @@ impl KubernetesBackend {
             ears,
             state: Mutex::default(),
             helper: OnceCell::new(),
+            claims: OnceCell::new(),
             wake: Notify::new(),
         }
     }
@@ -112,8 +128,9 @@ impl KubernetesBackend {
         job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
     }
 
-    /// Posts a node's Job. One that is there already is as good, when it is the run's.
-    async fn post(&self, node: NodeIx, job: &Value) -> Result<(), BackendError> {
+    /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
+    /// it cannot be for now, when it can be later.
+    pub(super) async fn post(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
         let path = format!("/apis/batch/v1/namespaces/{}/jobs", self.cluster.namespace);
         let body = serde_json::to_vec(job).expect("plain data");
         let request = Request::new(path).create(&PostParams::default(), body).map_err(kube::Error::BuildRequest);
@@ -122,9 +139,12 @@ impl KubernetesBackend {
             Err(error) => Err(error),
         };
         match posted {
-            Ok(_) => Ok(()),
-            Err(error) if trouble(&error) == Trouble::Exists => self.check_ours(node).await,
-            Err(error) => Err(failed(format!("start the Job `{}`", self.job_name(node)), &error)),
+            Ok(_) => Ok(None),
+            Err(error) => match trouble(&error) {
+                Trouble::Exists => self.check_ours(node).await.map(|()| None),
+                Trouble::Blocked(reason) => Ok(Some(reason)),
+                _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), &error)),
+            },
         }
     }
 
@@ -149,6 +169,26 @@ impl KubernetesBackend {
                 reason: "one of an earlier run is still there".to_owned(),
             }),
         }
+    }
+
+    /// Posts the claims of `volumeClaimTemplates`, once a run, as Argo's `createPVCs` names them.
+    async fn post_claims(&self, workflow: &spec::WorkflowSpec) -> Result<(), BackendError> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+        for template in &workflow.volume_claim_templates {
+            let claim: PersistentVolumeClaim = serde_json::from_value(template.0.clone())
+                .map_err(|fault| BackendError::Refused { reason: format!("a volume claim cannot be read: {fault}") })?;
+            let name = claim_name(self.owner.run.as_str(), claim.metadata.name.as_deref().unwrap_or_default());
+            let own = self.metadata(&name, "claim");
+            let mut metadata = ObjectMeta { name: own.name, owner_references: own.owner_references, ..claim.metadata };
+            metadata.labels.get_or_insert_default().extend(own.labels.unwrap_or_default());
+            let claim = PersistentVolumeClaim { metadata, ..claim };
+            match claims.create(&PostParams::default(), &claim).await {
+                Ok(_) => {}
+                Err(error) if trouble(&error) == Trouble::Exists => {}
+                Err(error) => return Err(failed(format!("make the volume claim `{name}`"), &error)),
+            }
+        }
+        Ok(())
     }
 
     /// Returns the metadata of an object of the run that is called `name`.
@@ -195,6 +235,34 @@ pub(super) struct Calls {
 }
 
 impl Calls {
+    /// Ends a Job with its pods.
+    ///
+    /// Pods that run are given a deadline that is over, rather than deleted: they end with SIGTERM and
+    /// their own grace, and stay, with their logs. The Job starts no other for a pod that failed.
+    async fn stop(&self, job: &str, pods: &[PodFacts], grace: TimeSpan) -> Result<(), kube::Error> {
+        let all_run = pods.iter().all(|pod| matches!(pod.state, PodState::Running { .. }));
+        if !pods.is_empty() && all_run && grace >= STOP_GRACE && self.end_pods(pods).await {
+            return Ok(());
+        }
+        self.delete_job(job).await?;
+        for pod in pods {
+            self.delete_pod(&pod.name, &pod.uid, Some(grace)).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether all pods could be given a deadline that is over; who may not change pods may delete.
+    async fn end_pods(&self, pods: &[PodFacts]) -> bool {
+        for pod in pods {
+            // The server refuses the patch when another pod has the name by now.
+            let over = json!({ "metadata": { "uid": pod.uid }, "spec": { "activeDeadlineSeconds": 1 } });
+            if self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(over)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Deletes a Job, so that it starts no further pod; its pods go with it.
     pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
         ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
@@ -229,32 +297,41 @@ fn now() -> Timestamp {
 impl Backend for KubernetesBackend {
     async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
         let node = request.node;
-        if self.state().tracks.get(&node).is_some_and(Track::is_known) {
-            return Ok(());
+        {
+            let mut state = self.state();
+            if state.parked.has(node) || state.tracks.get(&node).is_some_and(Track::is_known) {
+                return Ok(());
+            }
+            if request.is_running && state.is_listed {
+                // It ran when the log was written, and there is no trace of it.
+                state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
+                self.wake.notify_one();
+                return Ok(());
+            }
         }
         let new = self.job(request)?;
         if new.needs_helper {
             self.helper.get_or_try_init(|| self.post_helper()).await?;
         }
-        self.post(node, &new.job).await?;
-        self.state().tracks.entry(node).or_default().posted();
-        Ok(())
+        self.claims.get_or_try_init(|| self.post_claims(&request.workflow)).await?;
+        self.post_or_park(node, new.job).await
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
-        let pods: Vec<(String, String)> = {
+        let pods: Vec<PodFacts> = {
             let mut state = self.state();
+            if state.parked.remove(node) {
+                let end = unstarted(Phase::Failed, "stopped before it started".to_owned());
+                state.reports.push((node, PodReport::Ended(end)));
+                self.wake.notify_one();
+                return Ok(());
+            }
             let track = state.tracks.entry(node).or_default();
             track.stop();
-            track.live_pods().map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+            track.live_pods().cloned().collect()
         };
         let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
-        let calls = self.calls();
-        calls.delete_job(&self.job_name(node)).await.map_err(fault)?;
-        for (pod, uid) in pods {
-            calls.delete_pod(&pod, &uid, Some(grace)).await.map_err(fault)?;
-        }
-        Ok(())
+        self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
     }
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

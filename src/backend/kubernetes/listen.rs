@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
+use tokio::time::Instant;
 
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
@@ -42,7 +43,15 @@ enum Heard {
     Pod(News<Pod>),
     Job(News<Job>),
     Done(Done),
+    Due,
     Woken,
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => pending().await,
+    }
 }
 
 impl KubernetesBackend {
@@ -55,6 +64,7 @@ impl KubernetesBackend {
         if !self.state().reports.is_empty() {
             return Ok(());
         }
+        let due = self.state().parked.due();
         let Ears { pods, jobs, chores } = ears;
         let heard = tokio::select! {
             biased;
@@ -62,11 +72,13 @@ impl KubernetesBackend {
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
             () = self.wake.notified() => Heard::Woken,
+            () = sleep_until(due) => Heard::Due,
         };
         match heard {
             Heard::Pod(news) => self.heed_pod(&news),
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
+            Heard::Due => return self.retry_parked().await,
             Heard::Woken => {}
         }
         Ok(())
@@ -88,6 +100,7 @@ impl KubernetesBackend {
         let has_job: BTreeSet<NodeIx> = jobs.iter().filter_map(job_state::facts).map(|facts| facts.node).collect();
         let pods: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.metadata.uid).collect();
         self.miss(&before, &has_job, &pods);
+        self.state().is_listed = true;
         Ok(())
     }
 

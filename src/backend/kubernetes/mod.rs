@@ -8,6 +8,7 @@ mod client;
 mod listen;
 mod chores;
 mod watch;
+mod parked;
 mod outputs;
 mod logs;
 
@@ -24,8 +25,11 @@ mod patch;
 mod bounds;
 mod json;
 
+mod support;
+
 mod fault;
 
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use support::{Unsupported, unsupported};

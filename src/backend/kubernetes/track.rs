@@ -157,7 +157,7 @@ impl Track {
     fn disrupted(&mut self, uid: String, reason: &str) -> Vec<Effect> {
         self.disruptions += 1;
         if self.is_stopped {
-            return self.ends(Phase::Failed, "stopped".to_owned());
+            return self.gives_up(Phase::Failed, "stopped".to_owned());
         }
         if self.due.daemon {
             return self.gives_up(Phase::Failed, format!("the daemon was disrupted: {reason}"));
