@@ -273,3 +273,194 @@ impl Track {
         vec![Effect::Report(report)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{NodeIx, Timestamp};
+
+    /// Returns a pod in a state that a word names.
+    fn pod(name: &str, word: &str) -> PodFacts {
+        let end = |phase, code: i32| {
+            PodState::Ended(Box::new(PodEnd { phase, ..PodEnd::exited(code) }), Some("words".to_owned()))
+        };
+        let state = match word {
+            "waits" => PodState::Waiting(None),
+            "stuck" => PodState::Waiting(Some("Unschedulable".to_owned())),
+            "runs" | "evicted-away" => PodState::Running { ready: true, ip: None, host: None },
+            "disrupted" => PodState::Disrupted("drained".to_owned()),
+            "deleted" => PodState::Deleted,
+            "succeeded" => end(Phase::Succeeded, 0),
+            "failed" => end(Phase::Failed, 1),
+            other => panic!("no state {other}"),
+        };
+        PodFacts {
+            node: NodeIx(1),
+            uid: format!("uid-{name}"),
+            name: name.to_owned(),
+            created_at: Some(Timestamp(0)),
+            disruption: (word == "evicted-away").then(|| "evicted".to_owned()),
+            due: Due::default(),
+            state,
+        }
+    }
+
+    fn told(effect: Effect) -> String {
+        match effect {
+            Effect::Report(PodReport::Waiting { reason }) => format!("waiting ({reason})"),
+            Effect::Report(PodReport::Running { .. }) => "running".to_owned(),
+            Effect::Report(PodReport::Ended(end)) if end.message.is_empty() => end.phase.to_string(),
+            Effect::Report(PodReport::Ended(end)) => format!("{} ({})", end.phase, end.message),
+            Effect::Report(PodReport::Lost { message }) => format!("lost ({message})"),
+            Effect::Collect { pod, .. } => format!("collect {pod}"),
+            Effect::StopPod { pod, .. } => format!("stop {pod}"),
+            Effect::Search => "search".to_owned(),
+            Effect::EndJob => "end job".to_owned(),
+        }
+    }
+
+    /// Feeds news, one a line, and compares what follows from each: `pod a runs: running`.
+    fn check_due(due: Due, script: &str) {
+        let mut track = Track::default();
+        track.due(due);
+        track.posted();
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (news, expected) = line.split_once(':').expect("news: effects");
+            let words: Vec<&str> = news.split_whitespace().collect();
+            let effects = match words[..] {
+                ["pod", name, word] => track.pod(pod(name, word)),
+                ["gone", name, word] => track.pod_gone(pod(name, word)),
+                ["job", "complete"] => track.job(JobState::Complete),
+                ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
+                ["job", "gone"] => track.job(JobState::Gone),
+                ["none", "found"] => track.searched_in_vain(),
+                ["stop"] => {
+                    track.stop();
+                    Vec::new()
+                }
+                _ => panic!("no news: {news}"),
+            };
+            let effects: Vec<String> = effects.into_iter().map(told).collect();
+            assert_eq!(effects.join(", "), expected.trim(), "{line} in {script}");
+        }
+    }
+
+    fn check(script: &str) {
+        check_due(Due::default(), script);
+    }
+
+    #[test]
+    fn news_that_repeat_are_told_once() {
+        check(
+            "pod a waits:
+             pod a stuck: waiting (Unschedulable)
+             pod a stuck:
+             pod a runs: running
+             pod a runs:
+             pod a succeeded: Succeeded
+             pod a succeeded:
+             job complete:
+             gone a succeeded:
+             job gone:",
+        );
+    }
+
+    #[test]
+    fn a_disrupted_pod_is_replaced() {
+        check(
+            "pod a runs: running
+             pod a disrupted: waiting (replaced after a disruption: drained)
+             pod a disrupted:
+             gone a disrupted:
+             pod b runs: running
+             pod b failed: Failed (main: Error (exit code 1))",
+        );
+        check(
+            "pod a runs: running
+             gone a evicted-away: waiting (replaced after a disruption: evicted)
+             pod b succeeded: Succeeded",
+        );
+    }
+
+    #[test]
+    fn replacing_has_an_end() {
+        let mut track = Track::default();
+        let mut last = Vec::new();
+        for round in 0..=DISRUPTIONS_PER_NODE_MAX {
+            assert!(!track.is_over());
+            last = track.pod(pod(&format!("p{round}"), "disrupted"));
+        }
+        let last: Vec<String> = last.into_iter().map(told).collect();
+        let words = "disrupted 21 times, which is the most that a pod is replaced: drained";
+        assert_eq!(last, [format!("Error ({words})"), "end job".to_owned()]);
+    }
+
+    #[test]
+    fn a_daemon_that_is_disrupted_fails() {
+        check_due(
+            Due { daemon: true, ..Due::default() },
+            "pod a runs: running
+             pod a disrupted: Failed (the daemon was disrupted: drained), end job",
+        );
+    }
+
+    #[test]
+    fn of_two_pods_the_first_counts() {
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod b failed:
+             pod a succeeded: Succeeded",
+        );
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod a succeeded: Succeeded
+             pod b runs: stop b
+             pod b runs:
+             pod c waits: stop c",
+        );
+        // The Job controller ended the one that counted, not the other.
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod a deleted:
+             pod b succeeded: Succeeded",
+        );
+    }
+
+    #[test]
+    fn a_deleted_pod_is_an_error_unless_it_was_to_stop() {
+        check(
+            "pod a runs: running
+             gone a runs: Error (pod deleted)
+             job failed:",
+        );
+        check(
+            "pod a runs: running
+             stop:
+             pod a deleted: Failed (stopped)",
+        );
+        check(
+            "pod a runs: running
+             stop:
+             pod a disrupted: Failed (stopped), end job",
+        );
+    }
+
+    #[test]
+    fn the_job_speaks_for_a_pod_that_nobody_saw() {
+        check("job complete: search\n none found: Succeeded");
+        check("job failed: search\n none found: Failed (BackoffLimitExceeded)");
+        check("job gone: search\n none found: lost (its Job was deleted)");
+        check("job complete: search\n pod a succeeded: Succeeded\n none found:");
+        check("stop:\n job gone: search\n none found: Failed (stopped)");
+        let due = || Due { result: true, ..Due::default() };
+        check_due(
+            due(),
+            "job complete: search
+             none found: lost (the pod ended well and was deleted before its outputs were read)",
+        );
+        check_due(due(), "pod a succeeded: collect a");
+    }
+}
