@@ -7,22 +7,23 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::Request;
+use kube::api::PostParams;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 
+use super::calls::Calls;
 use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
 use super::job::{self, Around, NewJob};
+use super::job_state::is_managed;
 use super::listen::Ears;
 use super::parked::{Parked, unstarted};
-use super::pod::{PodFacts, PodState};
+use super::pod::PodFacts;
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
+use crate::engine::{Phase, PodReport, PodRequest};
 use crate::plan::Resolved;
 use crate::spec;
 
@@ -131,21 +132,24 @@ impl KubernetesBackend {
     /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
     /// it cannot be for now, when it can be later.
     pub(super) async fn post(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
-        let path = format!("/apis/batch/v1/namespaces/{}/jobs", self.cluster.namespace);
-        let body = serde_json::to_vec(job).expect("plain data");
-        let request = Request::new(path).create(&PostParams::default(), body).map_err(kube::Error::BuildRequest);
-        let posted = match request {
-            Ok(request) => self.cluster.client.request::<Job>(request).await,
-            Err(error) => Err(error),
+        let refused = |error: &kube::Error| match trouble(error) {
+            Trouble::Blocked(reason) => Ok(Some(reason)),
+            _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), error)),
         };
-        match posted {
-            Ok(_) => Ok(None),
-            Err(error) => match trouble(&error) {
-                Trouble::Exists => self.check_ours(node).await.map(|()| None),
-                Trouble::Blocked(reason) => Ok(Some(reason)),
-                _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), &error)),
+        let posted = match self.calls().post_job(job).await {
+            Ok(posted) => posted,
+            Err(error) if trouble(&error) == Trouble::Exists => match self.ours(node).await? {
+                Some(there) => there,
+                None => return Ok(None),
             },
+            Err(error) => return refused(&error),
+        };
+        if !posted.spec.as_ref().is_some_and(is_managed) {
+            return Ok(None);
         }
+        self.state().tracks.entry(node).or_default().manage();
+        let first = self.calls().post_pod(job, posted.metadata.uid.as_deref().unwrap_or_default(), 0).await;
+        first.map_or_else(|error| refused(&error), |()| Ok(None))
     }
 
     /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
@@ -207,12 +211,13 @@ impl KubernetesBackend {
         labels.and_then(|labels| labels.get(names::HEAD)).is_some_and(|head| *head == self.owner.head)
     }
 
-    async fn check_ours(&self, node: NodeIx) -> Result<(), BackendError> {
+    /// Returns the Job that has the name of the node's, which must be the run's; none when it is gone.
+    async fn ours(&self, node: NodeIx) -> Result<Option<Job>, BackendError> {
         let name = self.job_name(node);
-        let there = self.jobs.get_metadata_opt(&name).await;
+        let there = self.jobs.get_opt(&name).await;
         let there = there.map_err(|error| failed(format!("look at the Job `{name}`"), &error))?;
-        match there.is_none_or(|job| self.is_ours(&job.metadata)) {
-            true => Ok(()),
+        match there.as_ref().is_none_or(|job| self.is_ours(&job.metadata)) {
+            true => Ok(there),
             false => Err(BackendError::Refused {
                 reason: format!(
                     "the Job `{name}` is there already and is not this run's; delete it, and retry the run"
@@ -223,73 +228,12 @@ impl KubernetesBackend {
 
     /// Returns the calls that outlive a borrow of this.
     pub(super) fn calls(&self) -> Calls {
-        Calls { pods: self.pods.clone(), jobs: self.jobs.clone() }
-    }
-}
-
-/// Calls about Jobs and pods.
-#[derive(Clone)]
-pub(super) struct Calls {
-    pods: Api<Pod>,
-    jobs: Api<Job>,
-}
-
-impl Calls {
-    /// Ends a Job with its pods.
-    ///
-    /// Pods that run are given a deadline that is over, rather than deleted: they end with SIGTERM and
-    /// their own grace, and stay, with their logs. The Job starts no other for a pod that failed.
-    async fn stop(&self, job: &str, pods: &[PodFacts], grace: TimeSpan) -> Result<(), kube::Error> {
-        let all_run = pods.iter().all(|pod| matches!(pod.state, PodState::Running { .. }));
-        if !pods.is_empty() && all_run && grace >= STOP_GRACE && self.end_pods(pods).await {
-            return Ok(());
-        }
-        self.delete_job(job).await?;
-        for pod in pods {
-            self.delete_pod(&pod.name, &pod.uid, Some(grace)).await?;
-        }
-        Ok(())
-    }
-
-    /// Returns whether all pods could be given a deadline that is over; who may not change pods may delete.
-    async fn end_pods(&self, pods: &[PodFacts]) -> bool {
-        for pod in pods {
-            // The server refuses the patch when another pod has the name by now.
-            let over = json!({ "metadata": { "uid": pod.uid }, "spec": { "activeDeadlineSeconds": 1 } });
-            if self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(over)).await.is_err() {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Deletes a Job, so that it starts no further pod; its pods go with it.
-    pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
-        ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
-    }
-
-    /// Deletes one pod, which has `grace` between SIGTERM and SIGKILL, its own when none is given.
-    pub(super) async fn delete_pod(&self, name: &str, uid: &str, grace: Option<TimeSpan>) -> Result<(), kube::Error> {
-        let params = DeleteParams {
-            grace_period_seconds: grace.map(|grace| u32::try_from(grace.0.div_ceil(1000)).unwrap_or(u32::MAX)),
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            ..DeleteParams::default()
-        };
-        ignore_missing(self.pods.delete(name, &params).await)
-    }
-}
-
-/// What is gone already need not be deleted; another object of the name (409) is not meant.
-fn ignore_missing<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
-    match deleted {
-        Err(kube::Error::Api(status)) if !matches!(status.code, 404 | 409) => Err(kube::Error::Api(status)),
-        Err(error) if !matches!(error, kube::Error::Api(_)) => Err(error),
-        _ => Ok(()),
+        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone() }
     }
 }
 
 /// Returns the time of this machine's clock, from which deadlines of pods are counted.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -299,7 +243,8 @@ impl Backend for KubernetesBackend {
         let node = request.node;
         {
             let mut state = self.state();
-            if state.parked.has(node) || state.tracks.get(&node).is_some_and(Track::is_known) {
+            let track = state.tracks.get(&node);
+            if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
                 return Ok(());
             }
             if request.is_running && state.is_listed {

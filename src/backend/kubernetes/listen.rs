@@ -159,6 +159,9 @@ impl KubernetesBackend {
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
         track.due(facts.due);
+        if facts.is_managed {
+            track.manage();
+        }
         let effects = track.job(facts.state);
         state.take(node, effects);
     }

@@ -8,6 +8,7 @@ mod client;
 mod listen;
 mod chores;
 mod watch;
+mod calls;
 mod parked;
 mod outputs;
 mod logs;
@@ -17,6 +18,7 @@ mod pod;
 mod job_state;
 
 mod job;
+mod managed;
 mod pod_spec;
 mod containers;
 mod files;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::due::Due;
 use super::pod::{PodFacts, PodState};
+use crate::base::Timestamp;
 use crate::base::limits::DISRUPTIONS_PER_NODE_MAX;
 use crate::engine::{Phase, PodEnd, PodReport};
 
@@ -38,6 +39,17 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
+    /// The Job is to get its next pod, after so many, from this process.
+    NextPod(u32),
+    /// The Job is to say how its pod ended; nobody else does.
+    Settle {
+        /// How.
+        phase: Phase,
+        /// Why.
+        message: String,
+        /// When its containers began to run.
+        started_at: Option<Timestamp>,
+    },
 }
 
 /// What a Job says of itself.
@@ -68,6 +80,8 @@ pub(super) struct Track {
     /// Pods that count no more, by uid: they were disrupted, or told to stop.
     spent: BTreeSet<String>,
     disruptions: u32,
+    /// Whether this process makes its pods.
+    is_managed: bool,
     is_stopped: bool,
     is_over: bool,
     told: Option<PodReport>,
@@ -77,6 +91,17 @@ impl Track {
     /// Notes what the node is to hand out, which its objects say.
     pub(super) fn due(&mut self, due: Due) {
         self.due = due;
+    }
+
+    /// Notes that this process makes the node's pods.
+    pub(super) fn manage(&mut self) {
+        self.is_managed = true;
+    }
+
+    /// Returns whether the node's Job waits for its first pod, from this process: the one that posted
+    /// it came no further.
+    pub(super) fn lacks_pod(&self) -> bool {
+        self.is_managed && !self.is_over && self.counted.is_none() && self.spent.is_empty()
     }
 
     /// Notes that the node's Job was posted.
@@ -130,11 +155,12 @@ impl Track {
             PodState::Disrupted(reason) => self.disrupted(uid, &reason),
             PodState::Deleted => self.deleted(uid),
             PodState::Ended(end, words) => {
-                self.is_over = true;
-                match self.due.has_outputs() {
-                    true => vec![Effect::Collect { pod: name, due: self.due.clone(), end, words }],
-                    false => vec![Effect::Report(PodReport::Ended(*end))],
-                }
+                let mut effects = self.over(end.phase, &end.message, end.started_at);
+                effects.push(match self.due.has_outputs() {
+                    true => Effect::Collect { pod: name, due: self.due.clone(), end, words },
+                    false => Effect::Report(PodReport::Ended(*end)),
+                });
+                effects
             }
         }
     }
@@ -169,9 +195,12 @@ impl Track {
         }
         self.spent.insert(uid);
         self.counted = None;
-        self.next_pod().unwrap_or_else(|| {
-            self.tell(PodReport::Waiting { reason: format!("replaced after a disruption: {reason}") })
-        })
+        if let Some(effects) = self.next_pod() {
+            return effects;
+        }
+        let mut effects = self.tell(PodReport::Waiting { reason: format!("replaced after a disruption: {reason}") });
+        effects.extend(self.is_managed.then_some(Effect::NextPod(self.disruptions)));
+        effects
     }
 
     fn deleted(&mut self, uid: String) -> Vec<Effect> {
@@ -248,8 +277,9 @@ impl Track {
     }
 
     fn is_lost(&mut self, message: &str) -> Vec<Effect> {
-        self.is_over = true;
-        vec![Effect::Report(PodReport::Lost { message: message.to_owned() })]
+        let mut effects = self.over(Phase::Error, message, None);
+        effects.push(Effect::Report(PodReport::Lost { message: message.to_owned() }));
+        effects
     }
 
     /// Ends the node while its Job could still go on.
@@ -260,9 +290,18 @@ impl Track {
     }
 
     fn ends(&mut self, phase: Phase, message: String) -> Vec<Effect> {
-        self.is_over = true;
+        let mut effects = self.over(phase, &message, None);
         let end = PodEnd { phase, exit_code: None, message, ..PodEnd::exited(0) };
-        vec![Effect::Report(PodReport::Ended(end))]
+        effects.push(Effect::Report(PodReport::Ended(end)));
+        effects
+    }
+
+    /// Notes that the node's end is known; the Job that nobody else looks after is to say so.
+    fn over(&mut self, phase: Phase, message: &str, started_at: Option<Timestamp>) -> Vec<Effect> {
+        self.is_over = true;
+        let is_open = matches!(self.job, JobState::Unknown | JobState::Active);
+        let settle = Effect::Settle { phase, message: message.to_owned(), started_at };
+        (self.is_managed && is_open).then_some(settle).into_iter().collect()
     }
 
     fn tell(&mut self, report: PodReport) -> Vec<Effect> {
@@ -316,13 +355,17 @@ mod tests {
             Effect::StopPod { pod, .. } => format!("stop {pod}"),
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
+            Effect::NextPod(before) => format!("next pod after {before}"),
+            Effect::Settle { phase, .. } => format!("settle {phase}"),
         }
     }
 
     /// Feeds news, one a line, and compares what follows from each: `pod a runs: running`.
     fn check_due(due: Due, script: &str) {
-        let mut track = Track::default();
-        track.due(due);
+        check_track(Track { due, ..Track::default() }, script);
+    }
+
+    fn check_track(mut track: Track, script: &str) {
         track.posted();
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (news, expected) = line.split_once(':').expect("news: effects");
@@ -446,6 +489,21 @@ mod tests {
              stop:
              pod a disrupted: Failed (stopped), end job",
         );
+    }
+
+    #[test]
+    fn what_the_job_controller_does_is_done_here_in_managed_mode() {
+        let managed = || Track { is_managed: true, ..Track::default() };
+        assert!(managed().lacks_pod());
+        check_track(
+            managed(),
+            "pod a disrupted: waiting (replaced after a disruption: drained), next pod after 1
+             pod b runs: running
+             pod b succeeded: settle Succeeded, Succeeded
+             job complete:",
+        );
+        check_track(managed(), "gone a runs: settle Error, Error (pod deleted)");
+        check_track(managed(), "job gone: search\n none found: lost (its Job was deleted)");
     }
 
     #[test]
