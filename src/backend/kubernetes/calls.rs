@@ -108,7 +108,7 @@ impl Calls {
 }
 
 /// What is gone already need not be deleted; another object of the name (409) is not meant.
-fn ignore_missing<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
+pub(super) fn ignore_missing<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match deleted {
         Err(kube::Error::Api(status)) if !matches!(status.code, 404 | 409) => Err(kube::Error::Api(status)),
         Err(error) if !matches!(error, kube::Error::Api(_)) => Err(error),

@@ -73,6 +73,16 @@ impl KubernetesBackend {
                 let status = managed::status(phase, &message, started_at, now());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
+            Effect::Sweep => {
+                let (calls, sweep) = (self.calls(), self.sweep_of(node));
+                async move {
+                    if let Some((selector, needs_success)) = sweep {
+                        calls.sweep(&selector, needs_success).await?;
+                    }
+                    Ok(Answer::Nothing)
+                }
+                .boxed()
+            }
             Effect::EndJob => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()

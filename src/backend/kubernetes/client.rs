@@ -10,10 +10,12 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
+use tokio::time::Instant;
 
 use super::calls::Calls;
 use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
+use super::gc::PodPolicy;
 use super::job::{self, Around, NewJob};
 use super::job_state::is_managed;
 use super::listen::Ears;
@@ -49,7 +51,9 @@ pub struct Options {
 pub struct KubernetesBackend {
     pub(super) cluster: Cluster,
     pub(super) owner: Owner,
-    resolved: Arc<Resolved>,
+    pub(super) resolved: Arc<Resolved>,
+    /// When pods go.
+    pub(super) policy: Option<PodPolicy>,
     options: Options,
     pub(super) pods: Api<Pod>,
     pub(super) jobs: Api<Job>,
@@ -71,6 +75,10 @@ pub(super) struct State {
     pub reports: Vec<(NodeIx, PodReport)>,
     /// What is to be done next; one or two per node that is alive.
     pub chores: VecDeque<(NodeIx, Effect)>,
+    /// The nodes whose Jobs have no pod yet, by the Jobs' names.
+    pub by_job: BTreeMap<String, NodeIx>,
+    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
+    pub sweeps: VecDeque<(Instant, NodeIx)>,
     /// What the cluster does not take for now.
     pub parked: Parked,
     /// Whether all that is there was listed once.
@@ -99,11 +107,14 @@ impl KubernetesBackend {
     pub fn new(cluster: Cluster, owner: Owner, resolved: Arc<Resolved>, options: Options) -> Self {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let ears = AsyncMutex::new(Ears::new(&pods, &jobs, &owner));
+        let policy = PodPolicy::of(&resolved.spec);
+        let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
         Self {
             cluster,
             owner,
             resolved,
+            policy,
             options,
             pods,
             jobs,
@@ -288,6 +299,10 @@ impl Backend for KubernetesBackend {
                 return Ok(reports);
             }
         }
+    }
+
+    fn recorded(&self, nodes: &[NodeIx]) {
+        self.let_go(nodes);
     }
 
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

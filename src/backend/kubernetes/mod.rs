@@ -10,6 +10,7 @@ mod chores;
 mod watch;
 mod calls;
 mod parked;
+mod gc;
 mod outputs;
 mod logs;
 

@@ -79,7 +79,7 @@ impl KubernetesBackend {
     /// Posts a Job, or lets it wait and says why.
     pub(super) async fn post_or_park(&self, node: NodeIx, job: Value) -> Result<(), BackendError> {
         match self.post(node, &job).await? {
-            None => self.state().tracks.entry(node).or_default().posted(),
+            None => self.note_posted(node),
             Some(reason) => {
                 let mut state = self.state();
                 state.parked.add(node, job);
@@ -91,6 +91,12 @@ impl KubernetesBackend {
         Ok(())
     }
 
+    fn note_posted(&self, node: NodeIx) {
+        let mut state = self.state();
+        state.tracks.entry(node).or_default().posted();
+        state.by_job.insert(self.job_name(node), node);
+    }
+
     /// Tries the first Job that waits. Safe to drop: it waits until it is known to be posted.
     pub(super) async fn retry_parked(&self) -> Result<(), BackendError> {
         let Some((node, job)) = self.state().parked.first() else { return Ok(()) };
@@ -100,7 +106,8 @@ impl KubernetesBackend {
             Ok(None) => {
                 state.parked.remove(node);
                 state.parked.went_through();
-                state.tracks.entry(node).or_default().posted();
+                drop(state);
+                self.note_posted(node);
             }
             Ok(Some(_)) => state.parked.refused(),
             Err(BackendError::Refused { reason }) => {

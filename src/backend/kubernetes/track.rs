@@ -39,6 +39,8 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
+    /// The node's pods may go.
+    Sweep,
     /// The Job is to get its next pod, after so many, from this process.
     NextPod(u32),
     /// The Job is to say how its pod ended; nobody else does.
@@ -253,6 +255,15 @@ impl Track {
         }
     }
 
+    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying.
+    pub(super) fn refused(&mut self, words: &str) -> Vec<Effect> {
+        if self.is_over || self.counted.is_some() {
+            return Vec::new();
+        }
+        let reason = words.strip_prefix("Error creating: ").unwrap_or(words).to_owned();
+        self.tell(PodReport::Waiting { reason })
+    }
+
     /// Takes the answer to [`Effect::Search`] when there is no pod: what the Job says is all that is known.
     pub(super) fn searched_in_vain(&mut self) -> Vec<Effect> {
         if self.is_over || self.counted.is_some() {
@@ -355,6 +366,7 @@ mod tests {
             Effect::StopPod { pod, .. } => format!("stop {pod}"),
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
+            Effect::Sweep => "sweep".to_owned(),
             Effect::NextPod(before) => format!("next pod after {before}"),
             Effect::Settle { phase, .. } => format!("settle {phase}"),
         }
