@@ -12,6 +12,9 @@ mod client;
 mod listen;
 mod chores;
 mod watch;
+mod calls;
+mod parked;
+mod gc;
 mod outputs;
 mod logs;
 
@@ -20,6 +23,7 @@ mod pod;
 mod job_state;
 
 mod job;
+mod managed;
 mod pod_spec;
 mod containers;
 mod files;
@@ -27,6 +31,8 @@ mod due;
 mod patch;
 mod bounds;
 mod json;
+
+mod support;
 
 mod fault;
 
@@ -37,3 +43,4 @@ pub use argo::argo_object;
 pub use doctor::{Finding, Health, examine};
 pub use support::{Unsupported, unsupported};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use support::{Unsupported, unsupported};
