@@ -11,13 +11,15 @@ use super::blobs::BlobWriter;
 use super::control::Inbox;
 use super::paths::{RunPaths, draft_of, failed};
 use super::read::Entry;
-use crate::base::RunName;
+use super::{DirectoryShared, DirectoryStore};
+use crate::base::{RunName, RunUid};
 use crate::engine::Batch;
 
 /// The right to write the log of one run in a folder.
 pub struct DirectoryLog<D: Disk = RealDisk> {
     disk: D,
     run: RunName,
+    uid: RunUid,
     paths: RunPaths,
     file: D::File,
     chain: Chain,
@@ -41,6 +43,7 @@ pub(super) struct StoredSummary<S> {
 /// What it takes to hold a log.
 pub(super) struct Held<D: Disk> {
     pub(super) run: RunName,
+    pub(super) uid: RunUid,
     pub(super) paths: RunPaths,
     pub(super) file: D::File,
     pub(super) lock: D::Lock,
@@ -55,6 +58,7 @@ impl<D: Disk> DirectoryLog<D> {
             inbox: Inbox::new(disk.clone(), held.paths.clone(), held.taken),
             disk,
             run: held.run,
+            uid: held.uid,
             paths: held.paths,
             file: held.file,
             chain: held.chain,
@@ -95,7 +99,14 @@ impl<D: Disk> DirectoryLog<D> {
     }
 }
 
-impl<D: Disk> Log for DirectoryLog<D> {
+impl<D: Disk + 'static> Log for DirectoryLog<D> {
+    type Shared = DirectoryShared<D>;
+
+    fn shared(&self) -> DirectoryShared<D> {
+        let root = self.paths.folder.parent().expect("a run's folder lies in the store's").to_owned();
+        DirectoryShared::new(DirectoryStore::on(self.disk.clone(), root), self.run.clone(), self.uid.clone())
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         let content = self.content(batches, taken)?;
         let line = self.chain.frame(&content);
