@@ -19,5 +19,6 @@ mod local_backend;
 mod local_runs;
 mod readme;
 mod rust_text;
+mod shared_runs;
 mod simulation;
 mod tidy;

@@ -3,7 +3,6 @@
 mod cluster;
 pub mod names;
 mod api_error;
-mod support;
 mod argo;
 mod doctor;
 pub mod helper;
@@ -41,6 +40,5 @@ pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use doctor::{Finding, Health, examine};
-pub use support::{Unsupported, unsupported};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};

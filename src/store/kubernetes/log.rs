@@ -17,9 +17,11 @@ use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
+use super::shared::KubernetesShared;
+use super::store::KubernetesStore;
 use super::{pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::RunName;
+use crate::base::{RunName, RunUid};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -36,6 +38,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The right to write the log of one run in a cluster.
 pub struct KubernetesLog {
+    pub(super) store: KubernetesStore,
+    pub(super) uid: RunUid,
     pub(super) maps: Api<ConfigMap>,
     pub(super) jobs: Api<Job>,
     pub(super) owner: Owner,
@@ -177,6 +181,13 @@ fn is_patient(error: &ApiError) -> bool {
 }
 
 impl Log for KubernetesLog {
+    type Shared = KubernetesShared;
+
+    fn shared(&self) -> KubernetesShared {
+        let (run, uid) = (self.owner.run.clone(), self.uid.clone());
+        KubernetesShared::new(self.store.clone(), self.maps.clone(), self.me.clone(), run, uid)
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         let written = record::write(&self.owner.run, batches, taken)?;
         self.keep(written.beside).await?;
