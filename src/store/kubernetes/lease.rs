@@ -23,7 +23,7 @@ use super::objects::Owner;
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
 
 /// How long a driver may take to answer: it does so at once, unless it or its cluster is overloaded.
-const ANSWER_WAIT: Duration = Duration::from_millis(1500);
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// How often a Lease that changes under our hands is looked at again.
 const TRIES_MAX: usize = 4;

@@ -21,7 +21,7 @@ use super::shared::KubernetesShared;
 use super::store::KubernetesStore;
 use super::{pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::{RunName, RunUid};
+use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -31,6 +31,10 @@ use crate::store::{Answer, Log, Request, RequestId, StoreError, Summary, record}
 /// How long an append waits for a cluster that cannot be reached, or that takes a permission away:
 /// as long as the backend is waited for. Pods go on meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often listings are brought up to date: each costs a write to the API server, which a run
+/// whose steps take seconds would pay for each of them.
+const SUMMARIZE_EVERY: TimeSpan = TimeSpan::from_secs(5);
 
 /// The first wait between two tries, doubled up to the most.
 const RETRY_MIN: Duration = Duration::from_millis(100);
@@ -135,7 +139,7 @@ impl KubernetesLog {
     }
 
     fn gone(&self) -> StoreError {
-        StoreError::NotFound { run: self.owner.run.to_string(), nearest: None }
+        StoreError::Deleted { run: self.owner.run.clone() }
     }
 
     /// Makes texts durable beside the log.
@@ -165,13 +169,19 @@ impl KubernetesLog {
         patched.map_err(|error| ApiError::new(&format!("show how run `{run}` stands"), &error))
     }
 
-    /// Says when the cluster removes the run, before it knows that the run has ended.
-    async fn set_time_to_live(&self, summary: &Summary) -> Result<(), ApiError> {
-        let Some(seconds) = head::seconds_to_live(self.ttl.as_ref(), summary) else { return Ok(()) };
+    /// Says when the cluster removes the run, before it knows that the run has ended; a run that
+    /// goes on after its end is not removed.
+    async fn set_time_to_live(&mut self, summary: &Summary) -> Result<(), ApiError> {
+        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary);
+        if self.ttl.is_none() || seconds == self.standing.seconds_to_live {
+            return Ok(());
+        }
         let patch = json!({"metadata": {"uid": self.owner.uid}, "spec": {"ttlSecondsAfterFinished": seconds}});
         let run = self.owner.run.as_str();
         let patched = self.jobs.patch_metadata(run, &self.me.patch_params(), &Patch::Merge(patch)).await;
-        patched.map(drop).map_err(|error| ApiError::new(&format!("set the time to live of run `{run}`"), &error))
+        patched.map_err(|error| ApiError::new(&format!("set the time to live of run `{run}`"), &error))?;
+        self.standing.seconds_to_live = seconds;
+        Ok(())
     }
 }
 
@@ -200,14 +210,12 @@ impl Log for KubernetesLog {
     }
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
+        self.set_time_to_live(summary).await?;
         let metadata = head::metadata_patch(self.chain.seq(), summary);
         let Some(status) = head::status_patch(summary, self.standing).filter(|_| self.may_write_status) else {
             return Ok(self.patch_head(metadata, None).await?);
         };
         let ends = status.get("conditions").is_some();
-        if ends {
-            self.set_time_to_live(summary).await?;
-        }
         match self.patch_head(metadata.clone(), Some(status)).await {
             Err(error) if error.kind == ApiErrorKind::Forbidden => {
                 self.may_write_status = false;
@@ -218,6 +226,10 @@ impl Log for KubernetesLog {
         self.standing.has_begun = true;
         self.standing.has_ended |= ends;
         Ok(())
+    }
+
+    fn summarize_every(&self) -> TimeSpan {
+        SUMMARIZE_EVERY
     }
 
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
