@@ -14,6 +14,7 @@ mod examples;
 mod generated;
 mod golden_log;
 mod kill;
+mod kubernetes_backend;
 mod local_backend;
 mod local_runs;
 mod readme;

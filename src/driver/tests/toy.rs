@@ -145,6 +145,7 @@ pub(super) fn start(node: NodeIx) -> Action {
         node_name: Arc::from(format!("toy.{node}")),
         pod_name: format!("toy-{node}"),
         template: Arc::default(),
+        workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: false,
         deadline_after: None,
@@ -216,6 +217,10 @@ impl Log for MemoryLog {
             std::future::pending::<()>().await;
         }
         Ok(self.requests.borrow_mut().drain(..).collect())
+    }
+
+    async fn release(self) {
+        drop(self);
     }
 
     async fn respond(&mut self, id: &RequestId, answer: &Answer) -> Result<(), StoreError> {
