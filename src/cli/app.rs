@@ -155,7 +155,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, env: Env, ui: Ui) -> Result<(), Error> {
-    let session = Session::new(cli.global.clone(), env, ui)?;
+    let session = Session::new(cli.global.clone(), env, ui);
     // One thread: the driver, the view and the signals of one process need no more.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("start the runtime", &error))?;

@@ -6,19 +6,16 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use super::error::{Error, Kind};
-use super::given;
+use super::place::{PlaceBackend, PlaceLog};
 use super::report::{Reporter, Show, end_of};
 use super::runs::{self, Loaded};
 use super::session::Session;
-use crate::backend::local::{self, Isolation, LocalBackend};
+use crate::backend::local::{self, Isolation};
 use crate::base::{RunName, TimeSpan};
 use crate::driver::{DriveError, Driver, End, Options};
 use crate::engine::{Phase, Run};
-use crate::store::{DirectoryLog, Store, StoreError, Stored, Tail};
+use crate::store::{Store, StoreError, Stored, Tail};
 use crate::view::RunView;
-
-/// How often one who follows looks whether the driver still lives.
-const TAKE_OVER_EVERY: TimeSpan = TimeSpan::from_secs(1);
 
 /// How a run is accompanied.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +53,7 @@ enum Ended {
 /// Returns the error that a run which failed is for a command.
 pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), Error> {
     let Loaded { stored, run } = runs::load(session, name).await?;
-    let reporter = reporter(session, how, &run, name)?;
+    let reporter = reporter(session, how, &run, name).await?;
     reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
     if run.phase().is_final() {
         return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
@@ -65,7 +62,7 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (run, ended) = match session.store.acquire(name).await {
+        let (run, ended) = match session.store().await?.acquire(name).await {
             Ok((log, stored)) => {
                 tell_missed(&reporter, &stored, seen)?;
                 drive(session, log, &stored, how, &reporter, stop.as_mut()).await?
@@ -81,7 +78,8 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
 
 /// Says once, as soon as it is known, that steps share the machine's files where they write to
 /// absolute paths.
-fn warn_of_collisions(session: &Session, backend: &LocalBackend, paths: &mut Option<BTreeSet<String>>) {
+fn warn_of_collisions(session: &Session, backend: &PlaceBackend, paths: &mut Option<BTreeSet<String>>) {
+    let PlaceBackend::Local(backend) = backend else { return };
     if backend.isolation().is_none() {
         return;
     }
@@ -93,18 +91,23 @@ fn warn_of_collisions(session: &Session, backend: &LocalBackend, paths: &mut Opt
 }
 
 /// Drives a run that was just created to its end.
-pub async fn drive_new(session: &Session, log: DirectoryLog, stored: Stored, how: &How) -> Result<(), Error> {
+pub async fn drive_new(session: &Session, log: PlaceLog, stored: Stored, how: &How) -> Result<(), Error> {
     let run = runs::fold(&stored)?;
 
-    let reporter = reporter(session, how, &run, &stored.header.name)?;
+    let reporter = reporter(session, how, &run, &stored.header.name).await?;
     let stop = stop(how.timeout);
     let stop = std::pin::pin!(stop);
     let (run, ended) = drive(session, log, &stored, how, &reporter, stop).await?;
     conclude(session, &reporter, how, &run, ended)
 }
 
-fn reporter<'a>(session: &'a Session, how: &How, run: &Run, name: &RunName) -> Result<RefCell<Reporter<'a>>, Error> {
-    let folder = session.store.folder(name);
+async fn reporter<'a>(
+    session: &'a Session,
+    how: &How,
+    run: &Run,
+    name: &RunName,
+) -> Result<RefCell<Reporter<'a>>, Error> {
+    let folder = session.place().await?.folder(name);
     Reporter::new(session, how, run, folder).map(RefCell::new)
 }
 
@@ -123,7 +126,7 @@ fn tell_missed(reporter: &RefCell<Reporter<'_>>, stored: &Stored, seen: usize) -
 
 async fn drive(
     session: &Session,
-    log: DirectoryLog,
+    log: PlaceLog,
     stored: &Stored,
     how: &How,
     reporter: &RefCell<Reporter<'_>>,
@@ -131,9 +134,7 @@ async fn drive(
 ) -> Result<(Run, Ended), Error> {
     let name = &stored.header.name;
     let plan = runs::plan_of(&stored.header.resolved)?;
-    let files = given::local_files(&stored.header, &session.ui);
-    let folder = session.store.folder(name);
-    let backend = LocalBackend::new(&folder, &stored.header.resolved, files, session.env.local_options()?);
+    let backend = session.place().await?.backend(session, &stored.header, &log)?;
     let options = Options { waits_for_people: !how.leaves_when_suspended };
     let driver = Driver::resume(plan.clone(), log, stored, &backend, &session.clock).options(options);
     let why_stopped = RefCell::new(Ended::Interrupted);
@@ -181,7 +182,7 @@ async fn follow(
     seen: &mut usize,
     stop: impl Future<Output = Ended>,
 ) -> Result<(Run, Ended), Error> {
-    let (stored, mut tail) = session.store.follow(name)?;
+    let (stored, mut tail) = session.store().await?.follow(name).await?;
     let mut run = runs::fold(&stored)?;
     tell_missed(reporter, &stored, *seen)?;
     *seen = stored.records.len();
@@ -201,8 +202,9 @@ async fn read_to_end(
     reporter: &RefCell<Reporter<'_>>,
     seen: &mut usize,
     run: &mut Run,
-    tail: &mut Tail,
+    tail: &mut impl Tail,
 ) -> Result<Ended, Error> {
+    let store = session.store().await?;
     loop {
         if run.phase().is_final() {
             return Ok(Ended::Run(run.phase()));
@@ -210,7 +212,7 @@ async fn read_to_end(
         if how.leaves_when_suspended && RunView::new(run, super::env::now()).is_waiting_for_a_person() {
             return Ok(Ended::Suspended);
         }
-        match tokio::time::timeout(TAKE_OVER_EVERY.to_std(), tail.next()).await {
+        match tokio::time::timeout(store.look_every().to_std(), tail.next()).await {
             Ok(records) => {
                 for record in records? {
                     record.batches.iter().for_each(|batch| run.apply(batch));
@@ -218,15 +220,10 @@ async fn read_to_end(
                     *seen += 1;
                 }
             }
-            Err(_) if is_free(session, name).await => return Ok(Ended::Changed),
+            Err(_) if !store.is_held(name).await? => return Ok(Ended::Changed),
             Err(_) => {}
         }
     }
-}
-
-/// Returns whether nobody drives the run any more.
-async fn is_free(session: &Session, name: &RunName) -> bool {
-    !matches!(session.store.acquire(name).await, Err(StoreError::DrivenBy { .. }))
 }
 
 /// Completes at Ctrl-C, at SIGTERM, or when the time is over.

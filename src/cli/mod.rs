@@ -6,6 +6,7 @@
 pub mod app;
 pub mod commands;
 pub mod session;
+pub mod place;
 pub mod input;
 pub mod planning;
 pub mod unsupported;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{Error, Kind};
 use super::input::{self, Input};
+use super::session::Session;
 use super::ui::Ui;
 use crate::plan::{self, Call, Library, Plan};
 use crate::source::{Diagnostic, Severity, Sources, render};
@@ -46,18 +47,18 @@ pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
     sorted(diagnostics)
 }
 
-/// Returns the plan of one object, or why there is none, with all diagnostics told. What this
-/// machine cannot run is an error like any other, before anything is started.
-pub fn plan(manifests: &Manifests, read: &Read, call: &Call, ui: &Ui) -> Result<Plan, Error> {
+/// Returns the plan of one object, or why there is none, with all diagnostics told. What its
+/// place cannot run is an error like any other, before anything is started.
+pub fn plan(session: &Session, manifests: &Manifests, read: &Read, call: &Call) -> Result<Plan, Error> {
     let sources = &manifests.input.sources;
     let (made, found) = plan::check(sources, read, &manifests.library, call);
     let mut diagnostics = manifests.diagnostics.clone();
     diagnostics.extend(found);
     if let Some(plan) = &made {
-        diagnostics.extend(super::unsupported::diagnostics(plan, read));
+        diagnostics.extend(super::unsupported::diagnostics(plan, read, session.is_local()));
     }
     let diagnostics = sorted(diagnostics);
-    tell(&diagnostics, sources, ui);
+    tell(&diagnostics, sources, &session.ui);
     match made {
         Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(plan),
         _ => Err(refused(&diagnostics)),

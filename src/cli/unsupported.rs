@@ -12,7 +12,10 @@ pub const RULE: RuleId = RuleId("WF090");
 pub const MEANING: &str = "the local backend cannot run this";
 
 /// Returns what of the plan the local backend cannot run, at the templates that have it.
-pub fn diagnostics(plan: &Plan, read: &Read) -> Vec<Diagnostic> {
+pub fn diagnostics(plan: &Plan, read: &Read, is_local: bool) -> Vec<Diagnostic> {
+    if !is_local {
+        return Vec::new();
+    }
     let diagnostic = |unsupported: local::Unsupported| {
         let span = read.document.span(&place(&unsupported.template, read));
         let message = format!("template `{}` cannot run on this machine: {}", unsupported.template, unsupported.what);

@@ -2,5 +2,28 @@
 
 mod cluster;
 pub mod names;
+mod api_error;
 
+mod client;
+mod listen;
+mod chores;
+mod watch;
+
+mod track;
+mod pod;
+mod job_state;
+
+mod job;
+mod pod_spec;
+mod containers;
+mod files;
+mod due;
+mod patch;
+mod bounds;
+mod json;
+
+mod fault;
+
+pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
+pub use api_error::{ApiError, ApiErrorKind};

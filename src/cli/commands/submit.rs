@@ -117,12 +117,12 @@ pub struct Submit {
 impl Submit {
     /// Checks and runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        let backend = session.backend()?;
+        let place = session.place().await?;
         let manifests = Manifests::read(&self.files)?;
         let mut planned = Vec::new();
         for read in self.choose(&manifests, session)? {
             let call = self.call(session, read)?;
-            let plan = planning::plan(&manifests, read, &call, &session.ui)?;
+            let plan = planning::plan(session, &manifests, read, &call)?;
             planned.push((create::name(&plan.resolved.metadata, &call)?, plan));
         }
         if self.dry_run {
@@ -136,7 +136,7 @@ impl Submit {
                 .push(create::create(session, New { name, resolved: plan.resolved, files, reused: Vec::new() }).await?);
         }
         for run in &created {
-            self.tell_created(session, run, &backend)?;
+            self.tell_created(session, run, &place.words)?;
         }
         self.accompany(session, created).await
     }
@@ -195,9 +195,9 @@ impl Submit {
         Ok(())
     }
 
-    fn tell_created(&self, session: &Session, run: &Created, backend: &str) -> Result<(), Error> {
+    fn tell_created(&self, session: &Session, run: &Created, place: &str) -> Result<(), Error> {
         let name = &run.stored.header.name;
-        session.ui.status(&format!("`{name}` submitted, {backend}"));
+        session.ui.status(&format!("`{name}` submitted, {place}"));
         if !(self.watch || self.wait || self.log) {
             session.ui.status(&format!("this process drives it; when it is interrupted, go on with: wf watch {name}"));
         }

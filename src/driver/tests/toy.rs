@@ -175,6 +175,10 @@ impl Log for MemoryLog {
         Ok(self.requests.borrow_mut().drain(..).collect())
     }
 
+    async fn release(self) {
+        drop(self);
+    }
+
     async fn respond(&mut self, id: &RequestId, answer: &Answer) -> Result<(), StoreError> {
         self.trace.borrow_mut().push(format!("respond {id} {answer:?}"));
         Ok(())
