@@ -15,6 +15,7 @@ mod examples;
 mod generated;
 mod golden_log;
 mod kill;
+mod kubernetes_backend;
 mod local_backend;
 mod local_runs;
 mod readme;

@@ -3,6 +3,7 @@
 mod cluster;
 pub mod names;
 mod api_error;
+pub mod helper;
 
 mod client;
 mod listen;
