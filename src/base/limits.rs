@@ -68,6 +68,12 @@ pub const LIST_PAGE_OBJECTS: u32 = 500;
 /// Pages of one list: more objects than a run may have nodes.
 pub const LIST_PAGES_MAX: usize = 4000;
 
+/// One line of a container's log; a longer one comes in parts.
+pub const LOG_LINE_BYTES_MAX: usize = 1 << 20;
+
+/// How often the end of a log is read that lags behind the end of its container: about a second.
+pub const TRAILER_TRIES_MAX: usize = 4;
+
 /// Entries of an artifact that is a folder or an archive.
 pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
 

@@ -198,14 +198,57 @@ async fn containers_and_scripts_run_to_their_ends() {
     assert_eq!(
         shown,
         [
-            "after Succeeded",
-            "bad Failed main: Error (exit code 3)",
-            "good Succeeded",
-            "raw Succeeded",
-            "script Succeeded"
+            ".after Succeeded",
+            ".bad Failed main: Error (exit code 3)",
+            ".good Succeeded",
+            ".raw Succeeded",
+            ".script Succeeded"
         ]
     );
     assert_eq!(ended.phase(), Phase::Failed);
+    run.end().await;
+}
+
+#[tokio::test]
+async fn outputs_come_out_of_pods() {
+    let Some(cluster) = cluster().await else { return };
+    let run = TestRun::new(
+        &cluster,
+        "outputs",
+        r#"
+        entrypoint: all
+        templates:
+        - name: all
+          dag:
+            tasks:
+            - {name: make, template: make}
+            - {name: large, template: large}
+            - name: use
+              template: use
+              depends: make && large
+              arguments:
+                parameters:
+                - {name: r, value: "{{tasks.make.outputs.result}}"}
+                - {name: f, value: "{{tasks.make.outputs.parameters.f}}"}
+                - {name: l, value: "{{tasks.large.outputs.result}}"}
+        - name: make
+          outputs: {parameters: [{name: f, valueFrom: {path: /tmp/f}}]}
+          container: {image: busybox, command: [sh, -c, "echo on stderr >&2; echo result; echo file > /tmp/f"]}
+        - name: large
+          script: {image: busybox, command: [sh], source: "seq 20000"}
+          sidecars: [{name: beside, image: busybox, command: [sleep, '600']}]
+        - name: use
+          inputs: {parameters: [{name: r}, {name: f}, {name: l}]}
+          container:
+            image: busybox
+            command: [sh, -c, "test '{{inputs.parameters.r}}.{{inputs.parameters.f}}' = result.file && test $(echo '{{inputs.parameters.l}}' | wc -l) = 20000"]
+        "#,
+    )
+    .await;
+    let ended = run.run().await;
+    let mut shown = shown(&ended);
+    shown.sort();
+    assert_eq!(shown, [".large Succeeded", ".make Succeeded", ".use Succeeded"]);
     run.end().await;
 }
 

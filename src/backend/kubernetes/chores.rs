@@ -8,8 +8,8 @@ use kube::api::ListParams;
 
 use super::client::KubernetesBackend;
 use super::fault::failed;
-use super::names;
 use super::track::Effect;
+use super::{names, outputs};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
 use crate::engine::PodReport;
@@ -47,7 +47,10 @@ impl KubernetesBackend {
     fn perform(&self, node: NodeIx, chore: Effect) -> BoxFuture<'static, Result<Answer, kube::Error>> {
         match chore {
             Effect::Report(report) => async move { Ok(Answer::Report(report)) }.boxed(),
-            Effect::Collect { end, .. } => async move { Ok(Answer::Report(PodReport::Ended(*end))) }.boxed(),
+            Effect::Collect { pod, due, end, words } => {
+                let reading = outputs::collect(self.pods.clone(), pod, due, *end, words);
+                async move { reading.await.map(Answer::Report) }.boxed()
+            }
             Effect::StopPod { pod, uid } => {
                 let calls = self.calls();
                 async move { calls.delete_pod(&pod, &uid, None).await.map(|()| Answer::Nothing) }.boxed()

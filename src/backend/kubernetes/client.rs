@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::Request;
-use serde_json::Value;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 
 use super::fault::{Trouble, failed, trouble};
-use super::job::{self, Around};
+use super::job::{self, Around, NewJob};
 use super::listen::Ears;
 use super::track::{Effect, Track};
-use super::{Cluster, names};
+use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{PodReport, PodRequest};
@@ -49,6 +50,8 @@ pub struct KubernetesBackend {
     pub(super) jobs: Api<Job>,
     pub(super) ears: AsyncMutex<Ears>,
     state: Mutex<State>,
+    /// Whether the helper's ConfigMap is there.
+    helper: OnceCell<()>,
     /// Something waits in [`State::reports`] or [`State::chores`].
     pub(super) wake: Notify,
 }
@@ -81,7 +84,18 @@ impl KubernetesBackend {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let ears = AsyncMutex::new(Ears::new(&pods, &jobs, &owner));
-        Self { cluster, owner, resolved, options, pods, jobs, ears, state: Mutex::default(), wake: Notify::new() }
+        Self {
+            cluster,
+            owner,
+            resolved,
+            options,
+            pods,
+            jobs,
+            ears,
+            state: Mutex::default(),
+            helper: OnceCell::new(),
+            wake: Notify::new(),
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -93,9 +107,8 @@ impl KubernetesBackend {
         names::job(&self.owner.run, &self.owner.uid, node)
     }
 
-    fn job(&self, request: &PodRequest) -> Result<Value, BackendError> {
-        let around =
-            Around { owner: &self.owner, workflow: &self.resolved.spec, now: now(), managed: self.options.managed };
+    fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
+        let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
         job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
     }
 
@@ -115,15 +128,52 @@ impl KubernetesBackend {
         }
     }
 
+    /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
+    /// to go with that run.
+    async fn post_helper(&self) -> Result<(), BackendError> {
+        let name = helper::config_map_name(self.owner.run.as_str());
+        let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+        let map = helper::config_map(self.metadata(&name, "helper"));
+        let action = || format!("post the ConfigMap `{name}` with the helper");
+        match maps.create(&PostParams::default(), &map).await {
+            Ok(_) => return Ok(()),
+            Err(error) if trouble(&error) == Trouble::Exists => {}
+            Err(error) => return Err(failed(action(), &error)),
+        }
+        let there = maps.get_metadata_opt(&name).await.map_err(|error| failed(action(), &error))?;
+        match there.as_ref().is_some_and(|map| self.is_ours(&map.metadata)) {
+            true => Ok(()),
+            false => Err(BackendError::Unavailable {
+                backend: "kubernetes",
+                action: action(),
+                reason: "one of an earlier run is still there".to_owned(),
+            }),
+        }
+    }
+
+    /// Returns the metadata of an object of the run that is called `name`.
+    fn metadata(&self, name: &str, kind: &str) -> ObjectMeta {
+        let labels = [(names::RUN, self.owner.run.as_str()), (names::HEAD, &self.owner.head), (names::KIND, kind)];
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into()),
+            owner_references: serde_json::from_value(json!([job::owner_reference(&self.owner)])).ok(),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn is_ours(&self, metadata: &ObjectMeta) -> bool {
+        let labels = metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get(names::HEAD)).is_some_and(|head| *head == self.owner.head)
+    }
+
     async fn check_ours(&self, node: NodeIx) -> Result<(), BackendError> {
         let name = self.job_name(node);
         let there = self.jobs.get_metadata_opt(&name).await;
         let there = there.map_err(|error| failed(format!("look at the Job `{name}`"), &error))?;
-        let labels = there.as_ref().and_then(|job| job.metadata.labels.as_ref());
-        let is_ours = labels.and_then(|labels| labels.get(names::HEAD)).is_some_and(|head| *head == self.owner.head);
-        match (is_ours, &there) {
-            (true, _) | (_, None) => Ok(()),
-            (false, Some(_)) => Err(BackendError::Refused {
+        match there.is_none_or(|job| self.is_ours(&job.metadata)) {
+            true => Ok(()),
+            false => Err(BackendError::Refused {
                 reason: format!(
                     "the Job `{name}` is there already and is not this run's; delete it, and retry the run"
                 ),
@@ -182,8 +232,11 @@ impl Backend for KubernetesBackend {
         if self.state().tracks.get(&node).is_some_and(Track::is_known) {
             return Ok(());
         }
-        let job = self.job(request)?;
-        self.post(node, &job).await?;
+        let new = self.job(request)?;
+        if new.needs_helper {
+            self.helper.get_or_try_init(|| self.post_helper()).await?;
+        }
+        self.post(node, &new.job).await?;
         self.state().tracks.entry(node).or_default().posted();
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::helper::{Needs, OutputFile};
 use super::names;
 use crate::engine::PodRequest;
 
@@ -29,11 +30,10 @@ fn is_false(word: &bool) -> bool {
 impl Due {
     /// Returns what the node of `request` hands out.
     pub(super) fn of(request: &PodRequest) -> Self {
-        let outputs = request.template.outputs.iter().flat_map(|outputs| &outputs.parameters);
-        let files = outputs.filter(|parameter| parameter.value_from.as_ref().is_some_and(|from| from.path.is_some()));
+        let needs = Needs::of(&request.template, request.capture_result);
         Self {
-            result: request.capture_result,
-            parameters: files.map(|parameter| parameter.name.clone()).collect(),
+            result: needs.result,
+            parameters: needs.parameters.into_iter().map(|file| file.name).collect(),
             daemon: request.template.daemon == Some(true),
         }
     }
@@ -41,6 +41,12 @@ impl Due {
     /// Returns whether there is anything to read when the pod has ended.
     pub(super) fn has_outputs(&self) -> bool {
         self.result || !self.parameters.is_empty()
+    }
+
+    /// Returns what the helper was told to report; where the files were is forgotten.
+    pub(super) fn needs(&self) -> Needs {
+        let file = |name: &String| OutputFile { name: name.clone(), path: String::new() };
+        Needs { result: self.result, parameters: self.parameters.iter().map(file).collect() }
     }
 
     /// Returns the text of the annotation.

@@ -41,9 +41,14 @@ pub(super) enum Refusal {
         /// Whose limit that is.
         bound: &'static str,
     },
-    /// The node's result is asked for, and its command is not known.
-    #[error("its outputs are taken by a helper that starts its command: say `command:`, which the image alone knows")]
-    NoCommand,
+    /// What it hands out cannot be read.
+    #[error("{why}; {help}")]
+    NoHelper {
+        /// Why not.
+        why: String,
+        /// What can be done.
+        help: &'static str,
+    },
 }
 
 /// What a refusal of the API server means for the one who asked.

@@ -11,7 +11,6 @@ use super::fault::Refusal;
 use super::{bounds, names, pod_spec};
 use crate::base::Timestamp;
 use crate::engine::PodRequest;
-use crate::spec;
 
 /// Who finishes the Jobs of managed mode: not the Job controller.
 pub(super) const MANAGED_BY: &str = "wf.internal/driver";
@@ -20,34 +19,40 @@ pub(super) const MANAGED_BY: &str = "wf.internal/driver";
 pub(super) struct Around<'a> {
     /// Whose it is.
     pub owner: &'a Owner,
-    /// What the workflow says of all pods.
-    pub workflow: &'a spec::WorkflowSpec,
     /// The time, from which the run's deadline is counted.
     pub now: Timestamp,
     /// Whether this process makes the pod.
     pub managed: bool,
 }
 
+/// A Job to be posted, and what it needs to be there before.
+pub(super) struct NewJob {
+    /// The Job.
+    pub job: Value,
+    /// Whether the ConfigMap with the helper must be there.
+    pub needs_helper: bool,
+}
+
 /// Returns the Job for `request`, or why there cannot be one.
 ///
 /// The Job runs one pod, replaces it when it was disrupted (drained, preempted, evicted), and
 /// never tries again what failed: that is the engine's.
-pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Refusal> {
+pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<NewJob, Refusal> {
     let pod = pod_spec::pod_template(request, around)?;
-    bounds::check(&pod)?;
+    bounds::check(&pod.template)?;
     let mut spec = json!({
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": { "rules": [
             { "action": "Ignore", "onPodConditions": [{ "type": "DisruptionTarget", "status": "True" }] },
         ]},
-        "template": pod,
+        "template": pod.template,
     });
     if around.managed {
         spec["managedBy"] = MANAGED_BY.into();
     }
     let owner = around.owner;
-    Ok(json!({
+    let job = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
@@ -57,7 +62,8 @@ pub(super) fn job(request: &PodRequest, around: &Around<'_>) -> Result<Value, Re
             "ownerReferences": [owner_reference(owner)],
         },
         "spec": spec,
-    }))
+    });
+    Ok(NewJob { job, needs_helper: pod.needs_helper })
 }
 
 /// Returns the labels by which a Job and its pods are found.

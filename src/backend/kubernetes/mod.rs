@@ -9,6 +9,8 @@ mod client;
 mod listen;
 mod chores;
 mod watch;
+mod outputs;
+mod logs;
 
 mod track;
 mod pod;
@@ -28,3 +30,4 @@ mod fault;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
+pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

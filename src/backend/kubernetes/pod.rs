@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::containers::MAIN;
 use super::due::Due;
-use super::names;
+use super::{helper, names};
 use crate::base::{NodeIx, Timestamp};
 use crate::engine::{Phase, PodEnd};
 
@@ -198,10 +198,13 @@ fn blame(container: &ContainerStatus) -> Option<(Phase, String)> {
     (name == MAIN || !KILLED.contains(&end.exit_code)).then(|| (Phase::Failed, exit_message(name, end)))
 }
 
-/// Returns Argo's words for a container that failed, such as `main: Error (exit code 1)`.
+/// Returns Argo's words for a container that failed, such as `main: Error (exit code 1)`, with what
+/// it left as its last words, unless these are the helper's.
 fn exit_message(name: &str, end: &ContainerStateTerminated) -> String {
     let reason = end.reason.as_deref().unwrap_or_default();
-    format!("{name}: {reason} (exit code {})", end.exit_code)
+    let words = end.message.as_deref().filter(|words| !words.is_empty() && !helper::is_report(words));
+    let words = words.map(|words| format!(": {}", words.trim_end())).unwrap_or_default();
+    format!("{name}: {reason} (exit code {}){words}", end.exit_code)
 }
 
 fn ended(pod: &Pod, status: &PodStatus, phase: Phase, message: String) -> PodState {

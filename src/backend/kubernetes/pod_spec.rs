@@ -9,20 +9,28 @@ use super::due::Due;
 use super::fault::Refusal;
 use super::job::{Around, labels};
 use super::json::text;
-use super::{containers, files, names, patch};
+use super::{containers, files, helper, names, outputs, patch};
 use crate::engine::PodRequest;
 use crate::spec;
 
-/// Returns the pod template for `request`: metadata and spec.
-pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<Value, Refusal> {
-    let (template, workflow) = (&*request.template, around.workflow);
+/// A pod template, and what it needs to be there.
+pub(super) struct Drafted {
+    /// Metadata and spec.
+    pub template: Value,
+    /// Whether the ConfigMap with the helper must be there.
+    pub needs_helper: bool,
+}
+
+/// Returns the pod template for `request`.
+pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<Drafted, Refusal> {
+    let (template, workflow) = (&*request.template, &*request.workflow);
     let files = files::files(request)?;
     let main = containers::main(template, &files)?;
     let mut before = containers::init(template, &main);
     before.extend(containers::sidecars(template, &main));
     let mut spec = Map::new();
     spec.insert("restartPolicy".to_owned(), "Never".into());
-    let volumes = volumes(template, around, before.iter().chain([&main]))?;
+    let volumes = volumes(request, around, before.iter().chain([&main]))?;
     insert_list(&mut spec, "volumes", volumes);
     insert_list(&mut spec, "initContainers", before);
     insert_list(&mut spec, "containers", vec![main]);
@@ -38,10 +46,9 @@ pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<
     for text in [&workflow.pod_spec_patch, &template.pod_spec_patch].into_iter().flatten() {
         patch::apply(&mut spec, text)?;
     }
-    Ok(json!({
-        "metadata": { "labels": metadata.labels, "annotations": metadata.annotations },
-        "spec": spec,
-    }))
+    let needs_helper = outputs::wrap(&mut spec, request, &helper::config_map_name(around.owner.run.as_str()))?;
+    let metadata = json!({ "labels": metadata.labels, "annotations": metadata.annotations });
+    Ok(Drafted { template: json!({ "metadata": metadata, "spec": spec }), needs_helper })
 }
 
 struct Metadata {
@@ -55,7 +62,7 @@ fn metadata(request: &PodRequest, around: &Around<'_>) -> Metadata {
     let texts = |from: &indexmap::IndexMap<String, String>| -> Vec<(String, Value)> {
         from.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
     };
-    for users in [around.workflow.pod_metadata.as_ref(), request.template.metadata.as_ref()].into_iter().flatten() {
+    for users in [request.workflow.pod_metadata.as_ref(), request.template.metadata.as_ref()].into_iter().flatten() {
         all.labels.extend(texts(&users.labels));
         all.annotations.extend(texts(&users.annotations));
     }
@@ -71,18 +78,19 @@ fn metadata(request: &PodRequest, around: &Around<'_>) -> Metadata {
 /// Returns the volumes of the pod: the template's own, and what its containers mount of the
 /// workflow's, its claims included.
 fn volumes<'a>(
-    template: &spec::Template,
+    request: &PodRequest,
     around: &Around<'_>,
     containers: impl Iterator<Item = &'a Value>,
 ) -> Result<Vec<Value>, Refusal> {
+    let (template, workflow) = (&*request.template, &*request.workflow);
     let mut volumes: Vec<Value> = template.volumes.iter().map(|volume| volume.0.clone()).collect();
     let used: BTreeSet<&str> = containers.flat_map(containers::mounted).filter(|name| *name != files::VOLUME).collect();
     for name in used {
         if volumes.iter().any(|volume| text(volume, "name") == Some(name)) {
             continue;
         }
-        let of_workflow = around.workflow.volumes.iter().find(|volume| text(volume, "name") == Some(name));
-        let mut claims = around.workflow.volume_claim_templates.iter();
+        let of_workflow = workflow.volumes.iter().find(|volume| text(volume, "name") == Some(name));
+        let mut claims = workflow.volume_claim_templates.iter();
         let is_claim = claims.any(|claim| claim.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
         volumes.push(match of_workflow {
             Some(volume) => volume.0.clone(),

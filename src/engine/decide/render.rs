@@ -15,7 +15,7 @@ use crate::engine::scope::item::Item;
 use crate::engine::scope::outer::{self, Around, Outer};
 use crate::engine::value::Inputs;
 use crate::expr::{Ambient, Scope, Unresolved};
-use crate::plan::{Segment, Task, Template, Text};
+use crate::plan::{PodParts, Segment, Task, Template, Text};
 use crate::spec;
 
 /// Returns the template with its texts replaced by those that a node was made with.
@@ -43,6 +43,18 @@ fn container(template: &Template, texts: &[Arc<str>]) -> Arc<spec::Template> {
         }
     }
     Arc::new(spec)
+}
+
+/// Returns what a workflow says of all its pods with its tags replaced. A tag that means nothing
+/// stays, and the cluster says what is wrong with it.
+pub(in crate::engine) fn pod_parts(parts: &PodParts, scope: &dyn Scope, ambient: &Ambient) -> Arc<spec::WorkflowSpec> {
+    let mut json = serde_json::to_value(&*parts.spec).unwrap_or_default();
+    for place in &parts.texts {
+        if let Ok(text) = place.text.render(scope, Unresolved::Keep, ambient) {
+            put(&mut json, &place.pointer, Json::from(text));
+        }
+    }
+    serde_json::from_value(json).map_or_else(|_| parts.spec.clone(), Arc::new)
 }
 
 /// Returns the template with at least the texts below `keys` replaced; most have none there.
