@@ -25,6 +25,8 @@ pub const EINTR: Errno = Errno(4);
 pub const ENXIO: Errno = Errno(6);
 /// Nothing yet.
 pub const EAGAIN: Errno = Errno(11);
+/// There is no room.
+pub const ENOBUFS: Errno = Errno(105);
 
 /// A child has ended.
 pub const SIGCHLD: i32 = 17;

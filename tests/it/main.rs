@@ -13,6 +13,7 @@ mod env;
 mod examples;
 mod generated;
 mod golden_log;
+mod helper;
 mod kill;
 mod local_backend;
 mod local_runs;
