@@ -294,7 +294,8 @@ fn output_without_end_takes_no_memory() {
     let Some(ground) = Ground::new() else { return };
     let needs = ground.needs(true, &[]);
     let script = format!("head -c {} /dev/zero; printf end", 1 << 30);
-    let mut child = ground.command(&needs, &["sh", "-c", &script]).spawn().expect("the helper runs");
+    let log = std::fs::File::create(ground.path("log")).expect("a file");
+    let mut child = ground.command(&needs, &["sh", "-c", &script]).stderr(log).spawn().expect("the helper runs");
     let mut stdout = child.stdout.take().expect("it is a pipe");
     let (mut bytes, mut count, mut peak_kib) = (vec![0; 1 << 20], 0_u64, 0);
     loop {
@@ -302,12 +303,14 @@ fn output_without_end_takes_no_memory() {
         if read == 0 {
             break;
         }
+        let before = count;
         count += read as u64;
-        if count.is_multiple_of(1 << 12) {
+        if before >> 26 != count >> 26 {
             peak_kib = peak_kib.max(resident_kib(child.id()));
         }
     }
-    let output = child.wait_with_output().expect("it ends");
+    let mut output = child.wait_with_output().expect("it ends");
+    output.stderr = std::fs::read(ground.path("log")).expect("the log");
     assert_eq!(count, (1 << 30) + 3);
     assert!((1..8 << 10).contains(&peak_kib), "{peak_kib} KiB");
     assert!(ground.report(&needs, &output).result.is_some_and(|result| result.ends_with("\0end")));
@@ -372,7 +375,8 @@ fn a_reader_that_goes_away_is_the_commands_matter() {
 fn a_reader_that_sleeps_does_not_keep_signals_away() {
     let Some(ground) = Ground::new() else { return };
     let script = "trap 'exit 9' TERM; yes & : > up; wait";
-    let mut child = ground.command(&ground.needs(true, &[]), &["sh", "-c", script]).spawn().expect("it runs");
+    let mut command = ground.command(&ground.needs(true, &[]), &["sh", "-c", script]);
+    let mut child = command.stderr(Stdio::null()).spawn().expect("the helper runs");
     wait_for(&ground.path("up"));
     std::thread::sleep(Duration::from_millis(50));
     signal(&child, Signal::SIGTERM);

@@ -30,10 +30,10 @@ fn read(report: &str, needs: &Needs) -> Result<Report, BadReport> {
 
 /// Returns the lines of a log with a report at its end, and what the termination message then says.
 fn in_log(report: &str) -> (Vec<Vec<u8>>, String) {
+    let sum = sum(report);
     let lines = pieces(report).enumerate();
-    let lines: Vec<_> =
-        lines.map(|(at, piece)| line(sum(report), at, piece, &mut [0; LINE_BYTES_MAX]).to_vec()).collect();
-    let pointer = write(|writer| writer.in_log(lines.len(), sum(report)));
+    let lines: Vec<_> = lines.map(|(at, piece)| line(sum, at, piece, &mut [0; LINE_BYTES_MAX]).to_vec()).collect();
+    let pointer = write(|writer| writer.in_log(lines.len(), sum));
     (lines, format!("{MESSAGE_MARK}{pointer}"))
 }
 
