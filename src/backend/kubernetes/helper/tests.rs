@@ -177,12 +177,14 @@ fn outputs_complete_an_end() {
     let report = write(|writer| {
         writer.result(b"r\xff");
         writer.parameters(1, |_, parameter| parameter.write(Output::Found("x\"\\\n\t\u{7f}")));
-        writer.message(b"words");
+        writer.message(b"words\n");
     });
     let report = read(&report, &needs).expect("a report");
-    assert_eq!(report.message.as_deref(), Some("words"));
+    assert_eq!(report.message.as_deref(), Some("words\n"));
+    assert_eq!(report.clone().complete(&needs, PodEnd::exited(0)).message, "");
     let end = report.complete(&needs, PodEnd::exited(3));
     assert_eq!((end.exit_code, end.result.as_deref()), (Some(3), Some("r\u{fffd}")));
+    assert_eq!(end.message, "main: Error (exit code 3): words");
     assert_eq!(end.parameters["a"], FileOutput::Found("x\"\\\n\t\u{7f}".into()));
 }
 
