@@ -3,5 +3,6 @@
 mod cluster;
 pub mod names;
 pub mod helper;
+pub mod install;
 
 pub use cluster::{Cluster, ConnectError};
