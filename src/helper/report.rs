@@ -52,7 +52,7 @@ fn deliver(arguments: &Arguments, writer: ReportWriter<'_>) -> Result<(), Errno>
     }
     let (lines, sum) = (pieces(report).count(), sum(report));
     for (number, piece) in pieces(report).enumerate() {
-        write_all(2, line(sum, number, piece, &mut [0; LINE_BYTES_MAX]))?;
+        write_all(1, line(sum, number, piece, &mut [0; LINE_BYTES_MAX]))?;
     }
     let mut pointer = [0; POINTER_BYTES_MAX];
     let mut writer = ReportWriter::new(&mut pointer);

@@ -237,7 +237,7 @@ fn messages_that_are_damaged_are_no_reports() {
         format!("wf1:{{\"result\":\"{}\"}}", "x".repeat(100_000)),
     ];
     for message in bad {
-        assert_eq!(read_message(&message, &needs), Err(BadReport::Damaged), "{:.80}", message);
+        assert_eq!(read_message(&message, &needs), Err(BadReport::Damaged), "{message:.80}");
     }
     for message in ["", "words of the command", "wf2:{}"] {
         assert_eq!(read_message(message, &needs), Ok(Said::Nothing), "{message}");
