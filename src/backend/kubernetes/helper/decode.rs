@@ -75,6 +75,11 @@ pub fn read_message(message: &str, needs: &Needs) -> Result<Said, BadReport> {
     }
 }
 
+/// Returns whether a termination message is the helper's.
+pub fn is_report(message: &str) -> bool {
+    message.starts_with(MESSAGE_MARK)
+}
+
 /// Returns what of a log's line is the command's, for showing it: nothing for a line of a trailer.
 /// The command may have left a line without an end, which then stands before the trailer's first.
 pub fn without_trailer(line: &[u8]) -> Option<&[u8]> {

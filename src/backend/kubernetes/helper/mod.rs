@@ -26,10 +26,10 @@ mod wire;
 #[path = "../../../helper/writer.rs"]
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
-pub use decode::{BadReport, Report, Said, Trailer, read_message, without_trailer};
+pub use decode::{BadReport, Report, Said, Trailer, is_report, read_message, without_trailer};
 pub use needs::{Needs, OutputFile};
 pub use objects::{ARCHITECTURE, config_map, config_map_name, is_built_in, volume};
 pub use wrap::{Unwrappable, template_fault, wrap_main, wrap_sidecar};
+
+#[cfg(test)]
+mod tests;
