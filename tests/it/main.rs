@@ -14,6 +14,7 @@ mod env;
 mod examples;
 mod generated;
 mod golden_log;
+mod helper;
 mod kill;
 mod kubernetes_backend;
 mod local_backend;

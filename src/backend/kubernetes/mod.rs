@@ -7,6 +7,7 @@ mod api_error;
 mod support;
 mod argo;
 pub mod helper;
+pub mod install;
 
 mod client;
 mod listen;
