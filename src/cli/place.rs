@@ -13,9 +13,8 @@ use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
 use crate::engine::{Batch, Control, Memo, PodReport, PodRequest};
 use crate::store::{
-    Answer, Claim, DirectoryLog, DirectoryStore, DirectoryTail, Header, KubernetesLog, KubernetesShared,
-    KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError, Stored, Summary, Tail,
-    directory::DirectoryShared,
+    Answer, Claim, DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail, Header, KubernetesLog,
+    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError, Stored, Summary, Tail,
 };
 
 /// Where runs are.
@@ -76,12 +75,12 @@ pub enum PlaceLog {
     Cluster(Box<KubernetesLog>),
 }
 
-/// What runs of a place share.
+/// What a run shares with others.
 pub enum PlaceShared {
     /// Files.
     Local(DirectoryShared),
     /// ConfigMaps.
-    Cluster(Box<KubernetesShared>),
+    Cluster(KubernetesShared),
 }
 
 /// A log that another process writes.
@@ -206,7 +205,7 @@ impl Log for PlaceLog {
     fn shared(&self) -> PlaceShared {
         match self {
             PlaceLog::Local(log) => PlaceShared::Local(log.shared()),
-            PlaceLog::Cluster(log) => PlaceShared::Cluster(Box::new(log.shared())),
+            PlaceLog::Cluster(log) => PlaceShared::Cluster(log.shared()),
         }
     }
 

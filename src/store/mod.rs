@@ -20,7 +20,7 @@ pub mod kubernetes;
 mod record;
 
 pub use claims::Claim;
-pub use directory::{DirectoryLog, DirectoryStore, DirectoryTail};
+pub use directory::{DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail};
 pub use kubernetes::{KubernetesLog, KubernetesShared, KubernetesStore, KubernetesTail};
 
 /// The version of the format that this release writes.

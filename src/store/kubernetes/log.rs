@@ -10,18 +10,16 @@ use kube::api::{Patch, PostParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Identity;
+use super::{Identity, KubernetesShared};
 use super::head::{self, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
-use super::shared::KubernetesShared;
-use super::store::KubernetesStore;
 use super::{pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::{RunName, RunUid, TimeSpan};
+use crate::base::{RunName, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -42,8 +40,6 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The right to write the log of one run in a cluster.
 pub struct KubernetesLog {
-    pub(super) store: KubernetesStore,
-    pub(super) uid: RunUid,
     pub(super) maps: Api<ConfigMap>,
     pub(super) jobs: Api<Job>,
     pub(super) owner: Owner,
@@ -194,8 +190,7 @@ impl Log for KubernetesLog {
     type Shared = KubernetesShared;
 
     fn shared(&self) -> KubernetesShared {
-        let (run, uid) = (self.owner.run.clone(), self.uid.clone());
-        KubernetesShared::new(self.store.clone(), self.maps.clone(), self.me.clone(), run, uid)
+        KubernetesShared::new(self.maps.clone(), self.jobs.clone(), self.owner.clone(), self.lease.clone())
     }
 
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
