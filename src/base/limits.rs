@@ -74,6 +74,9 @@ pub const LOG_LINE_BYTES_MAX: usize = 1 << 20;
 /// How often the end of a log is read that lags behind the end of its container: about a second.
 pub const TRAILER_TRIES_MAX: usize = 4;
 
+/// How often a call of a resource template is made that the server cannot answer: about four minutes.
+pub const RESOURCE_TRIES_MAX: usize = 30;
+
 /// Entries of an artifact that is a folder or an archive.
 pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
 

@@ -21,6 +21,7 @@ use super::job_state::is_managed;
 use super::listen::Ears;
 use super::parked::{Parked, unstarted};
 use super::pod::PodFacts;
+use super::resource::Resources;
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
@@ -77,6 +78,8 @@ pub(super) struct State {
     pub chores: VecDeque<(NodeIx, Effect)>,
     /// The nodes whose Jobs have no pod yet, by the Jobs' names.
     pub by_job: BTreeMap<String, NodeIx>,
+    /// What the driver does itself.
+    pub resources: Resources,
     /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
     pub sweeps: VecDeque<(Instant, NodeIx)>,
     /// What the cluster does not take for now.
@@ -258,12 +261,17 @@ impl Backend for KubernetesBackend {
             if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
                 return Ok(());
             }
-            if request.is_running && state.is_listed {
+            if request.is_running && state.is_listed && request.template.resource.is_none() {
                 // It ran when the log was written, and there is no trace of it.
                 state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
                 self.wake.notify_one();
                 return Ok(());
             }
+        }
+        if request.template.resource.is_some() {
+            self.state().resources.begin(&self.cluster, &self.owner, request, now());
+            self.wake.notify_one();
+            return Ok(());
         }
         let new = self.job(request)?;
         if new.needs_helper {
@@ -280,6 +288,9 @@ impl Backend for KubernetesBackend {
                 let end = unstarted(Phase::Failed, "stopped before it started".to_owned());
                 state.reports.push((node, PodReport::Ended(end)));
                 self.wake.notify_one();
+                return Ok(());
+            }
+            if state.resources.stop(node) {
                 return Ok(());
             }
             let track = state.tracks.entry(node).or_default();

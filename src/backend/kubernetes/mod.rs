@@ -30,6 +30,8 @@ mod json;
 
 mod support;
 
+mod resource;
+
 mod fault;
 
 pub use client::{KubernetesBackend, Options, Owner};
