@@ -1,8 +1,13 @@
 //! A cluster as the place where pods run: each node's pod is a plain `batch/v1` Job.
 
 mod cluster;
+mod patience;
 pub mod names;
+mod api_error;
+mod support;
+mod argo;
 pub mod helper;
+pub mod install;
 
 mod client;
 mod listen;
@@ -28,12 +33,12 @@ mod patch;
 mod bounds;
 mod json;
 
-mod support;
-
 mod resource;
 
 mod fault;
 
+pub use api_error::{ApiError, ApiErrorKind};
+pub use argo::argo_object;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

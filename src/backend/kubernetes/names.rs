@@ -26,6 +26,41 @@ pub const NODE_NAME: &str = "wf.internal/node-name";
 /// Argo's label for users' own selectors, with the run's name.
 pub const WORKFLOW: &str = "workflows.argoproj.io/workflow";
 
+/// The version of the format that an object of a run's record is written in.
+pub const FORMAT: &str = "wf.internal/format";
+
+/// What a listing says of a run, as JSON; an annotation of the head Job.
+pub const SUMMARY: &str = "wf.internal/summary";
+
+/// Of how many pieces a text consists, an annotation of each of them.
+pub const PIECES: &str = "wf.internal/pieces";
+
+/// At which byte of the log a segment begins, an annotation.
+pub const FROM: &str = "wf.internal/from";
+
+/// How often a log was taken over before its segment was written, an annotation.
+pub const EPOCH: &str = "wf.internal/epoch";
+
+/// What begins the annotation of the head Job that holds a request; its id follows.
+pub const REQUEST: &str = "wf.internal/request.";
+
+/// What begins the annotation of the head Job that holds an answer; the request's id follows.
+pub const ANSWER: &str = "wf.internal/answer.";
+
+/// By this annotation of the head Job one asks whether the driver lives; it answers by renewing its Lease.
+pub const PING: &str = "wf.internal/ping";
+
+/// Who drives the nodes of a managed Job: nobody but us.
+pub const DRIVER: &str = "wf.internal/driver";
+
+/// Argo's label of a run, with its phase, for users' own selectors.
+pub const PHASE: &str = "workflows.argoproj.io/phase";
+
+/// Argo's label of a run, `true` once it has ended.
+pub const COMPLETED: &str = "workflows.argoproj.io/completed";
+
+/// Which process writes a log, an annotation of its segments.
+pub const HOLDER: &str = "wf.internal/holder";
 /// The annotation of a pod that the main container's script lies in; a file of the pod is made of it.
 pub const SCRIPT: &str = "wf.internal/script";
 
