@@ -110,11 +110,9 @@ impl TestRun {
         let clock = RealClock::new();
         let driver = Driver::resume(self.plan(), log, &stored, &backend, &clock);
         let driven = tokio::time::timeout(PATIENCE, driver.drive(stop, |run, _| tell(run))).await;
-        let run = driven.expect("it takes no longer").expect("it is driven").run;
-        if run.phase().is_final() {
-            backend.finish(run.phase()).await.expect("it is cleaned up");
-        }
-        run
+        let driven = driven.expect("it takes no longer").expect("it is driven");
+        assert!(driven.left_behind.is_none(), "{:?}", driven.left_behind);
+        driven.run
     }
 
     async fn run(&self) -> Run {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
@@ -25,6 +26,7 @@ use super::resource::Resources;
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
+use crate::base::limits::PENDING_SECONDS_MAX;
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodReport, PodRequest};
 use crate::plan::Resolved;
@@ -74,6 +76,10 @@ pub(super) struct State {
     pub tracks: BTreeMap<NodeIx, Track>,
     /// What is to be reported next; a few per node that is alive.
     pub reports: Vec<(NodeIx, PodReport)>,
+    /// The nodes whose pods lack something, and when they had their time; in the order of time.
+    pub stuck: VecDeque<(Instant, NodeIx)>,
+    /// How many events were written.
+    pub events: u32,
     /// What is to be done next; one or two per node that is alive.
     pub chores: VecDeque<(NodeIx, Effect)>,
     /// The nodes whose Jobs have no pod yet, by the Jobs' names.
@@ -93,6 +99,9 @@ impl State {
     pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Expire => {
+                    self.stuck.push_back((Instant::now() + Duration::from_secs(PENDING_SECONDS_MAX), node));
+                }
                 Effect::Report(report) => {
                     if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
                         self.parked.hurry();
@@ -307,9 +316,14 @@ impl Backend for KubernetesBackend {
             self.listen_once(&mut ears).await?;
             let reports = std::mem::take(&mut self.state().reports);
             if !reports.is_empty() {
+                self.tell_people(&reports);
                 return Ok(reports);
             }
         }
+    }
+
+    async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+        self.clean_up(phase).await
     }
 
     fn recorded(&self, nodes: &[NodeIx]) {

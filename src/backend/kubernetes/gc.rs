@@ -14,7 +14,9 @@ use kube::core::Selector;
 use tokio::time::Instant;
 
 use super::client::KubernetesBackend;
+use super::events::Told;
 use super::fault::failed;
+use super::track::Effect;
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;
 use crate::base::{NodeIx, TimeSpan};
@@ -103,7 +105,8 @@ impl KubernetesBackend {
 
     /// Cleans up after a run that has ended in `phase`, as `podGC` and `volumeClaimGC` say. Its log is
     /// complete by now. What fails here is left for the run's deletion.
-    pub async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+    pub(super) async fn clean_up(&self, phase: Phase) -> Result<(), BackendError> {
+        self.state().chores.push_back((NodeIx(0), Effect::Tell(Told::end(phase))));
         self.end_chores().await?;
         let succeeded = phase == Phase::Succeeded;
         if let Some(policy) =

@@ -115,7 +115,8 @@ impl KubernetesBackend {
     /// Returns when there is something to do by time alone.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        state.parked.due().into_iter().chain(state.sweeps.front().map(|(due, _)| *due)).min()
+        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten();
+        state.parked.due().into_iter().chain(fronts.map(|(due, _)| *due)).min()
     }
 
     async fn heed_time(&self) -> Result<(), BackendError> {
@@ -125,6 +126,11 @@ impl KubernetesBackend {
             while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
                 state.sweeps.pop_front();
                 state.chores.push_back((node, Effect::Sweep));
+            }
+            while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
+                state.stuck.pop_front();
+                let effects = state.tracks.entry(node).or_default().expired();
+                state.take(node, effects);
             }
             state.parked.due().is_some_and(|due| due <= now)
         };

@@ -25,6 +25,7 @@ mod job_state;
 
 mod job;
 mod managed;
+mod events;
 mod pod_spec;
 mod containers;
 mod files;
