@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
-//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
+//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs`, `resource`, `events` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
 //! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `doctor` |
 //! | what Argo keeps there | `argo` |
@@ -23,6 +23,7 @@ mod cluster;
 mod containers;
 mod doctor;
 mod due;
+mod events;
 mod fault;
 mod files;
 mod gc;
@@ -38,6 +39,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod resource;
 mod support;
 mod track;
 mod watch;

@@ -88,7 +88,9 @@ impl KubernetesShared {
         let version = found.and_then(|map| map.metadata.resource_version);
         match self.write(name, &claims, version).await.map_err(|error| ApiError::new(&action, &error)) {
             Ok(()) => Ok(Some(granted)),
-            Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) => {
+            Err(error)
+                if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error.into()),
