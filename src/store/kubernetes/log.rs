@@ -80,8 +80,7 @@ impl KubernetesLog {
     async fn write(&mut self, write: &Write) -> Result<(), StoreError> {
         let version = if write.is_new { None } else { self.version.clone() };
         let object = objects::segment(&self.owner, write, &self.term, version.as_deref());
-        let give_up_at = Instant::now() + PATIENCE;
-        let mut wait = RETRY_MIN;
+        let mut patience = Patience::new();
         loop {
             let error = match self.try_write(write.is_new, &object).await {
                 Ok(version) => {
@@ -92,15 +91,12 @@ impl KubernetesLog {
             };
             match error.kind {
                 ApiErrorKind::Exists | ApiErrorKind::Conflict => match self.read_back(write).await {
-                    Err(StoreError::Cluster(error)) if is_patient(&error) && Instant::now() < give_up_at => {}
+                    Err(StoreError::Cluster(error)) => patience.wait(error).await?,
                     known => return known,
                 },
                 ApiErrorKind::NotFound => return Err(self.gone()),
-                _ if is_patient(&error) && Instant::now() < give_up_at => {}
-                _ => return Err(error.into()),
+                _ => patience.wait(error).await?,
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
         }
     }
 
@@ -144,7 +140,12 @@ impl KubernetesLog {
             if self.kept.insert(digest.clone()) {
                 let name = |index| objects::blob_name(&self.owner.run, &digest, index);
                 let cut = pieces::cut(text.as_bytes());
-                upload::upload(&self.maps, &self.owner, objects::BLOB, cut, name).await?;
+                let mut patience = Patience::new();
+                while let Err(error) =
+                    upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await
+                {
+                    patience.wait(error).await?;
+                }
             }
         }
         Ok(())
@@ -181,9 +182,28 @@ impl KubernetesLog {
     }
 }
 
-/// Returns whether an append tries again: what can pass, and a permission that may come back.
-fn is_patient(error: &ApiError) -> bool {
-    error.is_passing() || matches!(error.kind, ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized)
+/// How long an append goes on trying.
+struct Patience {
+    ends_at: Instant,
+    wait: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { ends_at: Instant::now() + PATIENCE, wait: RETRY_MIN }
+    }
+
+    /// Waits before another try; gives `error` back where none is worth it. What can pass is, and a
+    /// permission that may come back.
+    async fn wait(&mut self, error: ApiError) -> Result<(), ApiError> {
+        let may_pass = error.is_passing() || matches!(error.kind, ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized);
+        if !may_pass || Instant::now() >= self.ends_at {
+            return Err(error);
+        }
+        tokio::time::sleep(self.wait).await;
+        self.wait = (self.wait * 2).min(RETRY_MAX);
+        Ok(())
+    }
 }
 
 impl Log for KubernetesLog {
