@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, delete, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
-    terminate, version, wait, watch,
+    completion, delete, doctor, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
+    template, terminate, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -49,9 +49,16 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
-    /// Namespace that keeps the cluster-scoped templates
-    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
-    pub library: String,
+    /// Namespace that keeps the templates of cluster scope
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "wf-shared",
+        env = "WF_SHARED_NAMESPACE",
+        hide_env_values = true
+    )]
+    pub shared_namespace: String,
 
     /// Folder that holds the runs of this machine
     #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
@@ -112,6 +119,8 @@ pub enum Command {
     Resubmit(resubmit::Resubmit),
     Node(node::Node),
     Delete(delete::Delete),
+    Template(template::Template),
+    Doctor(doctor::Doctor),
     Explain(explain::Explain),
     Completion(completion::Completion),
     Version(version::Version),
@@ -135,6 +144,8 @@ impl Command {
             Command::Resubmit(command) => command.run(session).await,
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
+            Command::Template(command) => command.run(session).await,
+            Command::Doctor(command) => command.run(session).await,
             Command::Explain(command) => command.run(session),
             Command::Completion(command) => command.run(session),
             Command::Version(command) => command.run(session),

@@ -6,7 +6,7 @@
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs | `support`, `install` |
+//! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `doctor` |
 
 pub mod helper;
 pub mod install;
@@ -20,6 +20,7 @@ mod chores;
 mod client;
 mod cluster;
 mod containers;
+mod doctor;
 mod due;
 mod fault;
 mod files;
@@ -44,5 +45,6 @@ pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
+pub use doctor::{Finding, Health, examine};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};

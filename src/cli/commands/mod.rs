@@ -16,6 +16,8 @@ pub mod retry;
 pub mod resubmit;
 pub mod node;
 pub mod delete;
+pub mod template;
+pub mod doctor;
 pub mod explain;
 pub mod completion;
 pub mod version;
