@@ -45,10 +45,14 @@ fn mark_inner(tree: &Tree, sources: &Sources, inner: &mut [bool]) {
         Value::Map(map) if !is_flow => map.values().for_each(|entry| mark_inner(&entry.value, sources, inner)),
         Value::Seq(items) if !is_flow => items.iter().for_each(|item| mark_inner(item, sources, inner)),
         _ => {
-            let line = |offset| sources.position(tree.span.file, offset).line;
-            // A block of text ends where its last line does.
-            let last = line(tree.span.end.saturating_sub(1).max(tree.span.start));
-            (line(tree.span.start)..last).for_each(|line| inner[line] = true);
+            let line = |offset| sources.position(tree.span.file, offset).line - 1;
+            let text = sources.slice(tree.span).trim_end();
+            // A text that has its first line for itself is a block, or moves like one.
+            let before = &sources.text(tree.span.file)[..tree.span.start as usize];
+            let is_alone = !before.is_empty() && before.trim_end_matches(' ').ends_with('\n');
+            let first = line(tree.span.start) + usize::from(!is_alone);
+            let last = line(tree.span.start + text.len() as u32);
+            (first..=last).for_each(|line| inner[line] = true);
         }
     }
 }
@@ -186,8 +190,8 @@ mod tests {
 
     #[test]
     fn blanks_change_and_nothing_else() {
-        let text = "\n# head\na:\n    -   b: 1   # one\n        c:\n           - d\n        e: |\n            x\n              y\n\n            z\n\n\n    # two\n    - {f: 1,\n       g: 2}\nh:\n- - i\n  -   j:   k\n      l: \"m\n         n\"\n---\n\nz:  1  \n\n";
-        let wanted = "# head\na:\n- b: 1   # one\n  c:\n  - d\n  e: |\n        x\n          y\n\n        z\n\n# two\n- {f: 1,\n   g: 2}\nh:\n- - i\n  - j:   k\n    l: \"m\n         n\"\n---\n\nz:  1\n";
+        let text = "\n# head\na:\n    -   b: 1   # one\n        c:\n           - d\n        e: |\n            x\n              y\n\n            z\n\n\n    # two\n    - {f: 1,\n       g: 2}\nh:\n- - i\n  -   j:   k\n      l: \"m\n       n\"\n---\n\nz:  1  \n\n";
+        let wanted = "# head\na:\n- b: 1   # one\n  c:\n  - d\n  e: |\n      x\n        y\n\n      z\n\n# two\n- {f: 1,\n   g: 2}\nh:\n- - i\n  - j:   k\n    l: \"m\n       n\"\n---\n\nz:  1\n";
         assert_eq!(laid(text).as_deref(), Ok(wanted));
         assert_eq!(laid(wanted).as_deref(), Ok(wanted));
     }

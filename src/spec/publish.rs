@@ -16,11 +16,11 @@ pub fn json_schema(kind: Option<Kind>) -> Value {
     for kind in roots.iter().map(|(kind, _)| *kind) {
         identify(&mut definitions, kind);
     }
-    if let Some(required) =
-        definitions.get_mut("io.k8s.api.core.v1.Container").and_then(|object| object.get_mut("required"))
-    {
+    for name in ["io.k8s.api.core.v1.Container", "ScriptTemplate"] {
         // Argo names the main container itself.
-        *required = json!([]);
+        if let Some(Value::Array(required)) = definitions.pointer_mut(&format!("/{name}/required")) {
+            required.retain(|field| field != "name");
+        }
     }
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());

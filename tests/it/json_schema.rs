@@ -27,9 +27,7 @@ impl Checker<'_> {
         };
         for (keyword, rule) in keywords {
             let holds = self.parts(keywords, keyword, rule, (value, at, depth), faults)
-                || self
-                    .combines(keywords, keyword, rule, (value, at, depth))
-                    .unwrap_or_else(|| simple(keyword, rule, value));
+                || self.combines(keyword, rule, (value, at, depth)).unwrap_or_else(|| simple(keyword, rule, value));
             if !holds {
                 faults.push(format!("{at}: `{keyword}` of {rule} does not hold for {}", short(value)));
             }
@@ -45,7 +43,7 @@ impl Checker<'_> {
         (value, at, depth): (&Value, &str, usize),
         faults: &mut Vec<String>,
     ) -> bool {
-        let mut below = |schema: &Value, value: &Value, key: &dyn std::fmt::Display| {
+        let below = |schema: &Value, value: &Value, key: &dyn std::fmt::Display, faults: &mut Vec<String>| {
             self.check(schema, value, &format!("{at}/{key}"), depth + 1, faults);
         };
         match keyword {
@@ -55,17 +53,29 @@ impl Checker<'_> {
                 let schema = self.root.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
                 self.check(schema, value, at, depth + 1, faults);
             }
+            "allOf" => {
+                rule.as_array()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|schema| self.check(schema, value, at, depth + 1, faults));
+            }
+            "if" => {
+                let holds = self.holds(rule, value, at, depth);
+                if let Some(schema) = keywords.get(if holds { "then" } else { "else" }) {
+                    self.check(schema, value, at, depth + 1, faults);
+                }
+            }
             "properties" => {
                 let known = rule.as_object().into_iter().flatten();
                 known
                     .filter_map(|(key, schema)| Some((key, schema, value.get(key)?)))
-                    .for_each(|(key, schema, value)| below(schema, value, key));
+                    .for_each(|(key, schema, value)| below(schema, value, key, faults));
             }
             "additionalProperties" => {
                 let known = keywords.get("properties").and_then(Value::as_object);
                 let others = value.as_object().into_iter().flatten();
                 let others = others.filter(|(key, _)| !known.is_some_and(|known| known.contains_key(*key)));
-                others.for_each(|(key, value)| below(rule, value, key));
+                others.for_each(|(key, value)| below(rule, value, key, faults));
             }
             "items" => {
                 value
@@ -73,33 +83,27 @@ impl Checker<'_> {
                     .into_iter()
                     .flatten()
                     .enumerate()
-                    .for_each(|(index, value)| below(rule, value, &index));
+                    .for_each(|(index, value)| below(rule, value, &index, faults));
             }
             _ => return false,
         }
         true
     }
 
+    fn holds(&self, schema: &Value, value: &Value, at: &str, depth: usize) -> bool {
+        let mut faults = Vec::new();
+        self.check(schema, value, at, depth + 1, &mut faults);
+        faults.is_empty()
+    }
+
     /// Returns whether a keyword that combines schemas holds; none of any other keyword.
-    fn combines(
-        &self,
-        keywords: &Map<String, Value>,
-        keyword: &str,
-        rule: &Value,
-        (value, at, depth): (&Value, &str, usize),
-    ) -> Option<bool> {
-        let holds = |schema: &Value| {
-            let mut faults = Vec::new();
-            self.check(schema, value, at, depth + 1, &mut faults);
-            faults.is_empty()
-        };
+    fn combines(&self, keyword: &str, rule: &Value, (value, at, depth): (&Value, &str, usize)) -> Option<bool> {
+        let holds = |schema: &Value| self.holds(schema, value, at, depth);
         let count = || rule.as_array().into_iter().flatten().filter(|schema| holds(schema)).count();
         Some(match keyword {
             "anyOf" => count() > 0,
             "oneOf" => count() == 1,
-            "allOf" => rule.as_array().into_iter().flatten().all(holds),
             "not" => !holds(rule),
-            "if" => keywords.get(if holds(rule) { "then" } else { "else" }).is_none_or(holds),
             _ => return None,
         })
     }

@@ -26,7 +26,17 @@ fn github_shows_the_worst_first() {
     ::warning file=dir/ä b.yaml,line=1,endLine=1,col=1,endColumn=2,title=WF001::a | b & "c": 50%25%0Ahelp: first%0Asecond
     ::notice title=WF006::about no place
     "#);
-    assert_snapshot!(check(step_summary), @"");
+    assert_snapshot!(check(step_summary), @r#"
+    ### wf lint
+
+    3 problems
+
+    | | rule | place | problem |
+    | --- | --- | --- | --- |
+    | error | WF011 | `dir/ä b.yaml:2` | no &lt;value> |
+    | warning | WF001 | `dir/ä b.yaml:1` | a \| b & "c": 50%<br>help: first<br>second |
+    | note | WF006 |  | about no place |
+    "#);
 }
 
 /// Returns the items of a JSON list, a line each.
