@@ -6,11 +6,13 @@
 pub mod app;
 pub mod commands;
 pub mod session;
+pub mod place;
 pub mod input;
 pub mod planning;
 pub mod linting;
 pub mod project;
 pub mod rulebook;
+pub mod referred;
 pub mod unsupported;
 pub mod create;
 pub mod parameters;

@@ -12,7 +12,7 @@ const PAGES: [&str; 4] = [source::rules::PAGES, spec::rules::PAGES, plan::rules:
 /// Returns every rule, in the order of their names.
 pub fn all() -> Vec<RuleText> {
     let mut rules: Vec<(RuleId, &'static str)> = [source::rules::ALL, spec::rules::ALL, plan::rules::ALL].concat();
-    rules.push((unsupported::RULE, unsupported::MEANING));
+    rules.extend(unsupported::RULES);
     rules.sort();
     let text = |(id, meaning): (RuleId, &'static str)| RuleText { id, meaning, page: page(id).to_owned() };
     rules.into_iter().map(text).collect()

@@ -11,6 +11,7 @@ use super::clock::{Clock, RunClock};
 use super::machine::{Machine, fold, last_time};
 use super::owner::{Input, Owner};
 use super::reports::Reports;
+use super::sharing::Sharing;
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, Timestamp};
 use crate::engine::{Batch, Phase, PodReport, Run};
@@ -115,20 +116,26 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
         let mut owner = Owner::new(run, log, RunClock::new(clock, since), tell);
         let mut actions = Actions::new(backend, clock);
         let mut reports = Reports::new(backend, clock);
+        let mut sharing = Sharing::new(owner.log.shared(), clock, owner.run.rank());
         let mut stop = pin!(stop);
         let mut end = None;
         let mut news = begin(&mut owner.run, &mut reports, stop.as_mut()).await?;
         while let Some(inputs) = news.take() {
+            let ended = ended(&inputs);
             owner.commit(inputs).await?;
+            if !ended.is_empty() {
+                backend.recorded(&ended);
+            }
             actions.add(owner.run.pending());
             actions.begin(|node| owner.run.is_final(node));
-            end = actions.is_idle().then(|| end_of(&owner.run, options)).flatten();
+            sharing.begin(&mut owner.run);
+            end = (actions.is_idle() && sharing.is_idle()).then(|| end_of(&owner.run, options)).flatten();
             if end.is_none() {
-                news = listen(&mut owner, &mut actions, &mut reports, stop.as_mut()).await?;
+                news = listen(&mut owner, &mut actions, &mut reports, &mut sharing, stop.as_mut()).await?;
             }
         }
-        let stale_summary = owner.close().await.err();
-        Ok(Driven { end: end.unwrap_or(End::Interrupted), run: owner.run, stale_summary })
+        let (run, summarized) = owner.close().await;
+        Ok(Driven { end: end.unwrap_or(End::Interrupted), run, stale_summary: summarized.err() })
     }
 }
 
@@ -153,6 +160,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
     owner: &mut Owner<'_, M, L, C, T>,
     actions: &mut Actions<'_, B, C>,
     reports: &mut Reports<'_, B, C>,
+    sharing: &mut Sharing<'_, L::Shared, C>,
     stop: impl Future<Output = ()>,
 ) -> Result<Option<Vec<Input>>, DriveError> {
     let wake = owner.wake();
@@ -161,6 +169,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
         () = stop => return Ok(None),
         failed = actions.settle() => failed.into_iter().map(seen).collect(),
         asked = owner.log.requests() => asked?.into_iter().map(Input::Asked).collect(),
+        told = sharing.settle() => told?.into_iter().map(Input::Told).collect(),
         news = reports.next() => news?.into_iter().map(seen).collect(),
         () = owner.clock.sleep_until(wake) => Vec::new(),
     };
@@ -173,6 +182,15 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
         inputs.extend(news?.into_iter().map(seen));
     }
     Ok(Some(inputs))
+}
+
+/// Returns the nodes whose pods were seen to have ended.
+fn ended(inputs: &[Input]) -> Vec<NodeIx> {
+    let ended = inputs.iter().filter_map(|input| match input {
+        Input::Seen(node, PodReport::Ended(_)) => Some(*node),
+        _ => None,
+    });
+    ended.collect()
 }
 
 fn seen((node, report): (NodeIx, PodReport)) -> Input {

@@ -27,6 +27,8 @@ pub(super) enum Input {
     Asked(Request),
     /// A pod was seen.
     Seen(NodeIx, PodReport),
+    /// Something that runs share was looked at.
+    Told(Observation),
     /// Timers may be due.
     Tick,
 }
@@ -81,15 +83,19 @@ impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C
         timer.into_iter().chain(self.summary_due).min()
     }
 
-    /// Writes the last summary.
-    pub(super) async fn close(&mut self) -> Result<(), StoreError> {
-        self.log.summarize(&self.run.summary()).await
+    /// Writes the last summary and lets go of the log. Returns the run, and whether that summary
+    /// was written.
+    pub(super) async fn close(mut self) -> (M, Result<(), StoreError>) {
+        let summarized = self.log.summarize(&self.run.summary()).await;
+        self.log.release().await;
+        (self.run, summarized)
     }
 
     fn decide(&mut self, input: Input, at: Timestamp, decided: &mut Decided) {
         match input {
             Input::Begin => self.observe(Observation::Begin, at, decided),
             Input::Seen(node, report) => self.observe(Observation::Pod(node, report), at, decided),
+            Input::Told(observation) => self.observe(observation, at, decided),
             Input::Tick => self.tick(at, decided),
             Input::Asked(Request { id, control }) => match self.run.check_control(&control) {
                 Ok(()) => {

@@ -31,10 +31,14 @@ pub struct PodRequest {
     pub pod_name: String,
     /// The template with every tag replaced, defaults merged in.
     pub template: Arc<spec::Template>,
+    /// What the workflow says of all its pods, with every tag replaced.
+    pub workflow: Arc<spec::WorkflowSpec>,
     /// The parameters and artifacts that it was given; artifacts have their places.
     pub inputs: Arc<Inputs>,
     /// Whether somebody refers to the result, so that standard output must be captured.
     pub capture_result: bool,
+    /// Whether it was seen at work: it was started before, and must not be again.
+    pub is_running: bool,
     /// When it must be ended, counted from the start of its containers.
     pub deadline_after: Option<TimeSpan>,
     /// When it must be ended at the latest, whatever it does.

@@ -21,7 +21,9 @@ mod library;
 mod link;
 mod merge;
 mod model;
+mod pod_parts;
 mod problem;
+mod reach;
 mod resolve;
 mod results;
 pub mod rules;
@@ -34,6 +36,7 @@ pub use check::{check, is_checkable, lint, lint_all, plan_of};
 pub use convert::{Converted, convert};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
+pub use pod_parts::PodParts;
 pub use problem::{Mend, Place, Problem};
 pub use resolve::{Call, from_cron, from_template, resolve};
 

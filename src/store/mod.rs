@@ -6,16 +6,22 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{RunName, RunUid, Timestamp};
-use crate::engine::{Batch, Control};
+use crate::backend::kubernetes::ApiError;
+use crate::base::{RunName, RunUid, TimeSpan, Timestamp};
+use crate::engine::{Batch, Control, Memo};
 use crate::plan::Resolved;
 
 pub mod blob;
+pub mod claims;
 pub mod directory;
 pub mod disk;
 pub mod frame;
+pub mod kubernetes;
+mod record;
 
-pub use directory::{DirectoryLog, DirectoryStore, Tail};
+pub use claims::Claim;
+pub use directory::{DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail};
+pub use kubernetes::{KubernetesLog, KubernetesShared, KubernetesStore, KubernetesTail};
 
 /// The version of the format that this release writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -131,6 +137,8 @@ pub struct Summary {
 pub trait Store {
     /// The right to write one run's log, held until it is dropped.
     type Log: Log;
+    /// A place in a log that another process writes.
+    type Tail: Tail;
 
     /// Creates a run with its first record, and holds it.
     fn create(&self, header: &Header) -> impl Future<Output = Result<Self::Log, StoreError>>;
@@ -141,6 +149,15 @@ pub trait Store {
 
     /// Reads a run, whoever holds it.
     fn load(&self, run: &RunName) -> impl Future<Output = Result<Stored, StoreError>>;
+
+    /// Reads a run, and returns what gives all that is appended to it from then on.
+    fn follow(&self, run: &RunName) -> impl Future<Output = Result<(Stored, Self::Tail), StoreError>>;
+
+    /// Returns whether another process holds the run, as far as can be seen.
+    fn is_held(&self, run: &RunName) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Returns how often one who waits should ask [`Store::is_held`], which costs what it costs.
+    fn look_every(&self) -> TimeSpan;
 
     /// Returns what is known of every run, newest first.
     fn list(&self) -> impl Future<Output = Result<Vec<Summary>, StoreError>>;
@@ -160,8 +177,20 @@ pub trait Store {
     fn answer(&self, run: &RunName, id: &RequestId) -> impl Future<Output = Result<Answer, StoreError>>;
 }
 
+/// Following a log without holding it.
+pub trait Tail {
+    /// Waits until something is appended, and returns it. Safe to drop while it waits.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Record>, StoreError>>;
+}
+
 /// A held log.
 pub trait Log {
+    /// What the run shares with others.
+    type Shared: Shared + 'static;
+
+    /// Returns what the run shares with others, to be used beside the log.
+    fn shared(&self) -> Self::Shared;
+
     /// Appends one record: what was decided, and the requests that it obeys. It is durable when
     /// this returns `Ok`; after any error the holder must stop, since it can no longer know what
     /// the log holds.
@@ -177,6 +206,28 @@ pub trait Log {
 
     /// Answers a request. The answer may be lost; what the log took is taken.
     fn respond(&mut self, id: &RequestId, answer: &Answer) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Lets go of the log. Dropping it does so as well, but others may notice later.
+    fn release(self) -> impl Future<Output = ()>;
+}
+
+/// What one run shares with others: the places of locks, and the caches of results.
+///
+/// Every call is made in the run's name, and may be made again after an error.
+pub trait Shared {
+    /// Replaces what the run wants of a lock, and returns how many places it has now. Places of runs
+    /// that are over are free.
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<u32, StoreError>>;
+
+    /// Waits until the run may have another number of places of a lock than `granted`, or a run that
+    /// had some may be over. It may wake for nothing. Safe to drop while it waits.
+    fn freed(&self, lock: &str, granted: u32) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Returns the entry of a cache.
+    fn recall(&self, memo: &Memo) -> impl Future<Output = Result<Option<String>, StoreError>>;
+
+    /// Keeps an entry in a cache, in place of an earlier one.
+    fn remember(&self, memo: &Memo, entry: &str) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Why a store could not do what it was asked.
@@ -224,6 +275,9 @@ pub enum StoreError {
         /// The newest one known here.
         known: u32,
     },
+    /// The cluster refuses, or cannot be reached.
+    #[error(transparent)]
+    Cluster(#[from] ApiError),
     /// The disk, or what stands in its place, refuses.
     #[error("failed to {action}: {source}")]
     Io {

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::frame::Chain;
-use super::super::{Answer, Header, RequestId, Store, StoreError, Stored, Summary};
+use super::super::{Answer, Header, RequestId, Store, StoreError, Stored, Summary, record};
 use super::held::{DirectoryLog, Held, write_summary};
 use super::paths::{RunPaths, failed};
 use super::read::{Part, Reader};
-use super::{Tail, control};
-use crate::base::{RunName, Timestamp, suggest};
-use crate::engine::{Control, Phase};
+use super::{DirectoryTail, control};
+use crate::base::{RunName, TimeSpan, Timestamp, suggest};
+use crate::engine::Control;
 
 /// What the name of a folder begins with while the run in it is being made.
 pub(super) const NEW_PREFIX: &str = ".new-";
@@ -24,6 +24,9 @@ pub(super) const GONE_PREFIX: &str = ".gone-";
 
 /// The length of a lock file that is read for a message.
 const HOLDER_BYTES_MAX: usize = 32;
+
+/// How often one who waits tries the lock: that costs two system calls.
+const LOOK_EVERY: TimeSpan = TimeSpan(250);
 
 /// A folder of runs.
 #[derive(Debug, Clone)]
@@ -50,14 +53,6 @@ impl<D: Disk> DirectoryStore<D> {
     /// Returns the folder of a run.
     pub fn folder(&self, run: &RunName) -> PathBuf {
         self.root.join(run.as_str())
-    }
-
-    /// Reads a run, and returns what follows what is appended to it from now on.
-    pub fn follow(&self, run: &RunName) -> Result<(Stored, Tail<D>), StoreError> {
-        let paths = self.paths(run)?;
-        let part = self.read(run, &paths)?;
-        let tail = Tail::new(self.disk.clone(), run.clone(), paths.clone(), &part);
-        Ok((stored(run, &paths, part)?, tail))
     }
 
     pub(super) fn paths(&self, run: &RunName) -> Result<RunPaths, StoreError> {
@@ -114,7 +109,7 @@ impl<D: Disk> DirectoryStore<D> {
     }
 
     /// Makes the root and what is missing above it, each durable in its parent.
-    fn ensure_folder(&self, folder: &Path) -> Result<(), StoreError> {
+    pub(super) fn ensure_folder(&self, folder: &Path) -> Result<(), StoreError> {
         let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
         let exists = self.disk.exists(folder).map_err(failed("look for", folder))?;
         if !exists {
@@ -154,13 +149,14 @@ impl<D: Disk> DirectoryStore<D> {
         let mut file = self.disk.open_append(&events).map_err(failed("create", &events))?;
         file.append(&line).map_err(failed("write", &events))?;
         file.sync_data().map_err(failed("sync", &events))?;
-        write_summary(&self.disk, &paths, chain, &pending_summary(header))?;
+        write_summary(&self.disk, &paths, chain, &record::pending_summary(header))?;
         self.disk.sync_dir(folder).map_err(failed("sync the folder", folder))?;
         Ok(Draft { paths, lock, file, chain })
     }
 
     /// Gives a drafted run its name, durably. Its open files stay what they are.
-    fn publish(&self, draft: Draft<D>, run: &RunName) -> Result<DirectoryLog<D>, StoreError> {
+    fn publish(&self, draft: Draft<D>, header: &Header) -> Result<DirectoryLog<D>, StoreError> {
+        let run = &header.name;
         let paths = RunPaths::new(self.folder(run));
         if let Err(error) = self.disk.rename(&draft.paths.folder, &paths.folder) {
             // Nobody sees the draft; what cannot be removed now is swept by the next `delete`.
@@ -172,8 +168,8 @@ impl<D: Disk> DirectoryStore<D> {
         }
         self.sync_root()?;
         let Draft { lock, file, chain, .. } = draft;
-        let taken = BTreeSet::new();
-        Ok(DirectoryLog::new(self.disk.clone(), Held { run: run.clone(), paths, file, lock, chain, taken }))
+        let (run, uid, taken) = (run.clone(), header.uid.clone(), BTreeSet::new());
+        Ok(DirectoryLog::new(self.disk.clone(), Held { run, uid, paths, file, lock, chain, taken }))
     }
 }
 
@@ -185,18 +181,19 @@ struct Draft<D: Disk> {
     chain: Chain,
 }
 
-impl<D: Disk> Store for DirectoryStore<D> {
+impl<D: Disk + 'static> Store for DirectoryStore<D> {
     type Log = DirectoryLog<D>;
+    type Tail = DirectoryTail<D>;
 
     async fn create(&self, header: &Header) -> Result<DirectoryLog<D>, StoreError> {
-        let json = header_json(header)?;
+        let json = record::write_header(header)?;
         self.ensure_folder(&self.root)?;
         let folder = self.folder(&header.name);
         if self.disk.exists(&folder).map_err(failed("look for", &folder))? {
             return Err(StoreError::Exists { run: header.name.clone() });
         }
         let draft = self.draft(header, &json)?;
-        self.publish(draft, &header.name)
+        self.publish(draft, header)
     }
 
     async fn acquire(&self, run: &RunName) -> Result<(DirectoryLog<D>, Stored), StoreError> {
@@ -214,7 +211,7 @@ impl<D: Disk> Store for DirectoryStore<D> {
         let taken = part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect();
         let chain = part.chain;
         let stored = stored(run, &paths, part)?;
-        let held = Held { run: run.clone(), paths, file, lock, chain, taken };
+        let held = Held { run: run.clone(), uid: stored.header.uid.clone(), paths, file, lock, chain, taken };
         Ok((DirectoryLog::new(self.disk.clone(), held), stored))
     }
 
@@ -222,6 +219,25 @@ impl<D: Disk> Store for DirectoryStore<D> {
         let paths = self.paths(run)?;
         let part = self.read(run, &paths)?;
         stored(run, &paths, part)
+    }
+
+    async fn follow(&self, run: &RunName) -> Result<(Stored, DirectoryTail<D>), StoreError> {
+        let paths = self.paths(run)?;
+        let part = self.read(run, &paths)?;
+        let tail = DirectoryTail::new(self.disk.clone(), run.clone(), paths.clone(), &part);
+        Ok((stored(run, &paths, part)?, tail))
+    }
+
+    async fn is_held(&self, run: &RunName) -> Result<bool, StoreError> {
+        match self.lock(run, &self.paths(run)?) {
+            Ok(_lock) => Ok(false),
+            Err(StoreError::DrivenBy { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn look_every(&self) -> TimeSpan {
+        LOOK_EVERY
     }
 
     async fn list(&self) -> Result<Vec<Summary>, StoreError> {
@@ -260,32 +276,4 @@ fn stored(run: &RunName, paths: &RunPaths, part: Part) -> Result<Stored, StoreEr
         });
     };
     Ok(Stored { header, records, torn })
-}
-
-/// Returns the header as JSON that is known to be readable again: serde_json writes deeper than
-/// it reads.
-fn header_json(header: &Header) -> Result<String, StoreError> {
-    let unwritable = |error: serde_json::Error| StoreError::Io {
-        action: format!("write the header of run `{}` as JSON that can be read again", header.name),
-        source: error.into(),
-    };
-    let json = serde_json::to_string(header).map_err(unwritable)?;
-    serde_json::from_str::<Header>(&json).map_err(unwritable)?;
-    Ok(json)
-}
-
-/// Returns what a listing says of a run that nobody has begun.
-fn pending_summary(header: &Header) -> Summary {
-    Summary {
-        name: header.name.clone(),
-        uid: header.uid.clone(),
-        created_at: header.created_at,
-        started_at: None,
-        finished_at: None,
-        phase: Phase::Pending.to_string(),
-        message: String::new(),
-        progress: String::new(),
-        suspended: false,
-        labels: Default::default(),
-    }
 }

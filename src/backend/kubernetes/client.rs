@@ -1,0 +1,322 @@
+//! The backend: Jobs are posted, and watched until they end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
+use tokio::time::Instant;
+
+use super::calls::Calls;
+use super::containers::claim_name;
+use super::fault::{Trouble, failed, trouble};
+use super::gc::PodPolicy;
+use super::job::{self, Around, NewJob};
+use super::job_state::is_managed;
+use super::listen::Ears;
+use super::parked::{Parked, unstarted};
+use super::pod::PodFacts;
+use super::track::{Effect, Track};
+use super::{Cluster, helper, names};
+use crate::backend::{Backend, BackendError};
+use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
+use crate::engine::{Phase, PodReport, PodRequest};
+use crate::plan::Resolved;
+use crate::spec;
+
+/// Whom the objects of a run belong to.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The run, which is the head Job's name too.
+    pub run: RunName,
+    /// What tells it from another run of the name.
+    pub uid: RunUid,
+    /// The head Job's `metadata.uid`.
+    pub head: String,
+}
+
+/// How pods are started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether this process makes the pods itself, where the server honours `managedBy`.
+    pub managed: bool,
+}
+
+/// Runs the pods of one run in a cluster.
+pub struct KubernetesBackend {
+    pub(super) cluster: Cluster,
+    pub(super) owner: Owner,
+    pub(super) resolved: Arc<Resolved>,
+    /// When pods go.
+    pub(super) policy: Option<PodPolicy>,
+    options: Options,
+    pub(super) pods: Api<Pod>,
+    pub(super) jobs: Api<Job>,
+    pub(super) ears: AsyncMutex<Ears>,
+    state: Mutex<State>,
+    /// Whether the helper's ConfigMap is there.
+    helper: OnceCell<()>,
+    /// Whether the run's volume claims are there.
+    claims: OnceCell<()>,
+    /// Something waits in [`State::reports`] or [`State::chores`].
+    pub(super) wake: Notify,
+}
+
+/// What is known of the run's nodes, and what is to be done about it.
+#[derive(Default)]
+pub(super) struct State {
+    pub tracks: BTreeMap<NodeIx, Track>,
+    /// What is to be reported next; a few per node that is alive.
+    pub reports: Vec<(NodeIx, PodReport)>,
+    /// What is to be done next; one or two per node that is alive.
+    pub chores: VecDeque<(NodeIx, Effect)>,
+    /// The nodes whose Jobs have no pod yet, by the Jobs' names.
+    pub by_job: BTreeMap<String, NodeIx>,
+    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
+    pub sweeps: VecDeque<(Instant, NodeIx)>,
+    /// What the cluster does not take for now.
+    pub parked: Parked,
+    /// Whether all that is there was listed once.
+    pub is_listed: bool,
+}
+
+impl State {
+    /// Takes on what follows from news of a node.
+    pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Report(report) => {
+                    if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
+                        self.parked.hurry();
+                    }
+                    self.reports.push((node, report));
+                }
+                chore => self.chores.push_back((node, chore)),
+            }
+        }
+    }
+}
+
+impl KubernetesBackend {
+    /// Makes the backend of the run that `owner` names. Nothing is asked of the cluster by it.
+    pub fn new(cluster: Cluster, owner: Owner, resolved: Arc<Resolved>, options: Options) -> Self {
+        let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let policy = PodPolicy::of(&resolved.spec);
+        let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
+        Self {
+            cluster,
+            owner,
+            resolved,
+            policy,
+            options,
+            pods,
+            jobs,
+            ears,
+            state: Mutex::default(),
+            helper: OnceCell::new(),
+            claims: OnceCell::new(),
+            wake: Notify::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the lock")
+    }
+
+    /// Returns the name of a node's Job.
+    pub(super) fn job_name(&self, node: NodeIx) -> String {
+        names::job(&self.owner.run, &self.owner.uid, node)
+    }
+
+    fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
+        let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
+        job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
+    }
+
+    /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
+    /// it cannot be for now, when it can be later.
+    pub(super) async fn post(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
+        let refused = |error: &kube::Error| match trouble(error) {
+            Trouble::Blocked(reason) => Ok(Some(reason)),
+            _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), error)),
+        };
+        let posted = match self.calls().post_job(job).await {
+            Ok(posted) => posted,
+            Err(error) if trouble(&error) == Trouble::Exists => match self.ours(node).await? {
+                Some(there) => there,
+                None => return Ok(None),
+            },
+            Err(error) => return refused(&error),
+        };
+        if !posted.spec.as_ref().is_some_and(is_managed) {
+            return Ok(None);
+        }
+        self.state().tracks.entry(node).or_default().manage();
+        let first = self.calls().post_pod(job, posted.metadata.uid.as_deref().unwrap_or_default(), 0).await;
+        first.map_or_else(|error| refused(&error), |()| Ok(None))
+    }
+
+    /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
+    /// to go with that run.
+    async fn post_helper(&self) -> Result<(), BackendError> {
+        let name = helper::config_map_name(self.owner.run.as_str());
+        let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+        let map = helper::config_map(self.metadata(&name, "helper"));
+        let action = || format!("post the ConfigMap `{name}` with the helper");
+        match maps.create(&PostParams::default(), &map).await {
+            Ok(_) => return Ok(()),
+            Err(error) if trouble(&error) == Trouble::Exists => {}
+            Err(error) => return Err(failed(action(), &error)),
+        }
+        let there = maps.get_metadata_opt(&name).await.map_err(|error| failed(action(), &error))?;
+        match there.as_ref().is_some_and(|map| self.is_ours(&map.metadata)) {
+            true => Ok(()),
+            false => Err(BackendError::Unavailable {
+                backend: "kubernetes",
+                action: action(),
+                reason: "one of an earlier run is still there".to_owned(),
+            }),
+        }
+    }
+
+    /// Posts the claims of `volumeClaimTemplates`, once a run, as Argo's `createPVCs` names them.
+    async fn post_claims(&self, workflow: &spec::WorkflowSpec) -> Result<(), BackendError> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+        for template in &workflow.volume_claim_templates {
+            let claim: PersistentVolumeClaim = serde_json::from_value(template.0.clone())
+                .map_err(|fault| BackendError::Refused { reason: format!("a volume claim cannot be read: {fault}") })?;
+            let name = claim_name(self.owner.run.as_str(), claim.metadata.name.as_deref().unwrap_or_default());
+            let own = self.metadata(&name, "claim");
+            let mut metadata = ObjectMeta { name: own.name, owner_references: own.owner_references, ..claim.metadata };
+            metadata.labels.get_or_insert_default().extend(own.labels.unwrap_or_default());
+            let claim = PersistentVolumeClaim { metadata, ..claim };
+            match claims.create(&PostParams::default(), &claim).await {
+                Ok(_) => {}
+                Err(error) if trouble(&error) == Trouble::Exists => {}
+                Err(error) => return Err(failed(format!("make the volume claim `{name}`"), &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the metadata of an object of the run that is called `name`.
+    fn metadata(&self, name: &str, kind: &str) -> ObjectMeta {
+        let labels = [(names::RUN, self.owner.run.as_str()), (names::HEAD, &self.owner.head), (names::KIND, kind)];
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into()),
+            owner_references: serde_json::from_value(json!([job::owner_reference(&self.owner)])).ok(),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn is_ours(&self, metadata: &ObjectMeta) -> bool {
+        let labels = metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get(names::HEAD)).is_some_and(|head| *head == self.owner.head)
+    }
+
+    /// Returns the Job that has the name of the node's, which must be the run's; none when it is gone.
+    async fn ours(&self, node: NodeIx) -> Result<Option<Job>, BackendError> {
+        let name = self.job_name(node);
+        let there = self.jobs.get_opt(&name).await;
+        let there = there.map_err(|error| failed(format!("look at the Job `{name}`"), &error))?;
+        match there.as_ref().is_none_or(|job| self.is_ours(&job.metadata)) {
+            true => Ok(there),
+            false => Err(BackendError::Refused {
+                reason: format!(
+                    "the Job `{name}` is there already and is not this run's; delete it, and retry the run"
+                ),
+            }),
+        }
+    }
+
+    /// Returns the calls that outlive a borrow of this.
+    pub(super) fn calls(&self) -> Calls {
+        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone() }
+    }
+}
+
+/// Returns the time of this machine's clock, from which deadlines of pods are counted.
+pub(super) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Backend for KubernetesBackend {
+    async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
+        let node = request.node;
+        {
+            let mut state = self.state();
+            let track = state.tracks.get(&node);
+            if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
+                return Ok(());
+            }
+            if request.is_running && state.is_listed {
+                // It ran when the log was written, and there is no trace of it.
+                state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
+                self.wake.notify_one();
+                return Ok(());
+            }
+        }
+        let new = self.job(request)?;
+        if new.needs_helper {
+            self.helper.get_or_try_init(|| self.post_helper()).await?;
+        }
+        self.claims.get_or_try_init(|| self.post_claims(&request.workflow)).await?;
+        self.post_or_park(node, new.job).await
+    }
+
+    async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
+        let pods: Vec<PodFacts> = {
+            let mut state = self.state();
+            if state.parked.remove(node) {
+                let end = unstarted(Phase::Failed, "stopped before it started".to_owned());
+                state.reports.push((node, PodReport::Ended(end)));
+                self.wake.notify_one();
+                return Ok(());
+            }
+            let track = state.tracks.entry(node).or_default();
+            track.stop();
+            track.live_pods().cloned().collect()
+        };
+        let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
+        self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
+    }
+
+    async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
+        let mut ears = self.ears.lock().await;
+        loop {
+            self.listen_once(&mut ears).await?;
+            let reports = std::mem::take(&mut self.state().reports);
+            if !reports.is_empty() {
+                return Ok(reports);
+            }
+        }
+    }
+
+    fn recorded(&self, nodes: &[NodeIx]) {
+        self.let_go(nodes);
+    }
+
+    async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
+        let mut ears = self.ears.lock().await;
+        self.list(&mut ears).await?;
+        let mut state = self.state();
+        let (told, others) = std::mem::take(&mut state.reports).into_iter().partition(|(node, _)| nodes.contains(node));
+        state.reports = others;
+        let mut known: BTreeMap<NodeIx, PodReport> = told.into_iter().collect();
+        for node in nodes {
+            if let Some(report) = state.tracks.get(node).and_then(Track::known) {
+                known.entry(*node).or_insert(report);
+            }
+        }
+        Ok(known.into_iter().collect())
+    }
+}
