@@ -117,3 +117,12 @@ pub const EXPR_NODES_MAX: usize = 10_000;
 /// Names that are compared to find the one that was meant. One mistake may be repeated in every
 /// task of a large graph, and must not cost the square of it.
 pub const SUGGESTION_NAMES_MAX: usize = 200;
+
+/// Trials of conditions in one manifest, to find those that nothing satisfies: about a tenth of a second.
+pub const CONDITION_TRIALS_MAX: usize = 50_000;
+
+/// Templates of one manifest below which locks of callers are looked for: each look may walk all templates.
+pub const LOCK_HOLDERS_MAX: usize = 200;
+
+/// Nodes of a drawing of a plan: nobody looks at more, and templates that call each other twice double them.
+pub const GRAPH_NODES_MAX: usize = 5_000;

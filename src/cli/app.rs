@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, delete, doctor, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
-    template, terminate, version, wait, watch,
+    completion, convert, delete, doctor, eval, explain, fmt, get, graph, lint, list, logs, node, resubmit, resume,
+    retry, schema, stop, submit, suspend, template, terminate, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -109,6 +109,11 @@ pub enum Colour {
 #[expect(missing_docs, reason = "each command's own documentation is its manual")]
 pub enum Command {
     Lint(lint::Lint),
+    Graph(graph::GraphCommand),
+    Fmt(fmt::Fmt),
+    Convert(convert::Convert),
+    Schema(schema::Schema),
+    Eval(eval::Eval),
     Submit(submit::Submit),
     List(list::List),
     Get(get::Get),
@@ -134,6 +139,11 @@ impl Command {
     async fn run(&self, session: &Session) -> Result<(), Error> {
         match self {
             Command::Lint(command) => command.run(session),
+            Command::Graph(command) => command.run(session),
+            Command::Fmt(command) => command.run(session),
+            Command::Convert(command) => command.run(session),
+            Command::Schema(command) => command.run(session),
+            Command::Eval(command) => command.run(session),
             Command::Submit(command) => command.run(session).await,
             Command::List(command) => command.run(session).await,
             Command::Get(command) => command.run(session).await,

@@ -37,6 +37,8 @@ pub struct Env {
     pub cluster: Option<String>,
     /// Whether this process runs in a pod of a cluster.
     pub is_in_cluster: bool,
+    /// The page of a step of a GitHub action: `GITHUB_STEP_SUMMARY`.
+    pub step_summary: Option<PathBuf>,
 }
 
 impl Env {
@@ -55,6 +57,7 @@ impl Env {
             state_dir: etcetera::base_strategy::Xdg::new().ok().and_then(|xdg| Some(xdg.state_dir()?.join("wf"))),
             is_in_cluster: variable("KUBERNETES_SERVICE_HOST").is_some(),
             cluster: cluster(variable),
+            step_summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
         }
     }
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{RunName, RunUid, Timestamp};
+use crate::engine::Event;
 
 /// What a run asks of a lock; it replaces what the run asked of it before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,13 @@ impl Claims {
             free -= more;
         }
     }
+}
+
+/// Returns whether the last that happened to a run was its end.
+pub(super) fn has_ended(records: &[super::Record]) -> bool {
+    let events = records.iter().rev().flat_map(|record| record.batches.iter().rev());
+    let last = events.flat_map(|batch| batch.events.iter().rev()).next();
+    matches!(last, Some(Event::Ended { .. }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! One command, one file: the arguments are the manual, `run` is the behaviour.
 
 pub mod lint;
+pub mod graph;
+pub mod fmt;
+pub mod convert;
+pub mod schema;
+pub mod eval;
 pub mod submit;
 pub mod list;
 pub mod get;

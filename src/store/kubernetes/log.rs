@@ -16,10 +16,9 @@ use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
-use super::{Identity, KubernetesShared};
-use super::{pieces, upload};
+use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::{RunName, TimeSpan};
+use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -40,6 +39,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The right to write the log of one run in a cluster.
 pub struct KubernetesLog {
+    pub(super) store: KubernetesStore,
+    pub(super) uid: RunUid,
     pub(super) maps: Api<ConfigMap>,
     pub(super) jobs: Api<Job>,
     pub(super) owner: Owner,
@@ -210,7 +211,8 @@ impl Log for KubernetesLog {
     type Shared = KubernetesShared;
 
     fn shared(&self) -> KubernetesShared {
-        KubernetesShared::new(self.maps.clone(), self.jobs.clone(), self.owner.clone(), self.lease.clone())
+        let (run, uid) = (self.owner.run.clone(), self.uid.clone());
+        KubernetesShared::new(self.store.clone(), self.maps.clone(), self.me.clone(), run, uid)
     }
 
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {

@@ -21,7 +21,7 @@ use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
-use crate::base::{RunName, TimeSpan, Timestamp, suggest};
+use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
 use crate::store::frame::Chain;
 use crate::store::{Answer, Header, RequestId, Store, StoreError, Stored, Summary, record};
@@ -65,6 +65,11 @@ impl KubernetesStore {
         let names = names.iter().map(|summary| summary.name.as_str());
         let nearest = suggest::nearest(run.as_str(), names).map(str::to_owned);
         StoreError::NotFound { run: run.to_string(), nearest }
+    }
+
+    /// Reads the head of a run, if there is one.
+    pub(super) async fn head_of(&self, run: &RunName) -> Result<Option<Head>, StoreError> {
+        self.reader.head(run).await
     }
 
     async fn head(&self, run: &RunName) -> Result<Head, StoreError> {
@@ -124,10 +129,12 @@ impl KubernetesStore {
     }
 
     fn log(&self, held: Held) -> KubernetesLog {
-        let Held { owner, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
+        let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let lease = self.lease(&owner);
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
         KubernetesLog {
+            store: self.clone(),
+            uid,
             maps: self.reader.maps.clone(),
             jobs: self.jobs().clone(),
             me: self.me.clone(),
@@ -165,6 +172,7 @@ impl KubernetesStore {
 /// What it takes to hold a log.
 struct Held {
     owner: Owner,
+    uid: RunUid,
     standing: Standing,
     pinged: Option<String>,
     chain: Chain,
@@ -192,6 +200,7 @@ impl Store for KubernetesStore {
         }
         Ok(self.log(Held {
             owner,
+            uid: header.uid.clone(),
             standing: standing(&job),
             pinged: None,
             chain,
@@ -332,6 +341,7 @@ impl KubernetesStore {
         let annotations = job.metadata.annotations.as_ref();
         let mut log = self.log(Held {
             owner,
+            uid: opening.header.uid.clone(),
             standing: standing(job),
             pinged: annotations.and_then(|annotations| annotations.get(names::PING)).cloned(),
             chain: part.chain,
