@@ -43,4 +43,10 @@ pub enum BackendError {
         /// What it said.
         reason: String,
     },
+    /// What is asked for can never be; the node ends at once, in these words.
+    #[error("{reason}")]
+    Refused {
+        /// Who refuses what, and why.
+        reason: String,
+    },
 }

@@ -55,6 +55,25 @@ pub const OUTPUT_PARAMETER_BYTES_MAX: usize = 1 << 20;
 /// A single command argument or environment value: Linux's `MAX_ARG_STRLEN`.
 pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
 
+/// All annotations of a Kubernetes object together: its `TotalAnnotationSizeLimitB`.
+pub const ANNOTATIONS_BYTES_MAX: usize = 256 << 10;
+
+/// How often a pod that was drained, preempted or evicted is replaced: one that is evicted since it
+/// takes too much memory would be for ever.
+pub const DISRUPTIONS_PER_NODE_MAX: u32 = 20;
+
+/// Objects of one page of a list: what a server likes to give at once.
+pub const LIST_PAGE_OBJECTS: u32 = 500;
+
+/// Pages of one list: more objects than a run may have nodes.
+pub const LIST_PAGES_MAX: usize = 4000;
+
+/// One line of a container's log; a longer one comes in parts.
+pub const LOG_LINE_BYTES_MAX: usize = 1 << 20;
+
+/// How often the end of a log is read that lags behind the end of its container: about a second.
+pub const TRAILER_TRIES_MAX: usize = 4;
+
 /// Entries of an artifact that is a folder or an archive.
 pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
 

@@ -49,6 +49,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
+    /// Namespace that keeps the cluster-scoped templates
+    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
+    pub library: String,
+
     /// Folder that holds the runs of this machine
     #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
@@ -155,7 +159,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, env: Env, ui: Ui) -> Result<(), Error> {
-    let session = Session::new(cli.global.clone(), env, ui)?;
+    let session = Session::new(cli.global.clone(), env, ui);
     // One thread: the driver, the view and the signals of one process need no more.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("start the runtime", &error))?;

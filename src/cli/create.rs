@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::env;
 use super::error::{Error, Kind};
+use super::place::PlaceLog;
 use super::session::Session;
 use crate::backend::local;
 use crate::base::{RunName, RunUid, limits};
 use crate::engine::{Batch, Event};
 use crate::plan::{Call, Plan, Resolved};
 use crate::spec::ObjectMeta;
-use crate::store::{DirectoryLog, FORMAT_VERSION, Header, Log, Record, Store, Stored};
+use crate::store::{FORMAT_VERSION, Header, Log, Record, Store, Stored};
 
 /// Characters that complete a generated name, as in Kubernetes.
 const SUFFIX_CHARS: usize = 5;
@@ -33,7 +34,7 @@ pub struct New {
 /// A run that was made, and is held.
 pub struct Created {
     /// The right to write its log.
-    pub log: DirectoryLog,
+    pub log: PlaceLog,
     /// What the log holds.
     pub stored: Stored,
 }
@@ -49,7 +50,7 @@ pub async fn create(session: &Session, new: New) -> Result<Created, Error> {
         resolved: new.resolved,
         files: new.files,
     };
-    let mut log = session.store.create(&header).await?;
+    let mut log = session.store().await?.create(&header).await?;
     let mut records = Vec::new();
     if !new.reused.is_empty() {
         let batches = vec![Batch { at: created_at, events: new.reused }];
@@ -105,9 +106,10 @@ pub fn object(name: &RunName, resolved: &Resolved) -> Value {
     })
 }
 
-/// Says once what this machine ignores or does otherwise.
+/// Says once what the place of the run ignores or does otherwise.
 pub fn tell_notes(session: &Session, plan: &Plan) {
-    for note in local::notes(plan) {
+    let notes = if session.is_local() { local::notes(plan) } else { Vec::new() };
+    for note in notes {
         session.ui.status(&format!("note: {note}"));
     }
 }

@@ -87,6 +87,16 @@ fn cluster(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     }
 }
 
+/// Returns a name of this process that people can read, and that no other ever has.
+pub fn process_name() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(variable);
+    let host = variable("HOSTNAME").or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+    let (user, host) = (user.as_deref().unwrap_or("wf"), host.as_deref().unwrap_or("here"));
+    format!("{user}@{host}-{}-{}", std::process::id(), random_suffix(8))
+}
+
 /// Returns the time.
 pub fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::backend::BackendError;
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, ConnectError};
 use crate::engine::ControlError;
 use crate::store::StoreError;
 
@@ -149,6 +150,7 @@ impl From<StoreError> for Error {
                 .hint("the log was changed by something other than wf; restore it from a copy, or give the run up:")
                 .hint(format!("wf delete {run}")),
             StoreError::Newer { .. } => Self::new(Kind::Failed, message).hint("use the newer release of wf"),
+            StoreError::Cluster(error) => error.into(),
             StoreError::Io { source, .. } => io_error(message, &source),
         }
     }
@@ -180,10 +182,48 @@ fn io_error(message: String, source: &std::io::Error) -> Error {
     }
 }
 
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        let kind = match error.kind {
+            ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => Kind::Forbidden,
+            ApiErrorKind::NotFound => Kind::NotFound,
+            ApiErrorKind::Exists | ApiErrorKind::Invalid => Kind::Usage,
+            ApiErrorKind::Conflict => Kind::Driven,
+            ApiErrorKind::Expired | ApiErrorKind::Unreachable => Kind::Unreachable,
+        };
+        let refused = Self::new(kind, error.message);
+        match error.hint {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let message = error.to_string();
+        let local = "run on this machine with --local";
+        match error {
+            ConnectError::Refused(error) => Self::from(error).hint(local),
+            ConnectError::NoContext { nearest: Some(near), .. } => {
+                Self::new(Kind::NotFound, message).hint(format!("did you mean `{near}`?"))
+            }
+            ConnectError::NoContext { nearest: None, .. } => {
+                Self::new(Kind::NotFound, message).hint("kubectl config get-contexts")
+            }
+            ConnectError::NotConfigured(_) => {
+                Self::new(Kind::NotFound, message).hint("name a configuration with KUBECONFIG").hint(local)
+            }
+            ConnectError::Unusable(_) => Self::new(Kind::Usage, message).hint(local),
+        }
+    }
+}
+
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::Unavailable { .. } => Self::new(Kind::Unreachable, error.to_string()),
+            BackendError::Refused { .. } => Self::new(Kind::Forbidden, error.to_string()),
         }
     }
 }

@@ -6,8 +6,10 @@
 pub mod app;
 pub mod commands;
 pub mod session;
+pub mod place;
 pub mod input;
 pub mod planning;
+pub mod referred;
 pub mod unsupported;
 pub mod create;
 pub mod parameters;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::{Error, Kind};
 use super::input::{self, Input};
+use super::session::Session;
 use super::ui::Ui;
 use crate::plan::{self, Call, Library, Plan};
 use crate::source::{Diagnostic, Severity, Sources, render};
@@ -24,11 +25,32 @@ pub struct Manifests {
 impl Manifests {
     /// Reads all manifests that `paths` name.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let input = input::read(paths)?;
+        Ok(Self::of(input::read(paths)?))
+    }
+
+    /// Returns no manifests, to which some may be added.
+    pub fn none() -> Self {
+        Self::of(Input::default())
+    }
+
+    fn of(input: Input) -> Self {
         let (reads, mut diagnostics) = spec::read_all(&input.sources);
         let (library, more) = Library::new(&reads);
         diagnostics.extend(more);
-        Ok(Self { input, reads, library, diagnostics })
+        Self { input, reads, library, diagnostics }
+    }
+
+    /// Adds manifests that are in no file, by the name that messages call their text.
+    pub fn add(&mut self, name: String, text: String) {
+        let mut input = std::mem::take(&mut self.input);
+        input.sources.add(name, text);
+        *self = Self::of(input);
+    }
+
+    /// Returns whether an object of that kind and name is among them.
+    pub fn has(&self, kind: spec::Kind, name: &str) -> bool {
+        let mut of_kind = self.reads.iter().filter(|read| read.manifest.kind() == kind);
+        of_kind.any(|read| read.manifest.metadata().name.as_deref() == Some(name))
     }
 
     /// Returns the objects that run when they are submitted as they are.
@@ -46,18 +68,18 @@ pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
     sorted(diagnostics)
 }
 
-/// Returns the plan of one object, or why there is none, with all diagnostics told. What this
-/// machine cannot run is an error like any other, before anything is started.
-pub fn plan(manifests: &Manifests, read: &Read, call: &Call, ui: &Ui) -> Result<Plan, Error> {
+/// Returns the plan of one object, or why there is none, with all diagnostics told. What its
+/// place cannot run is an error like any other, before anything is started.
+pub fn plan(session: &Session, manifests: &Manifests, read: &Read, call: &Call) -> Result<Plan, Error> {
     let sources = &manifests.input.sources;
     let (made, found) = plan::check(sources, read, &manifests.library, call);
     let mut diagnostics = manifests.diagnostics.clone();
     diagnostics.extend(found);
     if let Some(plan) = &made {
-        diagnostics.extend(super::unsupported::diagnostics(plan, read));
+        diagnostics.extend(super::unsupported::diagnostics(plan, read, session.is_local()));
     }
     let diagnostics = sorted(diagnostics);
-    tell(&diagnostics, sources, ui);
+    tell(&diagnostics, sources, &session.ui);
     match made {
         Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(plan),
         _ => Err(refused(&diagnostics)),

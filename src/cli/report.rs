@@ -51,7 +51,7 @@ enum Telling {
 pub struct Reporter<'a> {
     ui: &'a Ui,
     show: Show,
-    run_folder: PathBuf,
+    run_folder: Option<PathBuf>,
     watch: Watch,
     touched: Touched,
     standing: Standing,
@@ -69,11 +69,12 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     /// Returns the teller of a run that began, or begins, at `began`.
-    pub fn new(session: &'a Session, how: &How, run: &Run, run_folder: PathBuf) -> Result<Self, Error> {
+    pub fn new(session: &'a Session, how: &How, run: &Run, run_folder: Option<PathBuf>) -> Result<Self, Error> {
         let began = run.started_at().unwrap_or(run.created_at());
         let show = how.show.clone();
         let is_live = session.ui.is_live && matches!(show, Show::Watch) && !how.is_one_of_many;
-        let follower = matches!(show, Show::Logs(_)).then(|| Follower::new(run_folder.clone(), how.container.clone()));
+        let folder = run_folder.clone().filter(|_| matches!(show, Show::Logs(_)));
+        let follower = folder.map(|folder| Follower::new(folder, how.container.clone()));
         Ok(Self {
             ui: &session.ui,
             watch: Watch::new(run.name().as_str(), began),
@@ -171,9 +172,9 @@ impl<'a> Reporter<'a> {
         } else {
             vec![change.stamped(self.watch.began(), look)]
         };
-        if change.wants_log_tail() {
+        if let Some(folder) = self.run_folder.as_ref().filter(|_| change.wants_log_tail()) {
             let bar = if look.utf8 { "│" } else { "|" };
-            let tail = logs::last_lines(&self.run_folder, change.ix, TAIL_LINES);
+            let tail = logs::last_lines(folder, change.ix, TAIL_LINES);
             lines.extend(tail.iter().map(|line| format!("  {} {line}", look.dim(bar))));
         }
         lines.iter().for_each(|line| self.say(line));

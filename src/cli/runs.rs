@@ -8,7 +8,7 @@ use crate::base::{RunName, suggest};
 use crate::driver::{self, control};
 use crate::engine::{Control, Phase, Run};
 use crate::plan::{Plan, Resolved};
-use crate::store::{Answer, Store, Stored, Summary};
+use crate::store::{Answer, Store, StoreError, Stored, Summary};
 use crate::view::RunView;
 use crate::view::list::Entry;
 
@@ -16,18 +16,24 @@ use crate::view::list::Entry;
 pub const LATEST: &str = "@latest";
 
 /// Returns the run that `text` names.
-pub fn name(session: &Session, text: &str) -> Result<RunName, Error> {
+pub async fn name(session: &Session, text: &str) -> Result<RunName, Error> {
     if text == LATEST {
-        return Ok(session.store.latest()?);
+        return Ok(latest(session.store().await?).await?);
     }
     RunName::new(text).map_err(|error| Error::new(Kind::NotFound, error.to_string()).hint("wf list"))
 }
 
+/// Returns the run that was submitted last.
+pub async fn latest(store: &impl Store) -> Result<RunName, StoreError> {
+    let latest = store.list().await?.into_iter().next().map(|summary| summary.name);
+    latest.ok_or_else(|| StoreError::NotFound { run: LATEST.to_owned(), nearest: None })
+}
+
 /// Returns the runs that several texts name, each once.
-pub fn names(session: &Session, texts: &[String]) -> Result<Vec<RunName>, Error> {
+pub async fn names(session: &Session, texts: &[String]) -> Result<Vec<RunName>, Error> {
     let mut names = Vec::new();
     for text in texts {
-        let name = name(session, text)?;
+        let name = name(session, text).await?;
         if !names.contains(&name) {
             names.push(name);
         }
@@ -45,7 +51,7 @@ pub struct Loaded {
 
 /// Loads a run, whoever drives it.
 pub async fn load(session: &Session, name: &RunName) -> Result<Loaded, Error> {
-    let stored = session.store.load(name).await?;
+    let stored = session.store().await?.load(name).await?;
     let run = fold(&stored)?;
     if let Some(torn) = &stored.torn {
         session.ui.detail(&format!("the end of the log was left out: {torn}"));
@@ -74,7 +80,7 @@ pub fn plan_of(resolved: &Resolved) -> Result<Arc<Plan>, Error> {
 
 /// Asks a run for something, and returns whether a live driver will act upon it.
 pub async fn ask(session: &Session, name: &RunName, control: &Control) -> Result<bool, Error> {
-    let outcome = control::request(&session.store, &session.clock, name, control, fold).await;
+    let outcome = control::request(session.store().await?, &session.clock, name, control, fold).await;
     match outcome.map_err(refused)? {
         control::Outcome { answer: Answer::Accepted, is_driven } => Ok(is_driven),
         control::Outcome { answer: Answer::Refused { reason }, .. } => {

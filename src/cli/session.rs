@@ -1,11 +1,15 @@
-//! What every command works with: the flags, the surroundings, the printer, the store.
+//! What every command works with: the flags, the surroundings, the printer, the place of the runs.
+
+use tokio::sync::OnceCell;
 
 use super::app::Global;
-use super::env::Env;
+use super::env::{self, Env};
 use super::error::{Error, Kind};
+use super::place::{Place, PlaceStore};
 use super::ui::Ui;
+use crate::backend::kubernetes::Cluster;
 use crate::driver::RealClock;
-use crate::store::DirectoryStore;
+use crate::store::{DirectoryStore, KubernetesStore, kubernetes::Identity};
 
 /// One command's session.
 pub struct Session {
@@ -15,40 +19,75 @@ pub struct Session {
     pub env: Env,
     /// The printer.
     pub ui: Ui,
-    /// The runs of this machine.
-    pub store: DirectoryStore,
     /// The clock of the drivers.
     pub clock: RealClock,
+    place: OnceCell<Place>,
 }
 
 impl Session {
-    /// Returns the session that flags and surroundings make.
-    pub fn new(global: Global, env: Env, ui: Ui) -> Result<Self, Error> {
-        let root = global.state_dir.clone().or_else(|| env.state_dir.clone()).ok_or_else(|| {
+    /// Returns the session that flags and surroundings make. Nothing is asked of a cluster yet.
+    pub fn new(global: Global, env: Env, ui: Ui) -> Self {
+        Self { global, env, ui, clock: RealClock::new(), place: OnceCell::new() }
+    }
+
+    /// Returns where the runs are: in a cluster where one is configured, on this machine otherwise,
+    /// or with `--local`.
+    pub async fn place(&self) -> Result<&Place, Error> {
+        self.place.get_or_try_init(|| self.find_place()).await
+    }
+
+    /// Returns the runs of the place.
+    pub async fn store(&self) -> Result<&PlaceStore, Error> {
+        Ok(&self.place().await?.store)
+    }
+
+    /// Returns whether runs are on this machine.
+    pub fn is_local(&self) -> bool {
+        let is_asked_for = self.global.context.is_some() || self.global.namespace.is_some();
+        self.global.local || (self.env.cluster.is_none() && !is_asked_for)
+    }
+
+    /// Returns the namespace that keeps manifests of a kind: those for all namespaces are in one of
+    /// their own.
+    pub fn namespace_of(&self, kind: crate::spec::Kind, cluster: &Cluster) -> String {
+        match kind {
+            crate::spec::Kind::ClusterWorkflowTemplate => self.global.library.clone(),
+            _ => cluster.namespace.clone(),
+        }
+    }
+
+    async fn find_place(&self) -> Result<Place, Error> {
+        let place = if self.is_local() { self.local()? } else { self.cluster().await? };
+        self.ui.detail(&place.words);
+        Ok(place)
+    }
+
+    fn local(&self) -> Result<Place, Error> {
+        let root = self.global.state_dir.clone().or_else(|| self.env.state_dir.clone()).ok_or_else(|| {
             Error::new(Kind::Usage, "there is no home folder to keep runs in")
                 .hint("name a folder with --state-dir or WF_STATE_DIR")
         })?;
         let root =
             std::path::absolute(&root).map_err(|error| Error::io(format!("find `{}`", root.display()), &error))?;
-        ui.detail(&format!("runs are kept in {}", root.display()));
-        let store = DirectoryStore::new(root.join("runs"));
-        Ok(Self { global, env, ui, store, clock: RealClock::new() })
+        self.ui.detail(&format!("runs are kept in {}", root.display()));
+        let reason = if self.global.local { "--local" } else { "no cluster is configured" };
+        Ok(Place {
+            store: PlaceStore::Local(DirectoryStore::new(root.join("runs"))),
+            cluster: None,
+            words: format!("runs on this machine ({reason})"),
+        })
     }
 
-    /// Returns why runs go to the backend that they go to, or why they cannot.
-    pub fn backend(&self) -> Result<String, Error> {
-        if let Some(context) = self.global.context.as_ref().filter(|_| !self.global.local) {
-            return Err(Error::new(
-                Kind::Unreachable,
-                format!("cannot use context `{context}`: this release has no cluster backend"),
-            )
-            .hint("run on this machine with --local"));
-        }
-        let reason = match &self.env.cluster {
-            _ if self.global.local => "--local".to_owned(),
-            Some(found) => format!("this release has no cluster backend; {found} is not used"),
-            None => "no cluster is configured".to_owned(),
+    async fn cluster(&self) -> Result<Place, Error> {
+        let Global { context, namespace, .. } = &self.global;
+        let cluster = Cluster::connect(context.as_deref(), namespace.as_deref()).await?;
+        let found = self.env.cluster.as_deref().unwrap_or("the default configuration");
+        let words = match context {
+            Some(context) => format!("runs in namespace `{}` of context `{context}`", cluster.namespace),
+            None => format!("runs in namespace `{}` of the cluster of {found}", cluster.namespace),
         };
-        Ok(format!("runs on this machine ({reason})"))
+        let me = Identity::new(env::process_name(), env::now);
+        let store = PlaceStore::Cluster(KubernetesStore::new(cluster.clone(), me));
+        Ok(Place { store, cluster: Some(cluster), words })
     }
 }

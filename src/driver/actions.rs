@@ -103,7 +103,7 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
                 Action::Start(request) => backend.start(request).await,
                 Action::Stop { node, grace } => backend.stop(*node, *grace).await,
             };
-            if result.is_err() && failures + 1 == ACTION_TRIES_MAX {
+            if result.as_ref().is_err_and(|error| is_final(error, failures + 1)) {
                 // The node ends as an error now. Should an attempt have had an effect in spite of
                 // its answer, nothing of it may go on.
                 let _ = backend.stop(node_of(&action), TimeSpan::ZERO).await;
@@ -117,7 +117,7 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
         let node = node_of(&action);
         let failures = failures + 1;
         match result {
-            Err(_) if failures < ACTION_TRIES_MAX => {
+            Err(error) if !is_final(&error, failures) => {
                 let due = self.clock.now() + backoff(failures);
                 self.later.insert((due, node), (action, failures));
                 None
@@ -127,6 +127,14 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
                 done.err().map(|error| (node, PodReport::Ended(broken(&error))))
             }
         }
+    }
+}
+
+/// Returns whether an action that failed so often is not tried again.
+fn is_final(error: &BackendError, failures: u32) -> bool {
+    match error {
+        BackendError::Unavailable { .. } => failures >= ACTION_TRIES_MAX,
+        BackendError::Refused { .. } => true,
     }
 }
 

@@ -16,9 +16,6 @@ use crate::store::{Answer, Log, Store, StoreError, Stored};
 /// How long an asker waits for a live driver's answer.
 const ANSWER_WAIT_MAX: TimeSpan = TimeSpan::from_secs(30);
 
-/// How often an asker looks whether the driver has died since.
-const DRIVER_CHECK_EVERY: TimeSpan = TimeSpan(250);
-
 /// What a request came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -73,7 +70,7 @@ pub async fn request<S: Store, C: Clock, M: Machine, E>(
         tokio::select! {
             biased;
             answer = store.answer(run, &id) => return Ok(Outcome { answer: answer?, is_driven: driver.is_some() }),
-            () = clock.sleep_until(clock.now() + DRIVER_CHECK_EVERY) => {}
+            () = clock.sleep_until(clock.now() + store.look_every()) => {}
         }
         if clock.now() >= give_up_at {
             let holder = driver.unwrap_or_else(|| "nobody".to_owned());

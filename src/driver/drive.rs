@@ -127,8 +127,8 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
                 news = listen(&mut owner, &mut actions, &mut reports, stop.as_mut()).await?;
             }
         }
-        let stale_summary = owner.close().await.err();
-        Ok(Driven { end: end.unwrap_or(End::Interrupted), run: owner.run, stale_summary })
+        let (run, summarized) = owner.close().await;
+        Ok(Driven { end: end.unwrap_or(End::Interrupted), run, stale_summary: summarized.err() })
     }
 }
 

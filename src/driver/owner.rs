@@ -81,9 +81,12 @@ impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C
         timer.into_iter().chain(self.summary_due).min()
     }
 
-    /// Writes the last summary.
-    pub(super) async fn close(&mut self) -> Result<(), StoreError> {
-        self.log.summarize(&self.run.summary()).await
+    /// Writes the last summary and lets go of the log. Returns the run, and whether that summary
+    /// was written.
+    pub(super) async fn close(mut self) -> (M, Result<(), StoreError>) {
+        let summarized = self.log.summarize(&self.run.summary()).await;
+        self.log.release().await;
+        (self.run, summarized)
     }
 
     fn decide(&mut self, input: Input, at: Timestamp, decided: &mut Decided) {

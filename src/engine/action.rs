@@ -31,6 +31,8 @@ pub struct PodRequest {
     pub pod_name: String,
     /// The template with every tag replaced, defaults merged in.
     pub template: Arc<spec::Template>,
+    /// What the workflow says of all its pods, with every tag replaced.
+    pub workflow: Arc<spec::WorkflowSpec>,
     /// The parameters and artifacts that it was given; artifacts have their places.
     pub inputs: Arc<Inputs>,
     /// Whether somebody refers to the result, so that standard output must be captured.

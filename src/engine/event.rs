@@ -10,6 +10,7 @@ use super::memo::Memo;
 use super::model::{NodeType, Phase, Waiting};
 use super::reuse::Reusable;
 use super::run::Shutdown;
+use super::scope::outer::Outer;
 use super::value::{Inputs, Outputs, Parameter};
 use crate::base::{NodeIx, Timestamp};
 use crate::plan::Scope;
@@ -264,6 +265,9 @@ pub struct Created {
     /// Whether it waits for them, and begins only when it has them.
     #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,
+    /// What the texts of its inline template name around it.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub outer: Option<Arc<Outer>>,
     /// What it was born with, as a suspended node that waits for outputs.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Arc<Outputs>>,
@@ -287,6 +291,7 @@ impl Created {
             memo: None,
             locks: Vec::new(),
             waits: false,
+            outer: None,
             outputs: None,
         }
     }

@@ -1,10 +1,14 @@
 //! `pending`: from the folded state to the actions that are to be done.
 
+use std::sync::Arc;
+
 use super::action::{Action, PodRequest};
 use super::decide::render;
 use super::model::Phase;
 use super::run::Run;
-use super::scope::global::pod_name;
+use super::scope::global::{Global, ambient, pod_name};
+use super::scope::inner::{Chain, Inner};
+use super::value::Inputs;
 use crate::base::{NodeIx, TimeSpan};
 use crate::plan::Template;
 use crate::spec;
@@ -35,6 +39,7 @@ impl Run {
         let slot = self.slot(ix);
         let plan: &Template = self.template_of(ix)?;
         let template = render::template(plan, &slot.texts);
+        let inputs = slot.node.inputs.clone().unwrap_or_default();
         let captures = self.task_of(&slot.caller).is_some_and(|task| task.captures_result);
         Some(PodRequest {
             node: ix,
@@ -43,9 +48,26 @@ impl Run {
             deadline_after: deadline_after(&template),
             deadline: self.deadline.filter(|_| !slot.on_exit),
             capture_result: captures,
-            inputs: slot.node.inputs.clone().unwrap_or_default(),
+            workflow: self.pod_parts(ix, plan, &inputs),
+            inputs,
             template,
         })
+    }
+
+    /// Returns what the workflow says of all its pods, for the pod of a node: tags may name the run's
+    /// words and, as in Argo's `processPodSpecPatch`, the node's inputs.
+    fn pod_parts(&self, ix: NodeIx, template: &Template, inputs: &Inputs) -> Arc<spec::WorkflowSpec> {
+        let parts = &self.plan.pod_parts;
+        if parts.texts.is_empty() {
+            return parts.spec.clone();
+        }
+        let node = self.node(ix);
+        let pod: Arc<str> = pod_name(self.name.as_str(), &node.name, &node.template).into();
+        let locals = [("pod.name", pod), ("node.name", node.name.clone())];
+        let inner = Inner { template: &template.spec, inputs, locals: &locals };
+        let global = Global { run: self, at: self.created_at };
+        let ambient = ambient(self, self.created_at, u64::from(ix.0));
+        render::pod_parts(parts, &Chain(&[&inner, &global]), &ambient)
     }
 
     /// Returns the name and template of the object that a node's template comes from, if not its workflow.

@@ -9,6 +9,7 @@ use super::event::Caller;
 use super::memo::{Memo, Memory, Recollection};
 use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
+use super::scope::outer::Outer;
 use super::value::{Outputs, Parameter};
 use crate::base::{NodeIx, RunName, RunUid, Timestamp};
 use crate::plan::{Plan, TemplateIx};
@@ -129,6 +130,8 @@ pub(super) struct Slot {
     pub caller: Caller,
     pub template: Option<TemplateIx>,
     pub texts: Vec<Arc<str>>,
+    /// What the texts of its inline template name around it.
+    pub outer: Option<Arc<Outer>>,
     /// A DAG's targets, where they were made of tags.
     pub targets: Option<Vec<u32>>,
     pub frame: Frame,

@@ -676,3 +676,48 @@ fn a_run_of_argos_is_taken_over_where_it_stood() {
     let stray = serde_json::json!({"nodes": {"x": {"id": "x", "name": "wf[0].zzz", "type": "Pod"}}});
     assert!(import(played.run.plan(), played.run.name(), played.run.uid(), &stray).is_err());
 }
+
+#[test]
+fn inline_templates_name_what_stands_around_them() {
+    let text = workflow(
+        "  entrypoint: main
+  templates:
+  - name: main
+    inputs: {parameters: [{name: p, value: outer}]}
+    steps:
+    - - {name: a, inline: {container: {image: a, command: [echo, from-a]}}}
+    - - name: b
+        withItems: [x]
+        inline:
+          retryStrategy: {limit: 1}
+          inputs: {parameters: [{name: q, value: 'q-{{item}}'}]}
+          container: {image: a, command: [echo, '{{steps.a.outputs.result}} {{item}} {{inputs.parameters.p}} {{inputs.parameters.q}} {{retries}}']}
+    - - name: c
+        withItems: [{k: v}]
+        inline:
+          dag:
+            tasks:
+            - {name: d, inline: {container: {image: a, command: [echo, '{{item.k}} {{=inputs.parameters.p + steps.a.outputs.result}}']}}}
+",
+    );
+    let said = std::cell::RefCell::new(Vec::new());
+    let mut played = Played::new(&text);
+    played.play(&|request| {
+        let container = request.template.container.as_ref().expect("a container");
+        said.borrow_mut().push(format!("{} {}", request.node_name, container.0["command"][1]));
+        let code = i32::from(&*request.node_name == "wf[1].b(0:x)(0)");
+        PodEnd {
+            phase: if code == 0 { Phase::Succeeded } else { Phase::Failed },
+            exit_code: Some(code),
+            ..prints(request)
+        }
+    });
+    insta::assert_snapshot!(said.borrow().join("\n"), @r#"
+    wf[0].a "from-a"
+    wf[1].b(0:x)(0) "from-a x outer q-x 0"
+    wf[1].b(0:x)(1) "from-a x outer q-x 1"
+    wf[2].c(0:k:v).d "v outerfrom-a"
+    "#);
+    played.check_folds();
+    assert_eq!(played.run.phase(), Phase::Succeeded, "{}", played.show());
+}

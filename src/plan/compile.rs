@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::call::Callee;
 use super::model::{Body, Plan, Resolved, Scope, Task, Template, TemplateIx, Text};
+use super::pod_parts::PodParts;
 use super::problem::{Place, Problem};
 use super::results;
 use super::rules;
@@ -55,6 +56,7 @@ impl Draft {
         let errors: Vec<Problem> = self.problems.into_iter().filter(Problem::is_error).collect();
         match self.entrypoint {
             Some(entrypoint) if errors.is_empty() => Ok(Plan {
+                pod_parts: PodParts::of(&self.resolved.spec),
                 resolved: self.resolved,
                 templates: self.templates,
                 by_name: self.by_name,

@@ -20,7 +20,9 @@ mod library;
 mod link;
 mod merge;
 mod model;
+mod pod_parts;
 mod problem;
+mod reach;
 mod resolve;
 mod results;
 pub mod rules;
@@ -32,6 +34,7 @@ pub use crate::source::Segment;
 pub use check::{check, lint, lint_all, plan_of};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
+pub use pod_parts::PodParts;
 pub use problem::{Place, Problem};
 pub use resolve::{Call, from_cron, from_template, resolve};
 

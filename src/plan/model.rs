@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::pod_parts::PodParts;
 use super::problem::Place;
 use crate::expr::{TemplateStr, depends};
 use crate::source::Segment;
@@ -64,6 +65,8 @@ pub struct Plan {
     pub on_exit: Option<TemplateIx>,
     /// The templates of the run's other hooks, by hook name.
     pub hooks: BTreeMap<Arc<str>, TemplateIx>,
+    /// What it says of all its pods.
+    pub pod_parts: PodParts,
 }
 
 impl Plan {

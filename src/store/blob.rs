@@ -83,6 +83,18 @@ pub fn restore<E>(value: &mut Value, find: &mut impl FnMut(Option<Digest>) -> Re
     }
 }
 
+/// Returns the digests that references in `value` name.
+pub fn references(value: &Value) -> Vec<Digest> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Object(map) if dollars(map) == Some(1) => {
+            map.values().next().and_then(Value::as_str).and_then(Digest::parse).into_iter().collect()
+        }
+        Value::Object(map) => map.values().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Returns how many `$` the only key of `map` begins with, if it is like a reference's.
 fn dollars(map: &Map<String, Value>) -> Option<usize> {
     let (key, None) = (map.keys().next()?, map.keys().nth(1)) else { return None };

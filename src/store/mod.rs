@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{RunName, RunUid, Timestamp};
+use crate::backend::kubernetes::ApiError;
+use crate::base::{RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{Batch, Control};
 use crate::plan::Resolved;
 
@@ -14,8 +15,11 @@ pub mod blob;
 pub mod directory;
 pub mod disk;
 pub mod frame;
+pub mod kubernetes;
+mod record;
 
-pub use directory::{DirectoryLog, DirectoryStore, Tail};
+pub use directory::{DirectoryLog, DirectoryStore, DirectoryTail};
+pub use kubernetes::{KubernetesLog, KubernetesStore, KubernetesTail};
 
 /// The version of the format that this release writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -131,6 +135,8 @@ pub struct Summary {
 pub trait Store {
     /// The right to write one run's log, held until it is dropped.
     type Log: Log;
+    /// A place in a log that another process writes.
+    type Tail: Tail;
 
     /// Creates a run with its first record, and holds it.
     fn create(&self, header: &Header) -> impl Future<Output = Result<Self::Log, StoreError>>;
@@ -141,6 +147,15 @@ pub trait Store {
 
     /// Reads a run, whoever holds it.
     fn load(&self, run: &RunName) -> impl Future<Output = Result<Stored, StoreError>>;
+
+    /// Reads a run, and returns what gives all that is appended to it from then on.
+    fn follow(&self, run: &RunName) -> impl Future<Output = Result<(Stored, Self::Tail), StoreError>>;
+
+    /// Returns whether another process holds the run, as far as can be seen.
+    fn is_held(&self, run: &RunName) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Returns how often one who waits should ask [`Store::is_held`], which costs what it costs.
+    fn look_every(&self) -> TimeSpan;
 
     /// Returns what is known of every run, newest first.
     fn list(&self) -> impl Future<Output = Result<Vec<Summary>, StoreError>>;
@@ -160,6 +175,12 @@ pub trait Store {
     fn answer(&self, run: &RunName, id: &RequestId) -> impl Future<Output = Result<Answer, StoreError>>;
 }
 
+/// Following a log without holding it.
+pub trait Tail {
+    /// Waits until something is appended, and returns it. Safe to drop while it waits.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Record>, StoreError>>;
+}
+
 /// A held log.
 pub trait Log {
     /// Appends one record: what was decided, and the requests that it obeys. It is durable when
@@ -177,6 +198,9 @@ pub trait Log {
 
     /// Answers a request. The answer may be lost; what the log took is taken.
     fn respond(&mut self, id: &RequestId, answer: &Answer) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Lets go of the log. Dropping it does so as well, but others may notice later.
+    fn release(self) -> impl Future<Output = ()>;
 }
 
 /// Why a store could not do what it was asked.
@@ -224,6 +248,9 @@ pub enum StoreError {
         /// The newest one known here.
         known: u32,
     },
+    /// The cluster refuses, or cannot be reached.
+    #[error(transparent)]
+    Cluster(#[from] ApiError),
     /// The disk, or what stands in its place, refuses.
     #[error("failed to {action}: {source}")]
     Io {

@@ -15,6 +15,7 @@ mod generated;
 mod golden_log;
 mod helper;
 mod kill;
+mod kubernetes_backend;
 mod local_backend;
 mod local_runs;
 mod readme;

@@ -1,7 +1,15 @@
-//! The way to a cluster: whose, which namespace, and what it says when it refuses.
+//! The way to a cluster: whose, which namespace, and what it says when there is none.
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+
+use super::api_error::{ApiError, ApiErrorKind};
+use crate::base::suggest;
+
+/// How long a cluster may take to answer the first time: who waits at a terminal gives up soon.
+const GREETING_WAIT: Duration = Duration::from_secs(5);
 
 /// A client, with the namespace that it works in.
 #[derive(Clone)]
@@ -21,23 +29,95 @@ pub enum ConnectError {
     /// What was found cannot be used.
     #[error("the cluster's configuration cannot be used: {0}")]
     Unusable(String),
+    /// The configuration has no context of that name.
+    #[error("the cluster's configuration has no context `{name}`")]
+    NoContext {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name that exists.
+        nearest: Option<String>,
+    },
+    /// The cluster was asked, and refused or did not answer.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
 }
 
 impl Cluster {
     /// Connects as `kubectl` would: `KUBECONFIG`, `~/.kube/config`, then the pod's own account.
-    /// `context` and `namespace` override what the configuration says.
+    /// `context` and `namespace` override what the configuration says. The cluster has answered
+    /// when this returns `Ok`, and has 5 seconds for it.
     pub async fn connect(context: Option<&str>, namespace: Option<&str>) -> Result<Self, ConnectError> {
-        let config = match Kubeconfig::read() {
-            Ok(kubeconfig) => {
-                let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-                Config::from_custom_kubeconfig(kubeconfig, &options)
-                    .await
-                    .map_err(|fault| ConnectError::Unusable(fault.to_string()))?
-            }
-            Err(fault) => Config::incluster().map_err(|_| ConnectError::NotConfigured(fault.to_string()))?,
-        };
+        let mut config = config(context).await?;
+        config.connect_timeout = Some(GREETING_WAIT);
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
+        let server = config.cluster_url.to_string();
         let client = Client::try_from(config).map_err(|fault| ConnectError::Unusable(fault.to_string()))?;
+        greet(&client, &server).await?;
         Ok(Self { client, namespace })
+    }
+}
+
+/// Asks for the server's version, which everybody may know whom the server knows.
+async fn greet(client: &Client, server: &str) -> Result<(), ApiError> {
+    let action = format!("talk to the cluster at {server}");
+    match tokio::time::timeout(GREETING_WAIT, client.apiserver_version()).await {
+        Ok(Ok(_)) => Ok(()),
+        // Some clusters show their version to administrators only.
+        Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => Ok(()),
+        Ok(Err(error)) => Err(ApiError::new(&action, &error)),
+        Err(_) => Err(ApiError {
+            kind: ApiErrorKind::Unreachable,
+            message: format!("failed to {action}: it did not answer within {} seconds", GREETING_WAIT.as_secs()),
+            hint: None,
+        }),
+    }
+}
+
+async fn config(context: Option<&str>) -> Result<Config, ConnectError> {
+    let kubeconfig = match Kubeconfig::read() {
+        Ok(kubeconfig) => kubeconfig,
+        Err(fault) if is_absent(&fault) && context.is_none() => {
+            return Config::incluster().map_err(|_| ConnectError::NotConfigured(fault.to_string()));
+        }
+        Err(fault) if is_absent(&fault) => return Err(ConnectError::NotConfigured(fault.to_string())),
+        Err(fault) => return Err(ConnectError::Unusable(fault.to_string())),
+    };
+    if let Some(name) = context {
+        find_context(&kubeconfig, name)?;
+    }
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    config.map_err(|fault| ConnectError::Unusable(fault.to_string()))
+}
+
+/// Returns whether there is no kubeconfig at all.
+fn is_absent(fault: &KubeconfigError) -> bool {
+    match fault {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(error, _) => error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+fn find_context(kubeconfig: &Kubeconfig, name: &str) -> Result<(), ConnectError> {
+    let mut names = kubeconfig.contexts.iter().map(|context| context.name.as_str());
+    if names.clone().any(|known| known == name) {
+        return Ok(());
+    }
+    let nearest = suggest::nearest(name, names.by_ref()).map(str::to_owned);
+    Err(ConnectError::NoContext { name: name.to_owned(), nearest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_context_is_told_with_the_nearest() {
+        let text = "contexts:\n- name: production\n  context: {cluster: c, user: u}\n";
+        let kubeconfig = Kubeconfig::from_yaml(text).expect("a kubeconfig");
+        assert!(find_context(&kubeconfig, "production").is_ok());
+        let error = find_context(&kubeconfig, "prodution").expect_err("there is none");
+        assert!(matches!(error, ConnectError::NoContext { nearest: Some(near), .. } if near == "production"));
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::container::{command_words, entrypoint};
 use super::environment::{items, text};
 use super::{repository, volumes};
-use crate::plan::{Body, Plan, Task, Template, TemplateIx};
+use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
 /// Something that the local backend cannot run.
@@ -41,7 +41,7 @@ const ANOTHER_VOLUME: &str =
 
 /// Returns what of `plan` cannot run here, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let faults = reachable.iter().flat_map(|ix| {
         let template = plan.template(*ix);
         let found = template_faults(template, plan.spec());
@@ -52,7 +52,7 @@ pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
 
 /// Returns what a run of `plan` here ignores or takes something else for, each once.
 pub fn notes(plan: &Plan) -> Vec<String> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let templates: Vec<&spec::Template> = reachable.iter().map(|ix| &*plan.template(*ix).spec).collect();
     let mut notes = Vec::new();
     notes.extend(note_images(&templates));
@@ -77,42 +77,13 @@ fn note_across_runs(templates: &[&spec::Template], workflow: &spec::WorkflowSpec
 /// Returns the absolute paths that pods write their outputs to. Where pods have no view of their
 /// own ([`Isolation::Plain`](super::Isolation)), those that run together share them.
 pub fn shared_paths(plan: &Plan) -> BTreeSet<String> {
-    let reachable = reachable(plan);
+    let reachable = plan.reachable();
     let outputs = reachable.iter().filter_map(|ix| plan.template(*ix).spec.outputs.as_ref());
     let paths = outputs.flat_map(|outputs| {
         let parameters = outputs.parameters.iter().filter_map(|parameter| parameter.value_from.as_ref()?.path.clone());
         parameters.chain(outputs.artifacts.iter().filter_map(|artifact| artifact.path.clone()))
     });
     paths.filter(|path| path.starts_with('/')).collect()
-}
-
-/// Returns the templates that a run can come to, in the plan's order; all when a name is known only
-/// while it runs.
-fn reachable(plan: &Plan) -> BTreeSet<TemplateIx> {
-    let mut reached = BTreeSet::new();
-    let mut waiting: Vec<TemplateIx> = [plan.entrypoint].into_iter().chain(plan.on_exit).collect();
-    waiting.extend(plan.hooks.values());
-    while let Some(ix) = waiting.pop() {
-        if !reached.insert(ix) {
-            continue;
-        }
-        for task in tasks(&plan.template(ix).body) {
-            match task.target {
-                Some(target) => waiting.push(target),
-                None => waiting.extend(plan.by_name.values()),
-            }
-            waiting.extend(task.hooks.values());
-        }
-    }
-    reached
-}
-
-fn tasks(body: &Body) -> Vec<&Task> {
-    match body {
-        Body::Steps(groups) => groups.iter().flatten().collect(),
-        Body::Dag(dag) => dag.tasks.iter().collect(),
-        Body::Pod | Body::Suspend | Body::Http | Body::Plugin => Vec::new(),
-    }
 }
 
 type Faults = Vec<(String, &'static str)>;

@@ -51,7 +51,7 @@ pub struct Delete {
 impl Delete {
     /// Deletes the runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        let mut names = runs::names(session, &self.runs)?;
+        let mut names = runs::names(session, &self.runs).await?;
         if self.selects() {
             names.extend(self.selected(session).await?);
         }
@@ -63,7 +63,7 @@ impl Delete {
             if self.dry_run {
                 session.ui.status(&format!("run `{name}` would be deleted"));
             } else {
-                session.store.delete(&name).await?;
+                session.store().await?.delete(&name).await?;
                 session.ui.status(&format!("run `{name}` deleted"));
             }
         }
@@ -85,7 +85,7 @@ impl Delete {
                 && (self.status.is_empty()
                     || self.status.iter().any(|wanted| wanted.eq_ignore_ascii_case(&summary.phase)))
         };
-        let listed = session.store.list().await?;
+        let listed = session.store().await?.list().await?;
         let selected: Vec<RunName> =
             listed.iter().filter(|summary| is_selected(summary)).map(|summary| summary.name.clone()).collect();
         if selected.is_empty() && self.runs.is_empty() {

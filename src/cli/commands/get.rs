@@ -35,7 +35,7 @@ impl Get {
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let format = self.output.clone().unwrap_or_default();
         let mut views = Vec::new();
-        for name in runs::names(session, &self.runs)? {
+        for name in runs::names(session, &self.runs).await? {
             views.push(runs::view(session, &name).await?);
         }
         if let [view] = views.as_slice() {

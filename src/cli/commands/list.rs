@@ -59,7 +59,7 @@ impl List {
     /// Prints the runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let now = env::now();
-        let chosen = self.choose(session.store.list().await?, now)?;
+        let chosen = self.choose(session.store().await?.list().await?, now)?;
         let format = self.output.clone().unwrap_or_default();
         if !format.is_human() && format != Format::Name {
             let names: Vec<RunName> = chosen.into_iter().map(|summary| summary.name).collect();

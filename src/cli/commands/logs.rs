@@ -70,7 +70,7 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 impl Logs {
     /// Prints the logs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        let name = runs::name(session, &self.run)?;
+        let name = runs::name(session, &self.run).await?;
         let Loaded { run, .. } = runs::load(session, &name).await?;
         let view = RunView::new(&run, env::now());
         if self.follow && !run.phase().is_final() {
@@ -78,7 +78,7 @@ impl Logs {
         }
         let chosen = self.choose(&view)?;
         let choice = self.choice(chosen.len() > 1);
-        let folder = session.store.folder(&name);
+        let Some(folder) = session.place().await?.folder(&name) else { return Err(not_here(&name)) };
         for place in chosen {
             let node = &view.nodes[place];
             let files = logs::files(&folder, node.ix, self.container.as_deref());
@@ -128,4 +128,9 @@ impl Logs {
         let how = How { show: Show::Logs(choice), container: self.container.clone(), only, ..How::default() };
         drive::attach(session, name, &how).await
     }
+}
+
+fn not_here(run: &crate::base::RunName) -> Error {
+    Error::new(Kind::Usage, "logs of pods cannot be printed by this release")
+        .hint(format!("kubectl logs --prefix --selector wf.internal/run={run}"))
 }

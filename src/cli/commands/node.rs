@@ -85,7 +85,7 @@ impl Node {
 
 impl Set {
     async fn run(&self, session: &Session) -> Result<(), Error> {
-        let name = runs::name(session, &self.run)?;
+        let name = runs::name(session, &self.run).await?;
         let control = Control::NodeSet {
             selector: self.node_field_selector.clone(),
             parameters: parameters::gather(&[], &self.output_parameters)?.into_iter().collect(),

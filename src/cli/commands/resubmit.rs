@@ -44,12 +44,12 @@ pub struct Resubmit {
 impl Resubmit {
     /// Submits the runs again.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        let backend = session.backend()?;
+        let place = session.place().await?;
         let mut created = Vec::new();
-        for name in runs::names(session, &self.runs)? {
+        for name in runs::names(session, &self.runs).await? {
             let loaded = runs::load(session, &name).await?;
             let run = self.submit(session, loaded).await?;
-            session.ui.status(&format!("`{}` submitted again from `{name}`, {backend}", run.stored.header.name));
+            session.ui.status(&format!("`{}` submitted again from `{name}`, {}", run.stored.header.name, place.words));
             created.push(run);
         }
         if self.going_on.no_wait {
@@ -76,7 +76,10 @@ impl Resubmit {
         let files = old.stored.header.files;
         let created =
             create::create(session, New { name, resolved, files, reused: reused.into_iter().collect() }).await?;
-        let (from, to) = (session.store.folder(old.run.name()), session.store.folder(&created.stored.header.name));
+        let place = session.place().await?;
+        let (Some(from), Some(to)) = (place.folder(old.run.name()), place.folder(&created.stored.header.name)) else {
+            return Ok(created);
+        };
         local::share_artifacts(&from, &to, made.iter().map(|artifact| &**artifact)).map_err(|fault| {
             Error::new(Kind::Unreachable, format!("failed to take over artifacts of `{old_name}`: {fault}"))
         })?;

@@ -37,7 +37,7 @@ impl Resume {
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let control = Control::Resume { selector: self.node_field_selector.clone(), message: self.message.clone() };
         let mut resumed = Vec::new();
-        for name in runs::names(session, &self.runs)? {
+        for name in runs::names(session, &self.runs).await? {
             let is_driven = runs::ask(session, &name, &control).await?;
             session.ui.status(&format!("run `{name}` resumed"));
             resumed.push((name, is_driven));

@@ -47,7 +47,7 @@ impl Retry {
             parameters: parameters.into_iter().map(|(name, value)| (name, value.into())).collect(),
         };
         let mut retried = Vec::new();
-        for name in runs::names(session, &self.runs)? {
+        for name in runs::names(session, &self.runs).await? {
             let is_driven = runs::ask(session, &name, &control).await?;
             session.ui.status(&format!("run `{name}` goes on with what failed"));
             retried.push((name, is_driven));

@@ -48,7 +48,7 @@ pub async fn end_runs(
     dry_run: bool,
     done: &str,
 ) -> Result<(), Error> {
-    for name in runs::names(session, texts)? {
+    for name in runs::names(session, texts).await? {
         if dry_run {
             session.ui.status(&format!("run `{name}` would be {done}"));
             continue;

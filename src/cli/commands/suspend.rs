@@ -20,7 +20,7 @@ pub struct Suspend {
 impl Suspend {
     /// Suspends the runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        for name in runs::names(session, &self.runs)? {
+        for name in runs::names(session, &self.runs).await? {
             runs::ask(session, &name, &Control::Suspend).await?;
             session.ui.status(&format!("run `{name}` suspended; steps that run go on. Go on with: wf resume {name}"));
         }

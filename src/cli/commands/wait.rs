@@ -42,7 +42,7 @@ impl Wait {
 
     async fn wait(&self, session: &Session, run: &str) -> Result<(), Error> {
         let how = How { timeout: self.timeout, leaves_when_suspended: self.no_wait_suspend, ..How::default() };
-        let waited = match runs::name(session, run) {
+        let waited = match runs::name(session, run).await {
             Ok(name) => drive::attach(session, &name, &how).await,
             Err(error) => Err(error),
         };

@@ -38,7 +38,7 @@ pub struct Watch {
 impl Watch {
     /// Watches the run.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
-        let name = runs::name(session, &self.run)?;
+        let name = runs::name(session, &self.run).await?;
         let how = How {
             show: Show::Watch,
             events: self.events.clone(),

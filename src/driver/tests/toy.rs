@@ -129,6 +129,7 @@ pub(super) fn start(node: NodeIx) -> Action {
         node_name: Arc::from(format!("toy.{node}")),
         pod_name: format!("toy-{node}"),
         template: Arc::default(),
+        workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: false,
         deadline_after: None,
@@ -173,6 +174,10 @@ impl Log for MemoryLog {
             std::future::pending::<()>().await;
         }
         Ok(self.requests.borrow_mut().drain(..).collect())
+    }
+
+    async fn release(self) {
+        drop(self);
     }
 
     async fn respond(&mut self, id: &RequestId, answer: &Answer) -> Result<(), StoreError> {

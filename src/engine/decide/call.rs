@@ -12,6 +12,7 @@ use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Shutdown;
 use crate::engine::scope::global::pod_name;
 use crate::engine::scope::inner::{Chain, Inner};
+use crate::engine::scope::outer::{Around, Outer};
 use crate::engine::value::{Inputs, Outputs, Parameter};
 use crate::expr::{TemplateStr, Unresolved};
 use crate::plan::{Body, Scope, Template, TemplateIx};
@@ -36,6 +37,8 @@ pub(in crate::engine) struct Call {
     pub absent: Vec<Arc<str>>,
     /// The name of the step or task, for `steps.name` and `tasks.name`.
     pub local: Option<(&'static str, Arc<str>)>,
+    /// What the texts of an inline template name around it.
+    pub outer: Option<Arc<Outer>>,
 }
 
 /// One of the things that a group or a loop is to do, in order.
@@ -102,7 +105,16 @@ impl Admission {
 }
 
 /// The words that a template's own texts may use beside its inputs.
-pub(super) type Locals = Vec<(&'static str, Arc<str>)>;
+#[derive(Debug, Default)]
+pub(super) struct Locals {
+    /// Words about the node.
+    pub node: Words,
+    /// What an inline template names around it.
+    pub outer: Option<Arc<Outer>>,
+}
+
+/// Names with their texts.
+pub(super) type Words = Vec<(&'static str, Arc<str>)>;
 
 impl Decider<'_> {
     pub(super) fn call(&mut self, call: &Call) -> Outcome {
@@ -151,7 +163,7 @@ impl Decider<'_> {
         call: &Call,
         template: &Template,
         inputs: &Arc<Inputs>,
-        more: Locals,
+        more: Words,
         admission: Admission,
     ) -> Outcome {
         let locals = self.locals(call, template, more);
@@ -190,14 +202,14 @@ impl Decider<'_> {
         Some(node)
     }
 
-    pub(super) fn locals(&self, call: &Call, template: &Template, mut locals: Locals) -> Locals {
-        locals.push(("node.name", call.name.clone()));
-        locals.extend(call.local.clone());
+    pub(super) fn locals(&self, call: &Call, template: &Template, mut node: Words) -> Locals {
+        node.push(("node.name", call.name.clone()));
+        node.extend(call.local.clone());
         if matches!(template.body, Body::Pod) {
             let pod = pod_name(self.run.name.as_str(), &call.name, &template.name);
-            locals.push(("pod.name", pod.into()));
+            node.push(("pod.name", pod.into()));
         }
-        locals
+        Locals { node, outer: call.outer.clone() }
     }
 
     fn leaf(
@@ -271,6 +283,7 @@ impl Decider<'_> {
         Created {
             inputs: (!inherits && !empty).then(|| inputs.clone()),
             called: call.called.clone(),
+            outer: call.outer.clone(),
             ..Created::bare(call.name.clone(), kind, phase, call.caller.clone(), call.parents.clone())
         }
     }
@@ -331,7 +344,7 @@ impl Decider<'_> {
             }
             inputs.parameters.push(Parameter { name: parameter.name.as_str().into(), value: given.into_text() });
         }
-        self.own_texts_of_inputs(template, &mut inputs, &own)?;
+        self.own_texts_of_inputs(call, template, &mut inputs, &own)?;
         for artifact in &declared.artifacts {
             inputs.artifacts.extend(input_artifact(artifact, arguments)?.map(Arc::new));
         }
@@ -367,15 +380,25 @@ impl Decider<'_> {
 
     /// Replaces the tags in those inputs that have the template's own value: the run's words and the
     /// other inputs, as the template declares them. Source: Argo's `SubstituteParams`.
-    fn own_texts_of_inputs(&self, template: &Template, inputs: &mut Inputs, own: &[usize]) -> Result<(), String> {
+    fn own_texts_of_inputs(
+        &self,
+        call: &Call,
+        template: &Template,
+        inputs: &mut Inputs,
+        own: &[usize],
+    ) -> Result<(), String> {
+        if own.is_empty() {
+            return Ok(());
+        }
         let before = inputs.clone();
         let inner = Inner { template: &template.spec, inputs: &before, locals: &[] };
-        let global = self.global();
+        let (outer, global) = (Around(call.outer.as_deref()), self.global());
         for at in own {
             let parameter = &mut inputs.parameters[*at];
             let text = parameter.value.as_deref().unwrap_or_default();
             let parsed = TemplateStr::parse_lenient(text).map_err(|fault| fault.to_string())?;
-            let rendered = parsed.render(&Chain(&[&inner, &global]), Unresolved::Keep, &self.ambient(*at as u64));
+            let rendered =
+                parsed.render(&Chain(&[&outer, &inner, &global]), Unresolved::Keep, &self.ambient(*at as u64));
             parameter.value = Some(rendered.map_err(|fault| fault.to_string())?.into());
         }
         Ok(())

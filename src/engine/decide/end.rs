@@ -65,6 +65,7 @@ impl Decider<'_> {
             arguments: arguments.map(Arc::new),
             absent: Vec::new(),
             local: None,
+            outer: None,
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Decider;
 use super::call::{Call, Outcome};
-use super::render::Rendered;
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Event};
 use crate::engine::model::{Node, NodeType, Phase};
@@ -79,27 +78,27 @@ impl Decider<'_> {
                     return Ok(None);
                 }
             }
-            let rendered = self.hook_arguments(task, name, &scope)?;
+            let arguments = self.hook_arguments(task, name, &scope)?;
             Ok(Some(Call {
                 name: hook_name,
                 caller: Caller::Hook(ix, name.clone()),
                 parents: vec![ix],
                 template,
                 called: None,
-                arguments: rendered.spec.arguments.clone().map(Arc::new),
-                absent: rendered.absent,
+                arguments: arguments.map(Arc::new),
+                absent: Vec::new(),
                 local: None,
+                outer: None,
             }))
         })
     }
 
     /// Replaces the texts of a hook's arguments, and places its artifacts.
-    fn hook_arguments(&self, task: &Task, name: &str, scope: &dyn Scope) -> Result<Rendered, String> {
-        let declared = task.spec.hooks.get(name).and_then(|hook| hook.arguments.clone());
-        let Some(declared) = declared else {
-            return Ok(Rendered { spec: Arc::default(), absent: Vec::new() });
+    fn hook_arguments(&self, task: &Task, name: &str, scope: &dyn Scope) -> Result<Option<spec::Arguments>, String> {
+        let Some(declared) = task.spec.hooks.get(name).and_then(|hook| hook.arguments.as_ref()) else {
+            return Ok(None);
         };
-        let mut json = serde_json::to_value(&declared).map_err(|fault| fault.to_string())?;
+        let mut json = serde_json::to_value(declared).map_err(|fault| fault.to_string())?;
         for (salt, text) in task.texts.iter().enumerate() {
             let [Segment::Key(first), Segment::Key(hook), Segment::Key(third), rest @ ..] = &text.pointer[..] else {
                 continue;
@@ -112,8 +111,7 @@ impl Decider<'_> {
             super::render::put(&mut json, rest, rendered.map_err(|fault| fault.to_string())?.into());
         }
         let arguments: spec::Arguments = serde_json::from_value(json).map_err(|fault| fault.to_string())?;
-        let arguments = Some(self.place_arguments(&arguments, scope)?);
-        Ok(Rendered { spec: Arc::new(spec::DAGTask { arguments, ..Default::default() }), absent: Vec::new() })
+        self.place_arguments(&arguments, scope).map(Some)
     }
 
     /// Ends the daemons that belong to a template that is over, or to the run: Argo's `killDaemonedChildren`.

@@ -96,7 +96,7 @@ impl Decider<'_> {
             let name = round_name(&task.name, index, item).into();
             let (what, skip) = match self.condition(of, task, Some(item)) {
                 Ok(None) => (self.task(of, task, Part::Call, Some(item), true), None),
-                Ok(Some(words)) => (Ok(Rendered { spec: task.spec.clone(), absent: Vec::new() }), Some(words)),
+                Ok(Some(words)) => (Ok(Rendered::as_declared(task)), Some(words)),
                 Err(words) => (Err(words), None),
             };
             Planned { name, item: Some(index as u32), what, skip }
@@ -158,6 +158,7 @@ impl Decider<'_> {
             arguments: self.resolve_artifacts(of, &rendered.spec)?,
             absent: rendered.absent.clone(),
             local: Some((kind, planned.name.clone())),
+            outer: rendered.outer.clone(),
         })
     }
 

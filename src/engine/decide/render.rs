@@ -5,16 +5,17 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::Decider;
-use super::call::Locals;
+use super::call::{Locals, Words};
 use crate::base::NodeIx;
 use crate::engine::event::Caller;
 use crate::engine::scope::calls::Calls;
 use crate::engine::scope::global::{Global, ambient};
 use crate::engine::scope::inner::{Chain, Inner};
 use crate::engine::scope::item::Item;
+use crate::engine::scope::outer::{self, Around, Outer};
 use crate::engine::value::Inputs;
 use crate::expr::{Ambient, Scope, Unresolved};
-use crate::plan::{Segment, Task, Template, Text};
+use crate::plan::{PodParts, Segment, Task, Template, Text};
 use crate::spec;
 
 /// Returns the template with its texts replaced by those that a node was made with.
@@ -42,6 +43,18 @@ fn container(template: &Template, texts: &[Arc<str>]) -> Arc<spec::Template> {
         }
     }
     Arc::new(spec)
+}
+
+/// Returns what a workflow says of all its pods with its tags replaced. A tag that means nothing
+/// stays, and the cluster says what is wrong with it.
+pub(in crate::engine) fn pod_parts(parts: &PodParts, scope: &dyn Scope, ambient: &Ambient) -> Arc<spec::WorkflowSpec> {
+    let mut json = serde_json::to_value(&*parts.spec).unwrap_or_default();
+    for place in &parts.texts {
+        if let Ok(text) = place.text.render(scope, Unresolved::Keep, ambient) {
+            put(&mut json, &place.pointer, Json::from(text));
+        }
+    }
+    serde_json::from_value(json).map_or_else(|_| parts.spec.clone(), Arc::new)
 }
 
 /// Returns the template with at least the texts below `keys` replaced; most have none there.
@@ -76,6 +89,15 @@ pub(super) struct Rendered {
     pub spec: Arc<spec::DAGTask>,
     /// The parameters whose value was the output of a node that never ran.
     pub absent: Vec<Arc<str>>,
+    /// What the texts of an inline template name around it.
+    pub outer: Option<Arc<Outer>>,
+}
+
+impl Rendered {
+    /// Returns a task in which nothing was to be replaced.
+    pub(super) fn as_declared(task: &Task) -> Self {
+        Self { spec: task.spec.clone(), absent: Vec::new(), outer: None }
+    }
 }
 
 /// Which texts of a step or task are replaced.
@@ -85,7 +107,7 @@ pub(super) enum Part {
     When,
     /// What its loop goes over.
     Loop,
-    /// All but hooks and inline templates, which have their own time.
+    /// All but its loop, hooks and inline templates, which have their own time.
     Call,
 }
 
@@ -96,7 +118,31 @@ impl Part {
             Part::When => &**first == "when",
             Part::Loop => first.starts_with("with"),
             // Where an artifact comes from is looked up, not written out.
-            Part::Call => !matches!(&**first, "hooks" | "inline" | "onExit") && !is_artifact_source(text),
+            Part::Call => {
+                !matches!(&**first, "hooks" | "inline" | "onExit" | "withItems" | "withParam" | "withSequence")
+                    && !is_artifact_source(text)
+            }
+        }
+    }
+
+    /// Returns the fields that are read of the part. A list of a thousand items, copied for the call of
+    /// each, would be a million.
+    fn of(self, task: &spec::DAGTask) -> spec::DAGTask {
+        let blank = spec::DAGTask::default();
+        match self {
+            Part::When => spec::DAGTask { when: task.when.clone(), ..blank },
+            Part::Loop => spec::DAGTask {
+                with_items: task.with_items.clone(),
+                with_param: task.with_param.clone(),
+                with_sequence: task.with_sequence.clone(),
+                ..blank
+            },
+            Part::Call => spec::DAGTask {
+                template: task.template.clone(),
+                template_ref: task.template_ref.clone(),
+                arguments: task.arguments.clone(),
+                ..blank
+            },
         }
     }
 }
@@ -123,9 +169,9 @@ impl Decider<'_> {
         inputs: &Arc<Inputs>,
         locals: &Locals,
     ) -> Result<(Vec<Arc<str>>, Arc<Inputs>), String> {
-        let inner = Inner { template: &plan.spec, inputs, locals };
-        let global = self.global();
-        let scope = Chain(&[&inner, &global]);
+        let inner = Inner { template: &plan.spec, inputs, locals: &locals.node };
+        let (outer, global) = (Around(locals.outer.as_deref()), self.global());
+        let scope = Chain(&[&outer, &inner, &global]);
         let mut texts = Vec::new();
         for (salt, text) in own_texts(plan).enumerate() {
             let rendered = text.text.render(&scope, Unresolved::Keep, &self.ambient(salt as u64));
@@ -157,12 +203,13 @@ impl Decider<'_> {
         item: Option<&Json>,
         strict: bool,
     ) -> Result<Rendered, String> {
+        let outer = if part == Part::Call { self.around(of, task, item) } else { None };
         if !task.texts.iter().any(|text| part.has(text)) {
-            return Ok(Rendered { spec: task.spec.clone(), absent: Vec::new() });
+            return Ok(Rendered { outer, ..Rendered::as_declared(task) });
         }
         self.within(of, item, |scope| {
-            let mut json = serde_json::to_value(&*task.spec).map_err(|fault| fault.to_string())?;
-            let mut absent = Vec::new();
+            let mut spec = part.of(&task.spec);
+            let (mut absent, mut elsewhere) = (Vec::new(), Vec::new());
             let unresolved = if strict { Unresolved::Refuse } else { Unresolved::RefuseUnder(&["steps", "tasks"]) };
             for (salt, text) in task.texts.iter().enumerate().filter(|(_, text)| part.has(text)) {
                 if let Some(parameter) = absent_argument(task, text, scope) {
@@ -170,11 +217,26 @@ impl Decider<'_> {
                     continue;
                 }
                 let rendered = text.text.render(scope, unresolved, &self.ambient(salt as u64));
-                put(&mut json, &text.pointer, Json::from(rendered.map_err(|fault| fault.to_string())?));
+                let rendered = rendered.map_err(|fault| fault.to_string())?;
+                match argument(&mut spec, text) {
+                    Some(value) => *value = rendered,
+                    None => elsewhere.push((text, rendered)),
+                }
             }
-            let spec = serde_json::from_value(json).map_err(|fault| fault.to_string())?;
-            Ok(Rendered { spec: Arc::new(spec), absent })
+            if !elsewhere.is_empty() {
+                spec = put_all(&spec, elsewhere).map_err(|fault| fault.to_string())?;
+            }
+            Ok(Rendered { spec: Arc::new(spec), absent, outer })
         })
+    }
+
+    /// Returns what the texts of the task's inline template name outside it. Argo replaces the whole
+    /// task, the template in it included, before it looks at the template: what is known here wins.
+    fn around(&self, of: NodeIx, task: &Task, item: Option<&Json>) -> Option<Arc<Outer>> {
+        let mut texts = task.texts.iter().filter(|text| begins(text, &["inline"])).peekable();
+        texts.peek()?;
+        let outer = self.within(of, item, |scope| outer::named(texts.map(|text| &text.text), scope));
+        (!outer.is_empty()).then(|| Arc::new(outer))
     }
 
     /// Runs `look` with what the calls of the steps or DAG node `of` may name.
@@ -188,15 +250,15 @@ impl Decider<'_> {
         locals.push(("node.name", slot.node.name.clone()));
         let inner = Inner { template: spec, inputs, locals: &locals };
         let calls = Calls { run: self.run, of };
-        let global = self.global();
+        let (outer, global) = (Around(slot.outer.as_deref()), self.global());
         match item {
-            Some(value) => look(&Chain(&[&Item { value }, &calls, &inner, &global])),
-            None => look(&Chain(&[&calls, &inner, &global])),
+            Some(value) => look(&Chain(&[&outer, &Item { value }, &calls, &inner, &global])),
+            None => look(&Chain(&[&outer, &calls, &inner, &global])),
         }
     }
 
     /// Returns `retries` and `lastRetry.*` for an attempt. Source: Argo's `executeTemplate`.
-    pub(super) fn attempt_words(&self, caller: &Caller) -> Locals {
+    pub(super) fn attempt_words(&self, caller: &Caller) -> Words {
         let Caller::Attempt(retry, number) = caller else { return Vec::new() };
         let crate::engine::run::Frame::Retry(attempts) = &self.run.slot(*retry).frame else { return Vec::new() };
         let last = number.checked_sub(1).and_then(|last| attempts.get(last as usize)).map(|ix| self.run.node(*ix));
@@ -212,19 +274,41 @@ impl Decider<'_> {
     }
 }
 
+/// Returns the place of `text` when it is the value of a parameter that the task hands on, as most are:
+/// the task need not become JSON and back for it.
+fn argument<'t>(task: &'t mut spec::DAGTask, text: &Text) -> Option<&'t mut String> {
+    let index = argument_index(text)?;
+    task.arguments.as_mut()?.parameters.get_mut(index)?.value.as_mut().map(|value| &mut value.0)
+}
+
+fn argument_index(text: &Text) -> Option<usize> {
+    match &text.pointer[..] {
+        [Segment::Key(a), Segment::Key(b), Segment::Index(index), Segment::Key(c)]
+            if (&**a, &**b, &**c) == ("arguments", "parameters", "value") =>
+        {
+            Some(*index)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the task with texts put at their places; one whose place is in another part is left out.
+fn put_all(task: &spec::DAGTask, texts: Vec<(&Text, String)>) -> Result<spec::DAGTask, serde_json::Error> {
+    let mut json = serde_json::to_value(task)?;
+    for (text, rendered) in texts {
+        put(&mut json, &text.pointer, Json::from(rendered));
+    }
+    serde_json::from_value(json)
+}
+
 /// Returns the parameter that `text` is the value of, when the text is one tag that names the output
 /// of a node that never ran. Source: Argo's `markAbsentOptionalArgs`.
 fn absent_argument(task: &Task, text: &Text, scope: &dyn Scope) -> Option<Arc<str>> {
-    let [Segment::Key(a), Segment::Key(b), Segment::Index(index), Segment::Key(c)] = &text.pointer[..] else {
-        return None;
-    };
-    if (&**a, &**b, &**c) != ("arguments", "parameters", "value") {
-        return None;
-    }
+    let index = argument_index(text)?;
     let name = text.text.sole_variable()?;
     scope.get(name).is_some_and(|value| value.is_nil()).then(|| {
         let arguments = task.spec.arguments.as_ref().expect("the text stands in them");
-        arguments.parameters[*index].name.as_str().into()
+        arguments.parameters[index].name.as_str().into()
     })
 }
 

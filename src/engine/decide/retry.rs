@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Decider;
-use super::call::{Admission, Call, Outcome};
+use super::call::{Admission, Call, Locals, Outcome};
 use super::room::Block;
 use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::event::{Caller, Event};
@@ -97,6 +97,7 @@ impl Decider<'_> {
             arguments: None,
             absent: Vec::new(),
             local,
+            outer: slot.outer.clone(),
             caller: caller.clone(),
         };
         let words = self.attempt_words(&caller);
@@ -221,7 +222,8 @@ impl Decider<'_> {
         let tagged = |text: &crate::plan::Text| matches!(text.pointer.first(), Some(Segment::Key(key)) if &**key == "retryStrategy");
         if own.spec.retry_strategy.is_some() && own.texts.iter().any(tagged) {
             let inputs = self.run.node(ix).inputs.clone().unwrap_or_default();
-            let (texts, _) = self.template_texts(own, &inputs, &Vec::new())?;
+            let locals = Locals { outer: self.run.slot(ix).outer.clone(), ..Locals::default() };
+            let (texts, _) = self.template_texts(own, &inputs, &locals)?;
             let resolved = super::render::template(own, &texts);
             return Ok(resolved.retry_strategy.clone().unwrap_or_default());
         }

@@ -32,6 +32,7 @@ impl Run {
             caller: created.caller.clone(),
             template,
             texts: created.texts.clone(),
+            outer: created.outer.clone(),
             frame: self.new_frame(created.kind, template, &created.caller, created.targets.as_deref()),
             targets: created.targets.clone(),
             settled: false,

@@ -6,6 +6,7 @@ pub(super) mod calls;
 pub(super) mod global;
 pub(super) mod inner;
 pub(super) mod item;
+pub(super) mod outer;
 
 use std::sync::Arc;
 

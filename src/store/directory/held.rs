@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::frame::Chain;
-use super::super::{Answer, Log, Request, RequestId, StoreError, Summary, blob};
+use super::super::{Answer, Log, Request, RequestId, StoreError, Summary, record};
 use super::blobs::BlobWriter;
 use super::control::Inbox;
 use super::paths::{RunPaths, draft_of, failed};
-use super::read::Entry;
 use crate::base::RunName;
 use crate::engine::Batch;
 
@@ -71,34 +70,13 @@ impl<D: Disk> DirectoryLog<D> {
     pub fn folder(&self) -> &std::path::Path {
         &self.paths.folder
     }
-
-    /// Turns a record into one line's content, its big texts kept beside it.
-    fn content(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<String, StoreError> {
-        let entry = Entry { batches, taken: (!taken.is_empty()).then_some(taken) };
-        let unwritable = |error: serde_json::Error| StoreError::Io {
-            action: format!("write a record of run `{}` as JSON", self.run),
-            source: error.into(),
-        };
-        let json = serde_json::to_string(&entry).map_err(unwritable)?;
-        if blob::is_plain(&json) {
-            return Ok(json);
-        }
-        let mut value = serde_json::from_str(&json).map_err(unwritable)?;
-        let mut texts = Vec::new();
-        let spilled: Result<(), StoreError> = blob::spill(&mut value, &mut |digest, text| {
-            texts.push((digest.clone(), text.to_owned()));
-            Ok(())
-        });
-        spilled?;
-        self.blobs.keep(&self.disk, &texts)?;
-        Ok(value.to_string())
-    }
 }
 
 impl<D: Disk> Log for DirectoryLog<D> {
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
-        let content = self.content(batches, taken)?;
-        let line = self.chain.frame(&content);
+        let written = record::write(&self.run, batches, taken)?;
+        self.blobs.keep(&self.disk, &written.beside)?;
+        let line = self.chain.frame(&written.content);
         let path = self.paths.events();
         self.file.append(&line).map_err(failed("append to", &path))?;
         self.file.sync_data().map_err(failed("sync", &path))?;
@@ -116,6 +94,11 @@ impl<D: Disk> Log for DirectoryLog<D> {
 
     async fn respond(&mut self, id: &RequestId, answer: &Answer) -> Result<(), StoreError> {
         self.inbox.respond(id, answer)
+    }
+
+    async fn release(self) {
+        // The operating system's lock goes with the file.
+        drop(self);
     }
 }
 

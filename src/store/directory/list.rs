@@ -21,12 +21,6 @@ const HEADER_BYTES_MAX: usize = 64 << 20;
 const PHASE_UNKNOWN: &str = "Unknown";
 
 impl<D: Disk> DirectoryStore<D> {
-    /// Returns the run that was submitted last, which `@latest` names.
-    pub fn latest(&self) -> Result<RunName, StoreError> {
-        let latest = self.summaries()?.into_iter().next().map(|summary| summary.name);
-        latest.ok_or_else(|| StoreError::NotFound { run: "@latest".to_owned(), nearest: None })
-    }
-
     pub(super) fn summaries(&self) -> Result<Vec<Summary>, StoreError> {
         let mut summaries: Vec<_> = self.names()?.iter().filter_map(|run| self.summary_or_header(run)).collect();
         summaries.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.name.cmp(&a.name)));

@@ -22,7 +22,7 @@ mod tail;
 
 pub use held::DirectoryLog;
 pub use root::DirectoryStore;
-pub use tail::Tail;
+pub use tail::DirectoryTail;
 
 #[cfg(test)]
 mod tests;

@@ -1,31 +1,14 @@
 //! Reading a log: lines to header and records, with what is wrong told by line.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::disk::Disk;
 use super::super::frame::{Chain, Rest, read_lines};
-use super::super::{FORMAT_VERSION, Header, Record, RequestId, StoreError, blob};
+use super::super::{Header, Record, StoreError, record};
 use super::blobs;
 use super::paths::{RunPaths, failed};
 use crate::base::RunName;
-use crate::engine::Batch;
 
 /// The length of a log that is read: a bound for memory, far above a run of a million nodes.
 pub(super) const LOG_BYTES_MAX: usize = 8 << 30;
-
-/// What a line after the first holds; its place is the frame's.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Entry<B, T> {
-    pub(super) batches: B,
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
-    pub(super) taken: Option<T>,
-}
-
-/// The part of a header that every version has.
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
-}
 
 /// The part of a log from some place on.
 pub(super) struct Part {
@@ -70,31 +53,13 @@ impl<D: Disk> Reader<'_, D> {
     }
 
     fn header(&self, content: &[u8]) -> Result<Header, StoreError> {
-        let unreadable = |error: serde_json::Error| self.damaged(1, format!("it is no header: {error}"));
-        let found = serde_json::from_slice::<Versioned>(content).map_err(unreadable)?.version;
-        if found > FORMAT_VERSION {
-            return Err(StoreError::Newer { run: self.run.clone(), found, known: FORMAT_VERSION });
-        }
-        let header: Header = serde_json::from_slice(content).map_err(unreadable)?;
-        if header.name != *self.run {
-            return Err(self.damaged(1, format!("it is the log of run `{}`", header.name)));
-        }
-        Ok(header)
+        record::read_header(self.run, content, |line| self.place(line))
     }
 
     fn record(&self, content: &[u8], seq: u64) -> Result<Record, StoreError> {
-        let unreadable = |error: serde_json::Error| self.damaged(seq + 1, format!("it is no record: {error}"));
-        let content =
-            std::str::from_utf8(content).map_err(|error| self.damaged(seq + 1, format!("it is no record: {error}")))?;
-        let entry: Entry<Vec<Batch>, Vec<RequestId>> = if blob::has_reference(content) {
-            let mut value = serde_json::from_str(content).map_err(unreadable)?;
-            let place = self.place(seq + 1);
-            blob::restore(&mut value, &mut |digest| blobs::read(self.disk, self.run, self.paths, &place, digest))?;
-            serde_json::from_value(value).map_err(unreadable)?
-        } else {
-            serde_json::from_str(content).map_err(unreadable)?
-        };
-        Ok(Record { seq, batches: entry.batches, taken: entry.taken.unwrap_or_default() })
+        let place = self.place(seq + 1);
+        let mut find = |digest| blobs::read(self.disk, self.run, self.paths, &place, digest);
+        record::read(self.run, content, seq, |line| self.place(line), &mut find)
     }
 
     fn damaged(&self, line: u64, reason: String) -> StoreError {

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::disk::{Disk, DiskFile, RealDisk};
 use super::super::frame::Chain;
-use super::super::{Answer, Header, RequestId, Store, StoreError, Stored, Summary};
+use super::super::{Answer, Header, RequestId, Store, StoreError, Stored, Summary, record};
 use super::held::{DirectoryLog, Held, write_summary};
 use super::paths::{RunPaths, failed};
 use super::read::{Part, Reader};
-use super::{Tail, control};
-use crate::base::{RunName, Timestamp, suggest};
-use crate::engine::{Control, Phase};
+use super::{DirectoryTail, control};
+use crate::base::{RunName, TimeSpan, Timestamp, suggest};
+use crate::engine::Control;
 
 /// What the name of a folder begins with while the run in it is being made.
 pub(super) const NEW_PREFIX: &str = ".new-";
@@ -24,6 +24,9 @@ pub(super) const GONE_PREFIX: &str = ".gone-";
 
 /// The length of a lock file that is read for a message.
 const HOLDER_BYTES_MAX: usize = 32;
+
+/// How often one who waits tries the lock: that costs two system calls.
+const LOOK_EVERY: TimeSpan = TimeSpan(250);
 
 /// A folder of runs.
 #[derive(Debug, Clone)]
@@ -50,14 +53,6 @@ impl<D: Disk> DirectoryStore<D> {
     /// Returns the folder of a run.
     pub fn folder(&self, run: &RunName) -> PathBuf {
         self.root.join(run.as_str())
-    }
-
-    /// Reads a run, and returns what follows what is appended to it from now on.
-    pub fn follow(&self, run: &RunName) -> Result<(Stored, Tail<D>), StoreError> {
-        let paths = self.paths(run)?;
-        let part = self.read(run, &paths)?;
-        let tail = Tail::new(self.disk.clone(), run.clone(), paths.clone(), &part);
-        Ok((stored(run, &paths, part)?, tail))
     }
 
     pub(super) fn paths(&self, run: &RunName) -> Result<RunPaths, StoreError> {
@@ -154,7 +149,7 @@ impl<D: Disk> DirectoryStore<D> {
         let mut file = self.disk.open_append(&events).map_err(failed("create", &events))?;
         file.append(&line).map_err(failed("write", &events))?;
         file.sync_data().map_err(failed("sync", &events))?;
-        write_summary(&self.disk, &paths, chain, &pending_summary(header))?;
+        write_summary(&self.disk, &paths, chain, &record::pending_summary(header))?;
         self.disk.sync_dir(folder).map_err(failed("sync the folder", folder))?;
         Ok(Draft { paths, lock, file, chain })
     }
@@ -187,9 +182,10 @@ struct Draft<D: Disk> {
 
 impl<D: Disk> Store for DirectoryStore<D> {
     type Log = DirectoryLog<D>;
+    type Tail = DirectoryTail<D>;
 
     async fn create(&self, header: &Header) -> Result<DirectoryLog<D>, StoreError> {
-        let json = header_json(header)?;
+        let json = record::write_header(header)?;
         self.ensure_folder(&self.root)?;
         let folder = self.folder(&header.name);
         if self.disk.exists(&folder).map_err(failed("look for", &folder))? {
@@ -222,6 +218,25 @@ impl<D: Disk> Store for DirectoryStore<D> {
         let paths = self.paths(run)?;
         let part = self.read(run, &paths)?;
         stored(run, &paths, part)
+    }
+
+    async fn follow(&self, run: &RunName) -> Result<(Stored, DirectoryTail<D>), StoreError> {
+        let paths = self.paths(run)?;
+        let part = self.read(run, &paths)?;
+        let tail = DirectoryTail::new(self.disk.clone(), run.clone(), paths.clone(), &part);
+        Ok((stored(run, &paths, part)?, tail))
+    }
+
+    async fn is_held(&self, run: &RunName) -> Result<bool, StoreError> {
+        match self.lock(run, &self.paths(run)?) {
+            Ok(_lock) => Ok(false),
+            Err(StoreError::DrivenBy { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn look_every(&self) -> TimeSpan {
+        LOOK_EVERY
     }
 
     async fn list(&self) -> Result<Vec<Summary>, StoreError> {
@@ -260,32 +275,4 @@ fn stored(run: &RunName, paths: &RunPaths, part: Part) -> Result<Stored, StoreEr
         });
     };
     Ok(Stored { header, records, torn })
-}
-
-/// Returns the header as JSON that is known to be readable again: serde_json writes deeper than
-/// it reads.
-fn header_json(header: &Header) -> Result<String, StoreError> {
-    let unwritable = |error: serde_json::Error| StoreError::Io {
-        action: format!("write the header of run `{}` as JSON that can be read again", header.name),
-        source: error.into(),
-    };
-    let json = serde_json::to_string(header).map_err(unwritable)?;
-    serde_json::from_str::<Header>(&json).map_err(unwritable)?;
-    Ok(json)
-}
-
-/// Returns what a listing says of a run that nobody has begun.
-fn pending_summary(header: &Header) -> Summary {
-    Summary {
-        name: header.name.clone(),
-        uid: header.uid.clone(),
-        created_at: header.created_at,
-        started_at: None,
-        finished_at: None,
-        phase: Phase::Pending.to_string(),
-        message: String::new(),
-        progress: String::new(),
-        suspended: false,
-        labels: Default::default(),
-    }
 }

@@ -2,13 +2,13 @@
 
 use super::super::disk::{Disk, RealDisk, Watch};
 use super::super::frame::Chain;
-use super::super::{Record, StoreError};
+use super::super::{Record, StoreError, Tail};
 use super::paths::RunPaths;
 use super::read::{Part, Reader};
 use crate::base::RunName;
 
 /// A place in a log, from which what is appended is read.
-pub struct Tail<D: Disk = RealDisk> {
+pub struct DirectoryTail<D: Disk = RealDisk> {
     disk: D,
     run: RunName,
     paths: RunPaths,
@@ -17,7 +17,7 @@ pub struct Tail<D: Disk = RealDisk> {
     watch: D::Watch,
 }
 
-impl<D: Disk> Tail<D> {
+impl<D: Disk> DirectoryTail<D> {
     pub(super) fn new(disk: D, run: RunName, paths: RunPaths, read: &Part) -> Self {
         let watch = disk.watch(&paths.events());
         Self { disk, run, paths, chain: read.chain, offset: read.offset, watch }
@@ -32,8 +32,10 @@ impl<D: Disk> Tail<D> {
         Ok(part.records)
     }
 
-    /// Waits until something is appended, and returns it. Safe to drop while it waits.
-    pub async fn next(&mut self) -> Result<Vec<Record>, StoreError> {
+}
+
+impl<D: Disk> Tail for DirectoryTail<D> {
+    async fn next(&mut self) -> Result<Vec<Record>, StoreError> {
         loop {
             let records = self.read()?;
             if !records.is_empty() {

@@ -1,0 +1,96 @@
+//! Calls that follow from news: pods that are looked for or ended, outputs that are read.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+
+use super::client::KubernetesBackend;
+use super::fault::failed;
+use super::track::Effect;
+use super::{names, outputs};
+use crate::backend::BackendError;
+use crate::base::NodeIx;
+use crate::engine::PodReport;
+
+/// A call under way.
+pub(super) type Chore = BoxFuture<'static, Done>;
+
+/// Calls under way at one time: as many as the driver has of its own.
+const CHORES_AT_ONCE_MAX: usize = 32;
+
+/// What became of a call.
+pub(super) struct Done {
+    node: NodeIx,
+    chore: Effect,
+    result: Result<Answer, kube::Error>,
+}
+
+/// What a call came to.
+enum Answer {
+    Nothing,
+    Report(PodReport),
+    Pods(Vec<Pod>),
+}
+
+impl KubernetesBackend {
+    /// Begins what waits to be done, as far as there is room.
+    pub(super) fn begin_chores(&self, under_way: &FuturesUnordered<Chore>) {
+        while under_way.len() < CHORES_AT_ONCE_MAX {
+            let Some((node, chore)) = self.state().chores.pop_front() else { return };
+            let result = self.perform(node, chore.clone());
+            under_way.push(result.map(move |result| Done { node, chore, result }).boxed());
+        }
+    }
+
+    fn perform(&self, node: NodeIx, chore: Effect) -> BoxFuture<'static, Result<Answer, kube::Error>> {
+        match chore {
+            Effect::Report(report) => async move { Ok(Answer::Report(report)) }.boxed(),
+            Effect::Collect { pod, due, end, words } => {
+                let reading = outputs::collect(self.pods.clone(), pod, due, *end, words);
+                async move { reading.await.map(Answer::Report) }.boxed()
+            }
+            Effect::StopPod { pod, uid } => {
+                let calls = self.calls();
+                async move { calls.delete_pod(&pod, &uid, None).await.map(|()| Answer::Nothing) }.boxed()
+            }
+            Effect::Search => {
+                let pods = self.pods.clone();
+                let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
+                async move {
+                    let found = pods.list(&ListParams::default().labels(&selector)).await?;
+                    Ok(Answer::Pods(found.items))
+                }
+                .boxed()
+            }
+            Effect::EndJob => {
+                let (calls, job) = (self.calls(), self.job_name(node));
+                async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()
+            }
+        }
+    }
+
+    /// Takes what became of a call; one that failed is made again, and the error is the caller's.
+    pub(super) fn heed_done(&self, done: Done) -> Result<(), BackendError> {
+        let Done { node, chore, result } = done;
+        match result {
+            Ok(Answer::Nothing) => {}
+            Ok(Answer::Report(report)) => self.state().reports.push((node, report)),
+            Ok(Answer::Pods(pods)) => {
+                pods.iter().for_each(|pod| self.heed_pod_is(pod));
+                if pods.is_empty() {
+                    let mut state = self.state();
+                    let effects = state.tracks.entry(node).or_default().searched_in_vain();
+                    state.take(node, effects);
+                }
+            }
+            Err(error) => {
+                let error = failed(format!("look after the Job `{}`", self.job_name(node)), &error);
+                self.state().chores.push_back((node, chore));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! A watch of the run's objects of one kind: a list, then every change since, for ever.
+//!
+//! It never polls. A watch that ends goes on from the last version that was seen; only when the
+//! server has forgotten that version (410) is all listed anew.
+
+use std::fmt::Debug;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::core::Resource;
+use kube::{Api, Error};
+use serde::de::DeserializeOwned;
+
+use crate::base::limits::{LIST_PAGE_OBJECTS, LIST_PAGES_MAX};
+
+/// News of objects.
+#[derive(Debug)]
+pub(super) enum News<K> {
+    /// An object is there, or changed.
+    Is(K),
+    /// An object is no more; the last that was seen of it.
+    Gone(K),
+    /// What was seen last is forgotten: list again.
+    Forgotten,
+}
+
+/// A watch, which may be between two connections.
+pub(super) struct Watch<K> {
+    api: Api<K>,
+    selector: String,
+    version: Option<String>,
+    stream: Option<BoxStream<'static, Result<WatchEvent<K>, Error>>>,
+}
+
+impl<K> Watch<K>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    /// Prepares a watch of the objects with the labels of `selector`. Nothing is asked yet.
+    pub(super) fn new(api: Api<K>, selector: String) -> Self {
+        Self { api, selector, version: None, stream: None }
+    }
+
+    /// Returns whether it goes on from a list.
+    pub(super) fn is_listed(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Forgets what was listed.
+    pub(super) fn forget(&mut self) {
+        self.version = None;
+        self.stream = None;
+    }
+
+    /// Lists all objects; news go on from here.
+    pub(super) async fn list(&mut self) -> Result<Vec<K>, Error> {
+        self.forget();
+        let mut params = ListParams::default().labels(&self.selector).limit(LIST_PAGE_OBJECTS);
+        let mut all = Vec::new();
+        for _ in 0..LIST_PAGES_MAX {
+            let page = self.api.list(&params).await?;
+            all.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => {
+                    self.version = page.metadata.resource_version;
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Waits for news. Safe to drop while it waits. Must have been listed.
+    pub(super) async fn next(&mut self) -> Result<News<K>, Error> {
+        loop {
+            let Some(version) = self.version.clone() else { return Ok(News::Forgotten) };
+            let stream = match &mut self.stream {
+                Some(stream) => stream,
+                none => {
+                    let params = WatchParams::default().labels(&self.selector);
+                    match self.api.watch(&params, &version).await {
+                        Ok(stream) => none.insert(stream.boxed()),
+                        Err(error) if is_forgotten(&error) => return Ok(self.forgotten()),
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            match stream.next().await {
+                None => self.stream = None,
+                Some(Err(error)) => {
+                    self.stream = None;
+                    if is_forgotten(&error) {
+                        return Ok(self.forgotten());
+                    }
+                    return Err(error);
+                }
+                Some(Ok(event)) => {
+                    if let Some(news) = self.heed(event)? {
+                        return Ok(news);
+                    }
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, event: WatchEvent<K>) -> Result<Option<News<K>>, Error> {
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                self.seen(&object);
+                Ok(Some(News::Is(object)))
+            }
+            WatchEvent::Deleted(object) => {
+                self.seen(&object);
+                Ok(Some(News::Gone(object)))
+            }
+            WatchEvent::Bookmark(bookmark) => {
+                self.version = Some(bookmark.metadata.resource_version);
+                Ok(None)
+            }
+            WatchEvent::Error(status) => {
+                self.stream = None;
+                let error = Error::Api(status);
+                if is_forgotten(&error) { Ok(Some(self.forgotten())) } else { Err(error) }
+            }
+        }
+    }
+
+    fn seen(&mut self, object: &K) {
+        if let Some(version) = &object.meta().resource_version {
+            self.version = Some(version.clone());
+        }
+    }
+
+    fn forgotten(&mut self) -> News<K> {
+        self.forget();
+        News::Forgotten
+    }
+}
+
+fn is_forgotten(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.code == 410)
+}

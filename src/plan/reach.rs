@@ -1,0 +1,36 @@
+//! Which templates a run can come to.
+
+use std::collections::BTreeSet;
+
+use super::model::{Body, Plan, Task, TemplateIx};
+
+impl Plan {
+    /// Returns the templates that a run can come to, in the plan's order; all when a name is known
+    /// only while it runs.
+    pub fn reachable(&self) -> BTreeSet<TemplateIx> {
+        let mut reached = BTreeSet::new();
+        let mut waiting: Vec<TemplateIx> = [self.entrypoint].into_iter().chain(self.on_exit).collect();
+        waiting.extend(self.hooks.values());
+        while let Some(ix) = waiting.pop() {
+            if !reached.insert(ix) {
+                continue;
+            }
+            for task in tasks(&self.template(ix).body) {
+                match task.target {
+                    Some(target) => waiting.push(target),
+                    None => waiting.extend(self.by_name.values()),
+                }
+                waiting.extend(task.hooks.values());
+            }
+        }
+        reached
+    }
+}
+
+fn tasks(body: &Body) -> Vec<&Task> {
+    match body {
+        Body::Steps(groups) => groups.iter().flatten().collect(),
+        Body::Dag(dag) => dag.tasks.iter().collect(),
+        Body::Pod | Body::Suspend | Body::Http | Body::Plugin => Vec::new(),
+    }
+}

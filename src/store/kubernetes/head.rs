@@ -1,0 +1,245 @@
+//! The head Job of a run: how it is made, how it tells what goes on, and how it is read.
+//!
+//! It has no pod of its own: `parallelism` is 0, which every release of the Job controller obeys,
+//! and where the server knows `managedBy`, the controller leaves its status to us. So it need not
+//! be suspended, and `kubectl get jobs` shows `Running` on old and new servers alike.
+//!
+//! **Invariant:** pure. What is read here comes from a cluster, and may be anything.
+
+use std::collections::BTreeMap;
+
+use kube::api::ObjectMeta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::backend::kubernetes::names;
+use crate::base::{RunName, Timestamp};
+use crate::engine::Phase;
+use crate::spec::TTLStrategy;
+use crate::store::{FORMAT_VERSION, Header, Summary, record};
+
+/// The value of [`names::KIND`] on a head Job.
+pub(super) const KIND: &str = "run";
+
+/// Characters of a message in a summary: annotations hold 256 KiB in all, and lists show one line.
+const MESSAGE_CHARS_MAX: usize = 1024;
+
+/// Bytes of one label or annotation of the manifest that the head carries: it must leave room
+/// for the summary and requests.
+const ANNOTATION_BYTES_MAX: usize = 16 << 10;
+
+/// Labels that would make a queue take the head for a pod that waits for its turn.
+const QUEUES: &str = "kueue.x-k8s.io/";
+
+/// What the annotation [`names::SUMMARY`] holds.
+///
+/// The log is durable before the summary is written. So a log that is shorter has lost records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredSummary {
+    /// The place of the record after the last.
+    pub(super) records: u64,
+    /// What a listing says.
+    #[serde(flatten)]
+    pub(super) summary: Summary,
+}
+
+/// Returns the head Job of a run whose header takes `pieces` pieces.
+pub(super) fn job(header: &Header, pieces: usize) -> Value {
+    let summary = record::pending_summary(header);
+    let mut annotations = own(header.resolved.metadata.annotations.iter());
+    annotations.insert(names::PIECES.to_owned(), pieces.to_string().into());
+    annotations.insert(names::FORMAT.to_owned(), FORMAT_VERSION.to_string().into());
+    annotations.insert(names::SUMMARY.to_owned(), summary_text(1, &summary).into());
+    let mut labels = own(header.resolved.metadata.labels.iter());
+    labels.extend(phase_labels(&summary));
+    labels.insert(names::KIND.to_owned(), KIND.into());
+    labels.insert(names::RUN.to_owned(), header.name.as_str().into());
+    labels.insert(names::WORKFLOW.to_owned(), header.name.as_str().into());
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": header.name, "labels": labels, "annotations": annotations},
+        "spec": {
+            "managedBy": names::DRIVER,
+            "parallelism": 0,
+            "completions": 1,
+            "backoffLimit": 0,
+            "template": {"spec": no_pod()},
+        },
+    })
+}
+
+/// A pod that never runs, and that the strictest pod security standard has nothing against.
+fn no_pod() -> Value {
+    json!({
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": false,
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{
+            "name": "none",
+            "image": "wf.internal/none",
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+        }],
+    })
+}
+
+/// Returns what the user wrote, without what is ours to say.
+fn own<'a>(given: impl Iterator<Item = (&'a String, &'a String)>) -> Map<String, Value> {
+    let is_theirs = |key: &str| !key.starts_with("wf.internal/") && !key.starts_with(QUEUES);
+    let kept = given.filter(|(key, value)| is_theirs(key) && value.len() <= ANNOTATION_BYTES_MAX);
+    kept.map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
+}
+
+fn phase_labels(summary: &Summary) -> [(String, Value); 2] {
+    let is_final = phase(summary).is_final();
+    [
+        (names::PHASE.to_owned(), summary.phase.as_str().into()),
+        (names::COMPLETED.to_owned(), is_final.to_string().into()),
+    ]
+}
+
+fn summary_text(records: u64, summary: &Summary) -> String {
+    let mut summary = summary.clone();
+    if let Some((end, _)) = summary.message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        summary.message.truncate(end);
+        summary.message.push('…');
+    }
+    let stored = StoredSummary { records, summary };
+    serde_json::to_string(&stored).expect("a summary is plain strings and numbers")
+}
+
+fn phase(summary: &Summary) -> Phase {
+    serde_json::from_value(summary.phase.as_str().into()).unwrap_or(Phase::Pending)
+}
+
+/// What a patch of a head must know of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Whether the server kept `managedBy`, and with it checks each change of the status.
+    pub(super) is_managed: bool,
+    /// Whether its status says when the run began.
+    pub(super) has_begun: bool,
+    /// Whether its status says that the run has ended. A server never takes that back, so that
+    /// the Job of a run that was retried shows its first end.
+    pub(super) has_ended: bool,
+}
+
+/// Returns the metadata that shows `summary`; `records` is how far the log has come.
+pub(super) fn metadata_patch(records: u64, summary: &Summary) -> Value {
+    let labels: Map<String, Value> = phase_labels(summary).into_iter().collect();
+    json!({"labels": labels, "annotations": {names::SUMMARY: summary_text(records, summary)}})
+}
+
+/// Returns the status that shows `summary`, if it is to change.
+pub(super) fn status_patch(summary: &Summary, standing: Standing) -> Option<Value> {
+    let phase = phase(summary);
+    if standing.has_ended || (standing.has_begun && !phase.is_final()) {
+        return None;
+    }
+    let began = summary.started_at.unwrap_or(summary.created_at);
+    let mut status = json!({"startTime": time(began)});
+    if let Some(ended) = summary.finished_at.filter(|_| phase.is_final()) {
+        let ended = ended.max(began);
+        let is_success = !matches!(phase, Phase::Failed | Phase::Error);
+        let counted = if is_success { "succeeded" } else { "failed" };
+        status[counted] = 1.into();
+        status["conditions"] = conditions(summary, is_success, ended, standing.is_managed);
+        if is_success {
+            status["completionTime"] = time(ended).into();
+        }
+    } else if summary.started_at.is_none() {
+        return None;
+    }
+    Some(status)
+}
+
+/// Returns the conditions of a Job that has ended. A server that knows `managedBy` wants the
+/// reason for the end as a condition of its own; an older one may refuse that one.
+/// Source: Kubernetes' `validateJobStatus`.
+fn conditions(summary: &Summary, is_success: bool, at: Timestamp, is_managed: bool) -> Value {
+    let (cause, end, reason) = match is_success {
+        true => ("SuccessCriteriaMet", "Complete", "RunSucceeded"),
+        false => ("FailureTarget", "Failed", "RunFailed"),
+    };
+    let message: String = summary.message.chars().take(MESSAGE_CHARS_MAX).collect();
+    let condition = |kind: &str| {
+        json!({
+            "type": kind, "status": "True", "reason": reason, "message": message,
+            "lastTransitionTime": time(at), "lastProbeTime": time(at),
+        })
+    };
+    let kinds: &[&str] = if is_managed { &[cause, end] } else { &[end] };
+    kinds.iter().map(|kind| condition(kind)).collect()
+}
+
+/// Returns a time as Kubernetes' `Time`, which has whole seconds.
+fn time(at: Timestamp) -> String {
+    Timestamp(at.0.div_euclid(1000) * 1000).rfc3339()
+}
+
+/// Returns after how many seconds the cluster removes a run that ended in the phase of `summary`.
+/// Source: Argo's `TTLStrategy`, whose first match counts.
+pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary) -> Option<i32> {
+    let ttl = ttl?;
+    let phase = phase(summary);
+    let own = match phase {
+        Phase::Failed | Phase::Error => ttl.seconds_after_failure,
+        _ if phase.is_final() => ttl.seconds_after_success,
+        _ => return None,
+    };
+    own.or(ttl.seconds_after_completion).map(|seconds| i32::try_from(seconds.max(0)).unwrap_or(i32::MAX))
+}
+
+/// What the metadata of a head say.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    /// The Job's own uid.
+    pub(super) uid: String,
+    /// What a listing says; made up when the annotation is lost.
+    pub(super) stored: Option<StoredSummary>,
+    /// Of how many pieces the header consists.
+    pub(super) pieces: Option<usize>,
+    /// The version of the format.
+    pub(super) format: Option<u32>,
+    /// Whether it is being removed.
+    pub(super) is_leaving: bool,
+}
+
+impl Head {
+    /// Reads the metadata of a Job; none when it is no head of ours.
+    pub(super) fn read(metadata: &ObjectMeta) -> Option<Self> {
+        let labels = metadata.labels.as_ref()?;
+        if labels.get(names::KIND).map(String::as_str) != Some(KIND) {
+            return None;
+        }
+        let no_annotations = BTreeMap::new();
+        let annotations = metadata.annotations.as_ref().unwrap_or(&no_annotations);
+        let stored = annotations.get(names::SUMMARY).and_then(|text| serde_json::from_str(text).ok());
+        Some(Self {
+            uid: metadata.uid.clone()?,
+            stored,
+            pieces: annotations.get(names::PIECES).and_then(|text| text.parse().ok()),
+            format: annotations.get(names::FORMAT).and_then(|text| text.parse().ok()),
+            is_leaving: metadata.deletion_timestamp.is_some(),
+        })
+    }
+
+    /// Returns what a listing says of the run of that name and age.
+    pub(super) fn summary(self, run: RunName, created_at: Timestamp) -> Summary {
+        match self.stored {
+            Some(stored) if stored.summary.name == run => stored.summary,
+            _ => Summary {
+                name: run,
+                uid: crate::base::RunUid("".into()),
+                created_at,
+                started_at: None,
+                finished_at: None,
+                phase: "Unknown".to_owned(),
+                message: "the summary is missing".to_owned(),
+                progress: String::new(),
+                suspended: false,
+                labels: BTreeMap::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Watching the head Job of a run that we hold: requests come in, and whoever asks whether we
+//! live gets an answer, whatever the driver does meanwhile.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use kube::Api;
+use kube::api::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+use super::inbox;
+use super::lease::RunLease;
+use crate::backend::kubernetes::names;
+use crate::base::RunName;
+use crate::store::RequestId;
+
+/// What the head Job tells.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The requests that are there.
+    Requests(BTreeMap<RequestId, String>),
+    /// The run was deleted.
+    Gone,
+}
+
+/// The watch over one head Job, until it is dropped.
+pub(super) struct Keeper {
+    news: UnboundedReceiver<News>,
+    task: AbortHandle,
+}
+
+impl Keeper {
+    /// Begins to watch the head of `run` whose uid is `uid`.
+    pub(super) fn new(jobs: Api<PartialObjectMeta<Job>>, run: &RunName, uid: String, lease: RunLease) -> Self {
+        let (sender, news) = unbounded_channel();
+        let watch = watch(jobs, run.clone(), Watched { uid, pinged: None, is_there: false, lease, sender });
+        Self { news, task: tokio::spawn(watch).abort_handle() }
+    }
+
+    /// Waits for news. Safe to drop while it waits.
+    pub(super) async fn next(&mut self) -> News {
+        self.news.recv().await.unwrap_or(News::Gone)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is known of the head so far.
+struct Watched {
+    uid: String,
+    /// The last question whether we live; none before the first look, whose answer was the Lease.
+    pinged: Option<Option<String>>,
+    is_there: bool,
+    lease: RunLease,
+    sender: UnboundedSender<News>,
+}
+
+async fn watch(jobs: Api<PartialObjectMeta<Job>>, run: RunName, mut watched: Watched) {
+    let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
+    let mut events = watcher::watcher(jobs, config).default_backoff().boxed();
+    // The stream begins anew after each error, when the cluster can be reached again.
+    loop {
+        match events.try_next().await {
+            Ok(Some(event)) => watched.heed(event).await,
+            Ok(None) => return,
+            Err(_) => {}
+        }
+    }
+}
+
+impl Watched {
+    async fn heed(&mut self, event: Event<PartialObjectMeta<Job>>) {
+        match event {
+            Event::Init => self.is_there = false,
+            Event::InitApply(head) | Event::Apply(head) if head.metadata.uid.as_ref() == Some(&self.uid) => {
+                self.is_there = true;
+                self.read(head.metadata.annotations.as_ref()).await;
+            }
+            Event::InitDone if self.is_there => {}
+            Event::InitApply(_) => {}
+            Event::InitDone | Event::Apply(_) | Event::Delete(_) => self.tell(News::Gone),
+        }
+    }
+
+    async fn read(&mut self, annotations: Option<&BTreeMap<String, String>>) {
+        let requests = inbox::requests(annotations);
+        if !requests.is_empty() {
+            self.tell(News::Requests(requests));
+        }
+        let ping = annotations.and_then(|annotations| annotations.get(names::PING)).cloned();
+        if self.pinged.as_ref().is_some_and(|before| *before != ping) {
+            // Who asked in vain takes over, and our next append says so.
+            let _ = self.lease.renew().await;
+        }
+        self.pinged = Some(ping);
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody listens any more when the log was let go.
+        let _ = self.sender.send(news);
+    }
+}

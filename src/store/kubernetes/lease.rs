@@ -1,0 +1,205 @@
+//! Who drives a run, as far as others can tell: a Lease that is renewed when somebody asks.
+//!
+//! A heartbeat would cost a write a second for each run, whether anybody looks or not. So whoever
+//! wants to take a run over asks by an annotation of the head Job, which the driver watches
+//! anyway, and the driver answers by renewing its Lease. No answer means that nobody drives.
+//!
+//! **Invariant:** safety never rests on it. A driver that was only slow finds its next append
+//! refused, since taking over changes the segment that it writes.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff;
+use kube::api::{DeleteParams, Patch, PostParams, Preconditions, WatchEvent, WatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::Identity;
+use super::objects::Owner;
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
+
+/// How long a driver may take to answer: it does so at once, unless it or its cluster is overloaded.
+const ANSWER_WAIT: Duration = Duration::from_millis(1500);
+
+/// How often a Lease that changes under our hands is looked at again.
+const TRIES_MAX: usize = 4;
+
+/// What `leaseDurationSeconds` says to those who know Leases of the usual kind.
+const DURATION_SECONDS: i32 = 2;
+
+/// The Lease of one run.
+#[derive(Clone)]
+pub(super) struct RunLease {
+    leases: Api<Lease>,
+    jobs: Api<Job>,
+    owner: Owner,
+    me: Identity,
+}
+
+/// What came of wanting a Lease.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It is ours.
+    Ours,
+    /// Somebody else has it, and lives.
+    Held(String),
+}
+
+impl RunLease {
+    pub(super) fn new(client: &Client, namespace: &str, owner: Owner, me: Identity) -> Self {
+        let (leases, jobs) = (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace));
+        Self { leases, jobs, owner, me }
+    }
+
+    fn name(&self) -> String {
+        format!("wf.{}", self.owner.run)
+    }
+
+    /// Takes the Lease, unless a driver that lives has it.
+    pub(super) async fn take(&self) -> Result<Wanted, ApiError> {
+        for _ in 0..TRIES_MAX {
+            let taken = match self.get().await? {
+                None => self.create().await,
+                Some(lease) => match self.living_holder(&lease).await? {
+                    Some(holder) => return Ok(Wanted::Held(holder)),
+                    None => self.replace(lease).await,
+                },
+            };
+            match taken {
+                Ok(()) => return Ok(Wanted::Ours),
+                // Somebody was faster, or let go.
+                Err(error) if matches!(error.kind, ApiErrorKind::Exists | ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Wanted::Held("another process".to_owned()))
+    }
+
+    /// Returns who drives the run, if that process lives.
+    pub(super) async fn holder(&self) -> Result<Option<String>, ApiError> {
+        match self.get().await? {
+            Some(lease) => self.living_holder(&lease).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Says that we live.
+    pub(super) async fn renew(&self) -> Result<(), ApiError> {
+        let patch = json!({"spec": {"renewTime": self.now(), "holderIdentity": self.me.name}});
+        let action = format!("renew the Lease `{}`", self.name());
+        let patched = self.leases.patch(&self.name(), &self.me.patch_params(), &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(|error| ApiError::new(&action, &error))
+    }
+
+    /// Lets go, if it is still ours.
+    pub(super) async fn release(&self) -> Result<(), ApiError> {
+        let Some(lease) = self.get().await?.filter(|lease| holder_of(lease) == Some(&self.me.name)) else {
+            return Ok(());
+        };
+        self.delete(&lease).await
+    }
+
+    async fn get(&self) -> Result<Option<Lease>, ApiError> {
+        let action = format!("read the Lease `{}`", self.name());
+        let lease = self.leases.get_opt(&self.name()).await.map_err(|error| ApiError::new(&action, &error))?;
+        match lease {
+            Some(lease) if !self.owner.owns(&lease.metadata) => {
+                // An earlier run of this name left it, and the cluster is about to remove it.
+                self.delete(&lease).await?;
+                Ok(None)
+            }
+            lease => Ok(lease),
+        }
+    }
+
+    async fn delete(&self, lease: &Lease) -> Result<(), ApiError> {
+        let preconditions = Preconditions {
+            uid: lease.metadata.uid.clone(),
+            resource_version: lease.metadata.resource_version.clone(),
+        };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match self.leases.delete(&self.name(), &params).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+            deleted => {
+                deleted.map(drop).map_err(|error| ApiError::new(&format!("delete the Lease `{}`", self.name()), &error))
+            }
+        }
+    }
+
+    /// Creates the Lease as ours.
+    pub(super) async fn create(&self) -> Result<(), ApiError> {
+        let lease = Lease { metadata: self.owner.metadata("lease", self.name()), spec: Some(self.spec(0)) };
+        let created = self.leases.create(&PostParams::default(), &lease).await;
+        created.map(drop).map_err(|error| ApiError::new(&format!("create the Lease `{}`", self.name()), &error))
+    }
+
+    async fn replace(&self, mut lease: Lease) -> Result<(), ApiError> {
+        let changes = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
+        lease.spec = Some(self.spec(changes.saturating_add(1)));
+        let replaced = self.leases.replace(&self.name(), &PostParams::default(), &lease).await;
+        replaced.map(drop).map_err(|error| ApiError::new(&format!("take the Lease `{}`", self.name()), &error))
+    }
+
+    fn spec(&self, changes: i32) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(self.me.name.clone()),
+            acquire_time: Some(self.now()),
+            renew_time: Some(self.now()),
+            lease_duration_seconds: Some(DURATION_SECONDS),
+            lease_transitions: Some(changes),
+            ..LeaseSpec::default()
+        }
+    }
+
+    fn now(&self) -> MicroTime {
+        MicroTime(jiff::Timestamp::from_millisecond((self.me.now)().0).unwrap_or_default())
+    }
+
+    /// Returns the holder of `lease`, if it answers.
+    async fn living_holder(&self, lease: &Lease) -> Result<Option<String>, ApiError> {
+        let Some(holder) = holder_of(lease).filter(|holder| **holder != self.me.name) else { return Ok(None) };
+        let version = lease.metadata.resource_version.as_deref().unwrap_or_default();
+        // The watch goes on from what was read, so that no answer falls in between.
+        self.ping().await?;
+        match tokio::time::timeout(ANSWER_WAIT, self.next_holder(version)).await {
+            Ok(next) => next,
+            Err(_) => Ok(None),
+        }
+        .map(|lives| lives.map(|()| holder.clone()))
+    }
+
+    /// Waits for a change of the Lease; none when that is its end.
+    async fn next_holder(&self, version: &str) -> Result<Option<()>, ApiError> {
+        let action = format!("watch the Lease `{}`", self.name());
+        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name()));
+        let refused = |error: &kube::Error| ApiError::new(&action, error);
+        let mut changes = self.leases.watch(&params, version).await.map_err(|error| refused(&error))?.boxed();
+        while let Some(change) = changes.try_next().await.map_err(|error| refused(&error))? {
+            match change {
+                WatchEvent::Added(_) | WatchEvent::Modified(_) => return Ok(Some(())),
+                WatchEvent::Deleted(_) => return Ok(None),
+                WatchEvent::Bookmark(_) => {}
+                WatchEvent::Error(status) => return Err(ApiError::of_status(&action, &status)),
+            }
+        }
+        // The server closed the watch; whoever lives is asked again.
+        std::future::pending().await
+    }
+
+    /// Asks the driver whether it lives.
+    async fn ping(&self) -> Result<(), ApiError> {
+        let patch = json!({"metadata": {"uid": self.owner.uid, "annotations": {names::PING: self.me.unique()}}});
+        let action = format!("ask the driver of run `{}` whether it lives", self.owner.run);
+        let run = self.owner.run.as_str();
+        let patched = self.jobs.patch_metadata(run, &self.me.patch_params(), &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(|error| ApiError::new(&action, &error))
+    }
+}
+
+fn holder_of(lease: &Lease) -> Option<&String> {
+    lease.spec.as_ref()?.holder_identity.as_ref().filter(|holder| !holder.is_empty())
+}

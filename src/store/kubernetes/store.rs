@@ -1,0 +1,361 @@
+//! The runs of a namespace: making, taking over, reading, listing and removing them.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PostParams, Preconditions};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use serde_json::json;
+
+use super::head::{self, Head, Standing};
+use super::inbox::{self, Inbox};
+use super::keeper::Keeper;
+use super::lease::{RunLease, Wanted};
+use super::log::KubernetesLog;
+use super::objects::{self, Owner, Term};
+use super::read::{self, Opening, Reader};
+use super::segment::Segmenter;
+use super::tail::KubernetesTail;
+use super::{Identity, pieces, upload};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
+use crate::base::{RunName, TimeSpan, Timestamp, suggest};
+use crate::engine::Control;
+use crate::store::frame::Chain;
+use crate::store::{Answer, Header, RequestId, Store, StoreError, Stored, Summary, record};
+
+/// How often one who waits asks whether the driver lives, which costs the driver a write.
+const LOOK_EVERY: TimeSpan = TimeSpan(1000);
+
+/// Runs of one page of a list.
+const PAGE: u32 = 500;
+
+/// The runs of a namespace.
+#[derive(Clone)]
+pub struct KubernetesStore {
+    cluster: Cluster,
+    me: Identity,
+    reader: Reader,
+}
+
+impl KubernetesStore {
+    /// Returns the store in the namespace of `cluster`, as `me` sees it. Nothing is asked yet.
+    pub fn new(cluster: Cluster, me: Identity) -> Self {
+        let reader = Reader::new(&cluster);
+        Self { cluster, me, reader }
+    }
+
+    fn jobs(&self) -> &Api<Job> {
+        &self.reader.jobs
+    }
+
+    /// Returns the Jobs as their metadata alone.
+    fn heads(&self) -> Api<PartialObjectMeta<Job>> {
+        Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace)
+    }
+
+    fn lease(&self, owner: &Owner) -> RunLease {
+        RunLease::new(&self.cluster.client, &self.cluster.namespace, owner.clone(), self.me.clone())
+    }
+
+    async fn not_found(&self, run: &RunName) -> StoreError {
+        let names = self.list().await.unwrap_or_default();
+        let names = names.iter().map(|summary| summary.name.as_str());
+        let nearest = suggest::nearest(run.as_str(), names).map(str::to_owned);
+        StoreError::NotFound { run: run.to_string(), nearest }
+    }
+
+    async fn head(&self, run: &RunName) -> Result<Head, StoreError> {
+        match self.reader.head(run).await? {
+            Some(head) if !head.is_leaving => Ok(head),
+            _ => Err(self.not_found(run).await),
+        }
+    }
+
+    /// Creates the head, which takes the name.
+    async fn create_head(&self, header: &Header, pieces: usize) -> Result<Job, StoreError> {
+        let run = &header.name;
+        let job = head::job(header, pieces);
+        let job: Job = serde_json::from_value(job).map_err(|error| StoreError::Io {
+            action: format!("write the Job of run `{run}`"),
+            source: error.into(),
+        })?;
+        let error = match self.jobs().create(&PostParams::default(), &job).await {
+            Ok(created) => return Ok(created),
+            Err(error) => ApiError::new(&format!("create run `{run}`"), &error),
+        };
+        if error.kind != ApiErrorKind::Exists {
+            return Err(error.into());
+        }
+        let found = self.jobs().get_opt(run.as_str()).await;
+        let found = found.map_err(|error| ApiError::new(&format!("read run `{run}`"), &error))?;
+        match found.as_ref().and_then(|job| Head::read(&job.metadata)) {
+            // The answer to a request that went through was lost.
+            Some(head) if head.stored.as_ref().is_some_and(|stored| stored.summary.uid == header.uid) => {
+                found.ok_or_else(|| StoreError::Exists { run: run.clone() })
+            }
+            Some(_) => Err(StoreError::Exists { run: run.clone() }),
+            None => Err(ApiError::taken(&format!("create run `{run}`"), "Job", run.as_str()).into()),
+        }
+    }
+
+    /// Writes what the head owns from the beginning.
+    async fn fill(&self, owner: &Owner, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let name = |index| objects::plan_name(&owner.run, index);
+        let lease = self.lease(owner);
+        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name);
+        let (plan, held) = futures_util::future::join(plan, lease.take()).await;
+        plan?;
+        match held? {
+            Wanted::Ours => Ok(()),
+            Wanted::Held(holder) => Err(driven_by(&owner.run, &holder)),
+        }
+    }
+
+    async fn remove(&self, run: &RunName, uid: &str) -> Result<(), StoreError> {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::background() };
+        match self.jobs().delete(run.as_str(), &params).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            deleted => Ok(deleted.map(drop).map_err(|error| ApiError::new(&format!("delete run `{run}`"), &error))?),
+        }
+    }
+
+    fn log(&self, held: Held) -> KubernetesLog {
+        let Held { owner, standing, chain, segmenter, term, version, taken, ttl } = held;
+        let lease = self.lease(&owner);
+        let keeper = Keeper::new(self.heads(), &owner.run, owner.uid.clone(), lease.clone());
+        KubernetesLog {
+            maps: self.reader.maps.clone(),
+            jobs: self.jobs().clone(),
+            me: self.me.clone(),
+            lease,
+            keeper,
+            inbox: Inbox::new(taken),
+            chain,
+            segmenter,
+            term,
+            version,
+            kept: BTreeSet::new(),
+            standing,
+            may_write_status: true,
+            ttl,
+            owner,
+        }
+    }
+
+    /// Patches annotations of the head of a run.
+    async fn annotate(&self, run: &RunName, annotations: serde_json::Map<String, serde_json::Value>) -> Result<(), StoreError> {
+        let patch = json!({"metadata": {"annotations": annotations}});
+        match self.jobs().patch_metadata(run.as_str(), &self.me.patch_params(), &Patch::Merge(patch)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.not_found(run).await),
+            patched => {
+                Ok(patched.map(drop).map_err(|error| ApiError::new(&format!("ask run `{run}` for something"), &error))?)
+            }
+        }
+    }
+}
+
+/// What it takes to hold a log.
+struct Held {
+    owner: Owner,
+    standing: Standing,
+    chain: Chain,
+    segmenter: Segmenter,
+    term: Term,
+    version: Option<String>,
+    taken: BTreeSet<RequestId>,
+    ttl: Option<crate::spec::TTLStrategy>,
+}
+
+impl Store for KubernetesStore {
+    type Log = KubernetesLog;
+    type Tail = KubernetesTail;
+
+    async fn create(&self, header: &Header) -> Result<KubernetesLog, StoreError> {
+        let json = record::write_header(header)?;
+        let mut chain = Chain::default();
+        let cut = pieces::cut(&chain.frame(&json));
+        let job = self.create_head(header, cut.len()).await?;
+        let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
+        if let Err(error) = self.fill(&owner, cut).await {
+            // Nobody may take half a run for one; what cannot be removed says so when it is read.
+            let _ = self.remove(&owner.run, &owner.uid).await;
+            return Err(error);
+        }
+        Ok(self.log(Held {
+            owner,
+            standing: standing(&job),
+            chain,
+            segmenter: Segmenter::fresh(0, 0),
+            term: Term { epoch: 1, holder: self.me.name.clone() },
+            version: None,
+            taken: BTreeSet::new(),
+            ttl: header.resolved.spec.ttl_strategy.clone(),
+        }))
+    }
+
+    async fn acquire(&self, run: &RunName) -> Result<(KubernetesLog, Stored), StoreError> {
+        let job = self.jobs().get_opt(run.as_str()).await;
+        let job = job.map_err(|error| ApiError::new(&format!("read run `{run}`"), &error))?;
+        let Some(job) = job else { return Err(self.not_found(run).await) };
+        let Some(head) = Head::read(&job.metadata) else { return Err(self.not_found(run).await) };
+        let opening = self.reader.opening(run, head).await?;
+        let lease = self.lease(&opening.owner);
+        if let Wanted::Held(holder) = lease.take().await? {
+            return Err(driven_by(run, &holder));
+        }
+        let taken_over = self.take_over(&job, opening).await;
+        if taken_over.is_err() {
+            // Others need not wait for an answer of ours.
+            let _ = lease.release().await;
+        }
+        taken_over
+    }
+
+    async fn load(&self, run: &RunName) -> Result<Stored, StoreError> {
+        let head = self.head(run).await?;
+        let opening = self.reader.opening(run, head).await?;
+        let segments = self.reader.segments(&opening.owner).await?;
+        let assembled = read::assemble(run, &segments)?;
+        let part = self.reader.records(&opening.owner, &assembled.text, opening.chain).await?;
+        read::check_whole(&opening, &part)?;
+        Ok(read::stored(opening.header, part))
+    }
+
+    async fn follow(&self, run: &RunName) -> Result<(Stored, KubernetesTail), StoreError> {
+        let head = self.head(run).await?;
+        let opening = self.reader.opening(run, head).await?;
+        let (part, tail) = KubernetesTail::new(self.reader.clone(), opening).await?;
+        read::check_whole(tail.opening(), &part)?;
+        Ok((read::stored(tail.opening().header.clone(), part), tail))
+    }
+
+    async fn is_held(&self, run: &RunName) -> Result<bool, StoreError> {
+        let head = self.head(run).await?;
+        let lease = self.lease(&Owner { run: run.clone(), uid: head.uid });
+        Ok(lease.holder().await?.is_some())
+    }
+
+    fn look_every(&self) -> TimeSpan {
+        LOOK_EVERY
+    }
+
+    async fn list(&self) -> Result<Vec<Summary>, StoreError> {
+        let mut params = ListParams::default().labels(&format!("{}={}", names::KIND, head::KIND)).limit(PAGE);
+        let mut summaries = Vec::new();
+        loop {
+            let page = self.jobs().list_metadata(&params).await;
+            let page = page.map_err(|error| ApiError::new("list runs", &error))?;
+            summaries.extend(page.items.iter().filter_map(|job| summary(&job.metadata)));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => break,
+            }
+        }
+        summaries.sort_by(|a: &Summary, b| b.created_at.cmp(&a.created_at).then_with(|| b.name.cmp(&a.name)));
+        Ok(summaries)
+    }
+
+    async fn delete(&self, run: &RunName) -> Result<(), StoreError> {
+        let head = self.head(run).await?;
+        let lease = self.lease(&Owner { run: run.clone(), uid: head.uid.clone() });
+        if let Some(holder) = lease.holder().await? {
+            return Err(driven_by(run, &holder));
+        }
+        self.remove(run, &head.uid).await
+    }
+
+    async fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> Result<RequestId, StoreError> {
+        let id = inbox::fresh_id(&self.me.mark(), at, self.me.next());
+        let annotations = inbox::asking(&id, control);
+        let length: usize = annotations.values().filter_map(|text| text.as_str()).map(str::len).sum();
+        if length > inbox::REQUEST_BYTES_MAX {
+            let limit = inbox::REQUEST_BYTES_MAX >> 10;
+            return Err(StoreError::Cluster(ApiError {
+                kind: ApiErrorKind::Invalid,
+                message: format!("the request has {length} bytes, more than the {limit} KiB (REQUEST_BYTES_MAX) of one"),
+                hint: None,
+            }));
+        }
+        self.head(run).await?;
+        self.annotate(run, annotations).await?;
+        Ok(id)
+    }
+
+    async fn answer(&self, run: &RunName, id: &RequestId) -> Result<Answer, StoreError> {
+        let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
+        let mut events = watcher::watcher(self.heads(), config).default_backoff().boxed();
+        loop {
+            let head = match events.try_next().await {
+                Ok(Some(Event::Apply(head) | Event::InitApply(head))) => head,
+                Ok(Some(Event::Delete(_)) | None) => return Err(self.not_found(run).await),
+                // The stream begins anew after an error, for as long as the asker waits.
+                Ok(Some(Event::Init | Event::InitDone)) | Err(_) => continue,
+            };
+            if let Some(answer) = inbox::answer(head.metadata.annotations.as_ref(), id) {
+                // Whether it can be taken away changes nothing for the asker.
+                let _ = self.annotate(run, inbox::taking(id)).await;
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+impl KubernetesStore {
+    /// Reads a run whose Lease is ours, and keeps the driver before us from writing any more.
+    async fn take_over(&self, job: &Job, opening: Opening) -> Result<(KubernetesLog, Stored), StoreError> {
+        let owner = opening.owner.clone();
+        let segments = self.reader.segments(&owner).await?;
+        let assembled = read::assemble(&owner.run, &segments)?;
+        let part = self.reader.records(&owner, &assembled.text, opening.chain).await?;
+        read::check_whole(&opening, &part)?;
+        let open = assembled.open.and_then(|from| Some((from, segments.get(&assembled.next)?)));
+        let segmenter = match open {
+            Some((from, _)) => {
+                let text = assembled.text.get(from as usize..part.bytes as usize).unwrap_or_default();
+                Segmenter::reopen(assembled.next, from, text)
+            }
+            None => Segmenter::fresh(assembled.next, part.bytes),
+        };
+        let epoch = segments.values().map(|kept| kept.term.epoch).max().unwrap_or(1) + 1;
+        let mut log = self.log(Held {
+            owner,
+            standing: standing(job),
+            chain: part.chain,
+            segmenter,
+            term: Term { epoch, holder: self.me.name.clone() },
+            version: open.map(|(_, kept)| kept.version.clone()),
+            taken: part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect(),
+            ttl: opening.header.resolved.spec.ttl_strategy.clone(),
+        });
+        log.fence().await?;
+        log.inbox.see(inbox::requests(job.metadata.annotations.as_ref()));
+        Ok((log, read::stored(opening.header, part)))
+    }
+}
+
+fn driven_by(run: &RunName, holder: &str) -> StoreError {
+    StoreError::DrivenBy { run: run.clone(), holder: format!("`{holder}`") }
+}
+
+/// Returns what patches of this Job must know of it.
+fn standing(job: &Job) -> Standing {
+    let status = job.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let ends = |kind: &str| matches!(kind, "Complete" | "Failed");
+    Standing {
+        is_managed: job.spec.as_ref().is_some_and(|spec| spec.managed_by.as_deref() == Some(names::DRIVER)),
+        has_begun: status.is_some_and(|status| status.start_time.is_some()),
+        has_ended: { conditions }.any(|condition| ends(&condition.type_) && condition.status == "True"),
+    }
+}
+
+/// Returns what a listing says of a head Job.
+fn summary(metadata: &kube::api::ObjectMeta) -> Option<Summary> {
+    let run = RunName::new(metadata.name.clone()?).ok()?;
+    let created_at = metadata.creation_timestamp.as_ref().map(|time| Timestamp(time.0.as_millisecond()));
+    Some(Head::read(metadata)?.summary(run, created_at.unwrap_or_default()))
+}
