@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, delete, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
-    terminate, version, wait, watch,
+    completion, delete, explain, get, install, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
+    terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -50,7 +50,14 @@ pub struct Global {
     pub context: Option<String>,
 
     /// Namespace that keeps the cluster-scoped templates
-    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "wf-library",
+        env = "WF_LIBRARY",
+        hide_env_values = true
+    )]
     pub library: String,
 
     /// Folder that holds the runs of this machine
@@ -112,6 +119,8 @@ pub enum Command {
     Resubmit(resubmit::Resubmit),
     Node(node::Node),
     Delete(delete::Delete),
+    Install(install::Install),
+    Uninstall(uninstall::Uninstall),
     Explain(explain::Explain),
     Completion(completion::Completion),
     Version(version::Version),
@@ -135,6 +144,8 @@ impl Command {
             Command::Resubmit(command) => command.run(session).await,
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
+            Command::Install(command) => command.run(session).await,
+            Command::Uninstall(command) => command.run(session).await,
             Command::Explain(command) => command.run(session),
             Command::Completion(command) => command.run(session),
             Command::Version(command) => command.run(session),

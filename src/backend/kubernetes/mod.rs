@@ -7,6 +7,7 @@ mod support;
 mod argo;
 pub mod helper;
 pub mod install;
+pub mod installer;
 
 mod client;
 mod listen;
@@ -30,9 +31,9 @@ mod json;
 
 mod fault;
 
-pub use client::{KubernetesBackend, Options, Owner};
-pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
-pub use support::{Unsupported, unsupported};
+pub use client::{KubernetesBackend, Options, Owner};
+pub use cluster::{Cluster, ConnectError};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use support::{Unsupported, unsupported};

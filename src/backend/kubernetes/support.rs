@@ -56,9 +56,9 @@ fn template_faults(template: &Template) -> Faults {
     let foreign = inputs.filter(|artifact| lies_elsewhere(artifact)).map(|artifact| {
         (format!("its input artifact `{}` lies where pods cannot get it from yet", artifact.name), AS_RAW)
     });
-    let kept = outputs.filter(|artifact| artifact.optional != Some(true)).map(|artifact| {
-        (format!("its output artifact `{}` has no store yet", artifact.name), AS_PARAMETER)
-    });
+    let kept = outputs
+        .filter(|artifact| artifact.optional != Some(true))
+        .map(|artifact| (format!("its output artifact `{}` has no store yet", artifact.name), AS_PARAMETER));
     foreign.chain(kept).collect()
 }
 

@@ -16,6 +16,8 @@ pub mod retry;
 pub mod resubmit;
 pub mod node;
 pub mod delete;
+pub mod install;
+pub mod uninstall;
 pub mod explain;
 pub mod completion;
 pub mod version;
