@@ -65,7 +65,8 @@ impl TestEnv {
         self.finish(command, input)
     }
 
-    fn finish(&self, mut command: Command, input: &[u8]) -> Outcome {
+    /// Runs a command to its end with `input` on its standard input, if that is a pipe.
+    pub fn finish(&self, mut command: Command, input: &[u8]) -> Outcome {
         let mut child = command.spawn().expect("wf starts");
         if let Some(mut stdin) = child.stdin.take() {
             // A command may refuse its input before it has read all of it.

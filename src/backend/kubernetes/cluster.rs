@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
 
 use super::api_error::{ApiError, ApiErrorKind};
+use super::patience::Patience;
 use crate::base::suggest;
 
 /// How long a cluster may take to answer the first time: who waits at a terminal gives up soon.
 const GREETING_WAIT: Duration = Duration::from_secs(5);
+
+/// Requests that wait for their turn to be sent; kube's own queue has as many.
+const REQUESTS_MAX: usize = 1024;
 
 /// A client, with the namespace that it works in.
 #[derive(Clone)]
@@ -51,10 +58,19 @@ impl Cluster {
         config.connect_timeout = Some(GREETING_WAIT);
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|fault| ConnectError::Unusable(fault.to_string()))?;
+        let client = client(config).map_err(|fault| ConnectError::Unusable(fault.to_string()))?;
         greet(&client, &server).await?;
         Ok(Self { client, namespace })
     }
+}
+
+/// Returns a client that makes requests again as [`Patience`] says, instead of kube's own policy, which
+/// takes a lost answer and a 500 for the last word.
+fn client(mut config: Config) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    let builder = ClientBuilder::try_from(config)?;
+    // The stack below is a box, which cannot be cloned for another try; behind a queue it can.
+    Ok(builder.with_layer(&BufferLayer::new(REQUESTS_MAX)).with_layer(&RetryLayer::new(Patience::default())).build())
 }
 
 /// Asks for the server's version, which everybody may know whom the server knows.

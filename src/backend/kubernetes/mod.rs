@@ -1,6 +1,7 @@
 //! A cluster as the place where pods run: each node's pod is a plain `batch/v1` Job.
 
 mod cluster;
+mod patience;
 pub mod names;
 mod api_error;
 mod support;

@@ -25,6 +25,7 @@ mod objects;
 mod pieces;
 mod read;
 mod segment;
+mod shared;
 mod store;
 mod tail;
 mod templates;
@@ -32,6 +33,7 @@ mod upload;
 
 pub use identity::Identity;
 pub use log::KubernetesLog;
+pub use shared::KubernetesShared;
 pub use store::KubernetesStore;
 pub use tail::KubernetesTail;
 pub use templates::{Kept, TEMPLATE_BYTES_MAX, TemplateStore};

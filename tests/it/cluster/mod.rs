@@ -1,0 +1,24 @@
+//! The program against a real cluster: the one that `WF_TEST_KUBECONFIG` names, which `tests/cluster/run`
+//! starts. Without it every test here says that it was skipped, and passes.
+
+mod space;
+
+mod starts;
+
+mod proxy;
+
+mod manifests;
+
+mod drivers;
+
+mod disruptions;
+
+mod outages;
+
+mod server_faults;
+
+mod limits;
+
+mod refusals;
+
+mod clean;
