@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::helper;
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
@@ -26,9 +27,12 @@ const AS_RAW: &str = "give it as `raw`, fetch it in a step of its own, or make i
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
     let reachable = plan.reachable();
+    let captured = plan.captured(&reachable);
     let faults = reachable.iter().flat_map(|ix| {
         let template = plan.template(*ix);
-        let found = template_faults(template);
+        let mut found = template_faults(template);
+        let unknown = helper::template_fault(&template.spec, captured.contains(ix));
+        found.extend(unknown.map(|fault| (fault.to_string(), fault.help())));
         found.into_iter().map(|(what, help)| Unsupported { template: template.name.clone(), what, help })
     });
     faults.collect()
