@@ -161,6 +161,9 @@ async fn drive(
     if let Some(stale) = driven.stale_summary {
         session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
     }
+    if let Some(left) = driven.left_behind {
+        session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));
+    }
     let ended = match driven.end {
         End::Finished(phase) => Ended::Run(phase),
         End::Interrupted => *why_stopped.borrow(),

@@ -2,8 +2,9 @@
 //!
 //! | part | files |
 //! | --- | --- |
-//! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
+//! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed`, `events` |
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
+//! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
 //! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `installer`, `doctor` |
@@ -23,6 +24,7 @@ mod cluster;
 mod containers;
 mod doctor;
 mod due;
+mod events;
 mod fault;
 mod files;
 mod gc;
@@ -38,6 +40,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod resource;
 mod support;
 mod track;
 mod watch;

@@ -57,6 +57,9 @@ fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static 
         let what = "it runs several containers in one pod as a graph".to_owned();
         return vec![(what, "make each a template of its own")];
     }
+    if template.resource.is_some() {
+        return Vec::new();
+    }
     let mut faults: Vec<_> =
         helper::template_fault(template, result).map(|fault| (fault.to_string(), fault.help())).into_iter().collect();
     let inputs = template.inputs.iter().flat_map(|inputs| &inputs.artifacts);
