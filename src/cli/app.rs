@@ -49,6 +49,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
+    /// Namespace that keeps the cluster-scoped templates
+    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
+    pub library: String,
+
     /// Folder that holds the runs of this machine
     #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,

@@ -45,8 +45,6 @@ enum Ended {
     Interrupted,
     TimedOut,
     Suspended,
-    /// The driver that was followed is gone, or the one that was taken for dead is back.
-    Changed,
 }
 
 /// Accompanies a run to its end: drives it where nobody does, and follows the log otherwise.
@@ -58,20 +56,46 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
     if run.phase().is_final() {
         return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
     }
-    let mut seen = stored.records.len();
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
+    go_on(session, name, how, &reporter, stored.records.len(), stop.as_mut()).await
+}
+
+/// Drives a run that was just created to its end, or follows it where another process takes over.
+pub async fn drive_new(session: &Session, log: PlaceLog, stored: Stored, how: &How) -> Result<(), Error> {
+    let run = runs::fold(&stored)?;
+    let name = &stored.header.name;
+    let reporter = reporter(session, how, &run, name).await?;
+    let stop = stop(how.timeout);
+    let mut stop = std::pin::pin!(stop);
+    let mut seen = stored.records.len();
+    match drive(session, log, &stored, how, &reporter, &mut seen, stop.as_mut()).await? {
+        Some((run, ended)) => conclude(session, &reporter, how, &run, ended),
+        None => go_on(session, name, how, &reporter, seen, stop).await,
+    }
+}
+
+/// Drives the run, or follows who drives it, to its end; `seen` records were told of.
+async fn go_on(
+    session: &Session,
+    name: &RunName,
+    how: &How,
+    reporter: &RefCell<Reporter<'_>>,
+    mut seen: usize,
+    mut stop: std::pin::Pin<&mut impl Future<Output = Ended>>,
+) -> Result<(), Error> {
     loop {
-        let (run, ended) = match session.store().await?.acquire(name).await {
+        let ended = match session.store().await?.acquire(name).await {
             Ok((log, stored)) => {
-                tell_missed(&reporter, &stored, seen)?;
-                drive(session, log, &stored, how, &reporter, stop.as_mut()).await?
+                tell_missed(reporter, &stored, seen)?;
+                seen = stored.records.len();
+                drive(session, log, &stored, how, reporter, &mut seen, stop.as_mut()).await?
             }
-            Err(StoreError::DrivenBy { .. }) => follow(session, name, how, &reporter, &mut seen, stop.as_mut()).await?,
+            Err(StoreError::DrivenBy { .. }) => follow(session, name, how, reporter, &mut seen, stop.as_mut()).await?,
             Err(error) => return Err(error.into()),
         };
-        if ended != Ended::Changed {
-            return conclude(session, &reporter, how, &run, ended);
+        if let Some((run, ended)) = ended {
+            return conclude(session, reporter, how, &run, ended);
         }
     }
 }
@@ -88,17 +112,6 @@ fn warn_of_collisions(session: &Session, backend: &PlaceBackend, paths: &mut Opt
         let paths = paths.into_iter().collect::<Vec<_>>().join(", ");
         session.ui.warning(&format!("steps have no files of their own on this machine and share these: {paths}"));
     }
-}
-
-/// Drives a run that was just created to its end.
-pub async fn drive_new(session: &Session, log: PlaceLog, stored: Stored, how: &How) -> Result<(), Error> {
-    let run = runs::fold(&stored)?;
-
-    let reporter = reporter(session, how, &run, &stored.header.name).await?;
-    let stop = stop(how.timeout);
-    let stop = std::pin::pin!(stop);
-    let (run, ended) = drive(session, log, &stored, how, &reporter, stop).await?;
-    conclude(session, &reporter, how, &run, ended)
 }
 
 async fn reporter<'a>(
@@ -124,14 +137,16 @@ fn tell_missed(reporter: &RefCell<Reporter<'_>>, stored: &Stored, seen: usize) -
     Ok(())
 }
 
+/// Drives a run; none when another process took it over meanwhile.
 async fn drive(
     session: &Session,
     log: PlaceLog,
     stored: &Stored,
     how: &How,
     reporter: &RefCell<Reporter<'_>>,
+    seen: &mut usize,
     stop: impl Future<Output = Ended>,
-) -> Result<(Run, Ended), Error> {
+) -> Result<Option<(Run, Ended)>, Error> {
     let name = &stored.header.name;
     let plan = runs::plan_of(&stored.header.resolved)?;
     let backend = session.place().await?.backend(session, &stored.header, &log)?;
@@ -143,8 +158,12 @@ async fn drive(
     let driving = driver.drive(stop, |run, batches| {
         warn_of_collisions(session, &backend, &mut collisions);
         reporter.borrow_mut().tell(run, batches);
+        *seen += 1;
     });
-    let driven = beside_ticks(reporter, driving).await?.map_err(|error| broke_off(error, name))?;
+    let driven = match beside_ticks(reporter, driving).await? {
+        Err(DriveError::Store(StoreError::DrivenBy { .. })) => return Ok(None),
+        driven => driven.map_err(|error| broke_off(error, name))?,
+    };
     if let Some(stale) = driven.stale_summary {
         session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
     }
@@ -153,7 +172,7 @@ async fn drive(
         End::Interrupted => *why_stopped.borrow(),
         End::Waiting => Ended::Suspended,
     };
-    Ok((driven.run, ended))
+    Ok(Some((driven.run, ended)))
 }
 
 /// Waits for `work` while the view is kept fresh; ends early when nobody reads any more.
@@ -173,7 +192,7 @@ async fn beside_ticks<T>(reporter: &RefCell<Reporter<'_>>, work: impl Future<Out
     }
 }
 
-/// Follows the log of a run that another process drives.
+/// Follows the log of a run that another process drives; none when that process is gone.
 async fn follow(
     session: &Session,
     name: &RunName,
@@ -181,7 +200,7 @@ async fn follow(
     reporter: &RefCell<Reporter<'_>>,
     seen: &mut usize,
     stop: impl Future<Output = Ended>,
-) -> Result<(Run, Ended), Error> {
+) -> Result<Option<(Run, Ended)>, Error> {
     let (stored, mut tail) = session.store().await?.follow(name).await?;
     let mut run = runs::fold(&stored)?;
     tell_missed(reporter, &stored, *seen)?;
@@ -189,10 +208,10 @@ async fn follow(
     let following = read_to_end(session, name, how, reporter, seen, &mut run, &mut tail);
     let ended = tokio::select! {
         biased;
-        why = stop => why,
+        why = stop => Some(why),
         ended = beside_ticks(reporter, following) => ended??,
     };
-    Ok((run, ended))
+    Ok(ended.map(|ended| (run, ended)))
 }
 
 async fn read_to_end(
@@ -203,14 +222,14 @@ async fn read_to_end(
     seen: &mut usize,
     run: &mut Run,
     tail: &mut impl Tail,
-) -> Result<Ended, Error> {
+) -> Result<Option<Ended>, Error> {
     let store = session.store().await?;
     loop {
         if run.phase().is_final() {
-            return Ok(Ended::Run(run.phase()));
+            return Ok(Some(Ended::Run(run.phase())));
         }
         if how.leaves_when_suspended && RunView::new(run, super::env::now()).is_waiting_for_a_person() {
-            return Ok(Ended::Suspended);
+            return Ok(Some(Ended::Suspended));
         }
         match tokio::time::timeout(store.look_every().to_std(), tail.next()).await {
             Ok(records) => {
@@ -220,7 +239,7 @@ async fn read_to_end(
                     *seen += 1;
                 }
             }
-            Err(_) if !store.is_held(name).await? => return Ok(Ended::Changed),
+            Err(_) if !store.is_held(name).await? => return Ok(None),
             Err(_) => {}
         }
     }
@@ -293,7 +312,7 @@ fn conclude(
                 .hint(format!("wf watch {name}"))
                 .hint(format!("wf stop {name}")))
         }
-        Ended::Interrupted | Ended::Changed => {
+        Ended::Interrupted => {
             reporter.close();
             session.ui.status(&format!(
                 "detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"

@@ -9,6 +9,7 @@ pub mod session;
 pub mod place;
 pub mod input;
 pub mod planning;
+pub mod referred;
 pub mod unsupported;
 pub mod create;
 pub mod parameters;

@@ -11,10 +11,10 @@ use crate::backend::kubernetes::{self, Cluster, KubernetesBackend};
 use crate::backend::local::LocalBackend;
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
-use crate::engine::{Batch, Control, PodReport, PodRequest};
+use crate::engine::{Batch, Control, Memo, PodReport, PodRequest};
 use crate::store::{
-    Answer, DirectoryLog, DirectoryStore, DirectoryTail, Header, KubernetesLog, KubernetesStore, KubernetesTail, Log,
-    Record, Request, RequestId, Store, StoreError, Stored, Summary, Tail,
+    Answer, Claim, DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail, Header, KubernetesLog,
+    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError, Stored, Summary, Tail,
 };
 
 /// Where runs are.
@@ -73,6 +73,14 @@ pub enum PlaceLog {
     Local(Box<DirectoryLog>),
     /// ConfigMaps.
     Cluster(Box<KubernetesLog>),
+}
+
+/// What a run shares with others.
+pub enum PlaceShared {
+    /// Files.
+    Local(DirectoryShared),
+    /// ConfigMaps.
+    Cluster(KubernetesShared),
 }
 
 /// A log that another process writes.
@@ -173,7 +181,34 @@ impl Tail for PlaceTail {
     }
 }
 
+impl Shared for PlaceShared {
+    async fn claim(&self, claim: &Claim) -> Result<u32, StoreError> {
+        either!(PlaceShared, self, shared => shared.claim(claim).await)
+    }
+
+    async fn freed(&self, lock: &str, granted: u32) -> Result<(), StoreError> {
+        either!(PlaceShared, self, shared => shared.freed(lock, granted).await)
+    }
+
+    async fn recall(&self, memo: &Memo) -> Result<Option<String>, StoreError> {
+        either!(PlaceShared, self, shared => shared.recall(memo).await)
+    }
+
+    async fn remember(&self, memo: &Memo, entry: &str) -> Result<(), StoreError> {
+        either!(PlaceShared, self, shared => shared.remember(memo, entry).await)
+    }
+}
+
 impl Log for PlaceLog {
+    type Shared = PlaceShared;
+
+    fn shared(&self) -> PlaceShared {
+        match self {
+            PlaceLog::Local(log) => PlaceShared::Local(log.shared()),
+            PlaceLog::Cluster(log) => PlaceShared::Cluster(log.shared()),
+        }
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         either!(PlaceLog, self, log => log.append(batches, taken).await)
     }

@@ -25,11 +25,32 @@ pub struct Manifests {
 impl Manifests {
     /// Reads all manifests that `paths` name.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let input = input::read(paths)?;
+        Ok(Self::of(input::read(paths)?))
+    }
+
+    /// Returns no manifests, to which some may be added.
+    pub fn none() -> Self {
+        Self::of(Input::default())
+    }
+
+    fn of(input: Input) -> Self {
         let (reads, mut diagnostics) = spec::read_all(&input.sources);
         let (library, more) = Library::new(&reads);
         diagnostics.extend(more);
-        Ok(Self { input, reads, library, diagnostics })
+        Self { input, reads, library, diagnostics }
+    }
+
+    /// Adds manifests that are in no file, by the name that messages call their text.
+    pub fn add(&mut self, name: String, text: String) {
+        let mut input = std::mem::take(&mut self.input);
+        input.sources.add(name, text);
+        *self = Self::of(input);
+    }
+
+    /// Returns whether an object of that kind and name is among them.
+    pub fn has(&self, kind: spec::Kind, name: &str) -> bool {
+        let mut of_kind = self.reads.iter().filter(|read| read.manifest.kind() == kind);
+        of_kind.any(|read| read.manifest.metadata().name.as_deref() == Some(name))
     }
 
     /// Returns the objects that run when they are submitted as they are.

@@ -47,6 +47,15 @@ impl Session {
         self.global.local || (self.env.cluster.is_none() && !is_asked_for)
     }
 
+    /// Returns the namespace that keeps manifests of a kind: those for all namespaces are in one of
+    /// their own.
+    pub fn namespace_of(&self, kind: crate::spec::Kind, cluster: &Cluster) -> String {
+        match kind {
+            crate::spec::Kind::ClusterWorkflowTemplate => self.global.library.clone(),
+            _ => cluster.namespace.clone(),
+        }
+    }
+
     async fn find_place(&self) -> Result<Place, Error> {
         let place = if self.is_local() { self.local()? } else { self.cluster().await? };
         self.ui.detail(&place.words);

@@ -1,27 +1,34 @@
-//! What this machine cannot run, as diagnostics at their places.
+//! What the place of a run cannot run, as diagnostics at their places.
 
-use crate::backend::local;
+use std::sync::Arc;
+
+use crate::backend::{kubernetes, local};
 use crate::plan::Plan;
 use crate::source::{Diagnostic, Path, RuleId, Severity};
 use crate::spec::Read;
 
-/// The rule under which it is told.
-pub const RULE: RuleId = RuleId("WF090");
+/// The rules under which it is told, with their meanings in one line.
+pub const RULES: [(RuleId, &str); 2] = [
+    (HERE, "the local backend cannot run this"),
+    (IN_A_CLUSTER, "this release cannot run this in a cluster"),
+];
 
-/// Its meaning in one line.
-pub const MEANING: &str = "the local backend cannot run this";
+const HERE: RuleId = RuleId("WF090");
+const IN_A_CLUSTER: RuleId = RuleId("WF091");
 
-/// Returns what of the plan the local backend cannot run, at the templates that have it.
+/// Returns what of the plan its place cannot run, at the templates that have it.
 pub fn diagnostics(plan: &Plan, read: &Read, is_local: bool) -> Vec<Diagnostic> {
-    if !is_local {
-        return Vec::new();
-    }
-    let diagnostic = |unsupported: local::Unsupported| {
-        let span = read.document.span(&place(&unsupported.template, read));
-        let message = format!("template `{}` cannot run on this machine: {}", unsupported.template, unsupported.what);
-        Diagnostic::new(RULE, Severity::Error, Some(span), message).help(unsupported.help)
+    let diagnostic = |rule, template: &Arc<str>, where_: &str, what: &str, help: &'static str| {
+        let span = read.document.span(&place(template, read));
+        let message = format!("template `{template}` cannot run {where_}: {what}");
+        Diagnostic::new(rule, Severity::Error, Some(span), message).help(help)
     };
-    local::unsupported(plan).into_iter().map(diagnostic).collect()
+    if is_local {
+        let found = local::unsupported(plan);
+        return found.iter().map(|it| diagnostic(HERE, &it.template, "on this machine", &it.what, it.help)).collect();
+    }
+    let found = kubernetes::unsupported(plan);
+    found.iter().map(|it| diagnostic(IN_A_CLUSTER, &it.template, "in a cluster", &it.what, it.help)).collect()
 }
 
 /// Returns the place of the template of that name; of the spec for one that stands in another file,

@@ -11,6 +11,7 @@ use super::clock::{Clock, RunClock};
 use super::machine::{Machine, fold, last_time};
 use super::owner::{Input, Owner};
 use super::reports::Reports;
+use super::sharing::Sharing;
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, Timestamp};
 use crate::engine::{Batch, Phase, PodReport, Run};
@@ -115,6 +116,7 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
         let mut owner = Owner::new(run, log, RunClock::new(clock, since), tell);
         let mut actions = Actions::new(backend, clock);
         let mut reports = Reports::new(backend, clock);
+        let mut sharing = Sharing::new(owner.log.shared(), clock, owner.run.rank());
         let mut stop = pin!(stop);
         let mut end = None;
         let mut news = begin(&mut owner.run, &mut reports, stop.as_mut()).await?;
@@ -122,9 +124,10 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
             owner.commit(inputs).await?;
             actions.add(owner.run.pending());
             actions.begin(|node| owner.run.is_final(node));
-            end = actions.is_idle().then(|| end_of(&owner.run, options)).flatten();
+            sharing.begin(&mut owner.run);
+            end = (actions.is_idle() && sharing.is_idle()).then(|| end_of(&owner.run, options)).flatten();
             if end.is_none() {
-                news = listen(&mut owner, &mut actions, &mut reports, stop.as_mut()).await?;
+                news = listen(&mut owner, &mut actions, &mut reports, &mut sharing, stop.as_mut()).await?;
             }
         }
         let (run, summarized) = owner.close().await;
@@ -153,6 +156,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
     owner: &mut Owner<'_, M, L, C, T>,
     actions: &mut Actions<'_, B, C>,
     reports: &mut Reports<'_, B, C>,
+    sharing: &mut Sharing<'_, L::Shared, C>,
     stop: impl Future<Output = ()>,
 ) -> Result<Option<Vec<Input>>, DriveError> {
     let wake = owner.wake();
@@ -161,6 +165,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
         () = stop => return Ok(None),
         failed = actions.settle() => failed.into_iter().map(seen).collect(),
         asked = owner.log.requests() => asked?.into_iter().map(Input::Asked).collect(),
+        told = sharing.settle() => told?.into_iter().map(Input::Told).collect(),
         news = reports.next() => news?.into_iter().map(seen).collect(),
         () = owner.clock.sleep_until(wake) => Vec::new(),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::{NodeIx, Timestamp};
-use crate::engine::{Action, Batch, Control, ControlError, Event, Observation, Phase, Run};
+use crate::engine::{Action, Batch, Control, ControlError, Event, Memo, Memory, Observation, Phase, Run, Want};
 use crate::plan::Plan;
 use crate::store::{Stored, Summary};
 
@@ -17,6 +17,14 @@ pub trait Machine {
     fn check_control(&self, control: &Control) -> Result<(), ControlError>;
     /// Returns the actions that were not returned before.
     fn pending(&mut self) -> Vec<Action>;
+    /// Returns what it wants of locks that other runs may hold too, as far as that has changed.
+    fn wants(&mut self) -> Vec<Want>;
+    /// Returns the questions to caches that were not returned before.
+    fn recalls(&mut self) -> Vec<Memo>;
+    /// Returns what became of the calls that caches were asked for, with the entries to be kept.
+    fn memories(&mut self) -> Vec<(Memo, Option<String>)>;
+    /// Returns its priority among other runs, and when it was submitted.
+    fn rank(&self) -> (i32, Timestamp);
     /// Returns when there is something to decide by time alone.
     fn next_wake(&self) -> Option<Timestamp>;
     /// Returns the pod nodes that were asked for and have not ended.
@@ -44,6 +52,27 @@ impl Machine for Run {
 
     fn pending(&mut self) -> Vec<Action> {
         Run::pending(self)
+    }
+
+    fn wants(&mut self) -> Vec<Want> {
+        Run::wants(self)
+    }
+
+    fn recalls(&mut self) -> Vec<Memo> {
+        Run::recalls(self)
+    }
+
+    fn memories(&mut self) -> Vec<(Memo, Option<String>)> {
+        let memories = Run::memories(self);
+        let entry = |memory: Memory| {
+            let id = self.node(memory.node).id(self.name().as_str());
+            (memory.memo, memory.made.map(|made| made.entry(&id)))
+        };
+        memories.into_iter().map(entry).collect()
+    }
+
+    fn rank(&self) -> (i32, Timestamp) {
+        (self.plan().spec().priority.unwrap_or(0), self.created_at())
     }
 
     fn next_wake(&self) -> Option<Timestamp> {
@@ -80,13 +109,16 @@ impl Machine for Run {
     }
 }
 
-/// Returns the run that a log tells of; `plan` is made of the log's header.
+/// Returns the run that a log tells of; `plan` is made of the log's header. It asks for what it shares with
+/// other runs.
 pub fn fold(plan: Arc<Plan>, stored: &Stored) -> Run {
     let header = &stored.header;
     let mut run = Run::new(plan, header.name.clone(), header.uid.clone(), header.created_at);
     for batch in stored.records.iter().flat_map(|record| &record.batches) {
         run.apply(batch);
     }
+    run.share_locks();
+    run.recall();
     run
 }
 

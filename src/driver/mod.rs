@@ -12,6 +12,7 @@ mod drive;
 mod machine;
 mod owner;
 mod reports;
+mod sharing;
 
 pub use clock::{Clock, RealClock};
 pub use drive::{DriveError, Driven, Driver, End, Options};

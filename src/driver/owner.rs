@@ -27,6 +27,8 @@ pub(super) enum Input {
     Asked(Request),
     /// A pod was seen.
     Seen(NodeIx, PodReport),
+    /// Something that runs share was looked at.
+    Told(Observation),
     /// Timers may be due.
     Tick,
 }
@@ -93,6 +95,7 @@ impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C
         match input {
             Input::Begin => self.observe(Observation::Begin, at, decided),
             Input::Seen(node, report) => self.observe(Observation::Pod(node, report), at, decided),
+            Input::Told(observation) => self.observe(observation, at, decided),
             Input::Tick => self.tick(at, decided),
             Input::Asked(Request { id, control }) => match self.run.check_control(&control) {
                 Ok(()) => {

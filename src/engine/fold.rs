@@ -50,6 +50,7 @@ impl Run {
             outbox: Default::default(),
             locks: Default::default(),
             gated: Default::default(),
+            shared: Default::default(),
             recalling: false,
             questions: Default::default(),
             answers: Default::default(),
@@ -300,9 +301,7 @@ impl Run {
                 self.starved.freed.insert(boundary);
             }
         }
-        if phase == Phase::Succeeded {
-            self.memorize(ix);
-        }
+        self.memorize(ix);
         if was_fulfilled {
             self.wake_caller(ix);
         } else {
@@ -314,9 +313,11 @@ impl Run {
     /// result is its retry node's.
     fn memorize(&mut self, ix: NodeIx) {
         let slot = self.slot(ix);
-        let Some(memo) = slot.memo.clone().filter(|memo| !memo.hit && self.recalling) else { return };
-        let found = Recollection::Result { outputs: slot.node.outputs.clone(), made_at: slot.node.finished_at };
-        self.answers.insert(memo, found);
+        let Some(memo) = slot.memo.clone().filter(|_| self.recalling) else { return };
+        if slot.node.phase == Phase::Succeeded && !memo.hit {
+            let found = Recollection::Result { outputs: slot.node.outputs.clone(), made_at: slot.node.finished_at };
+            self.answers.insert(memo, found);
+        }
         self.memories.push_back(ix);
     }
 

@@ -42,17 +42,24 @@ pub enum Recollection {
     Unusable(String),
 }
 
-/// A result that is to be kept.
+/// What became of a call whose result was not in its cache.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Memory {
-    /// Where.
+    /// The place of the result.
     pub memo: Memo,
-    /// The node that made it.
+    /// The node that was made.
     pub node: NodeIx,
-    /// What it made.
+    /// The result, which is to be kept; absent when the node did not succeed.
+    pub made: Option<Made>,
+}
+
+/// A result that is to be kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// What was made; absent when the node made nothing.
     pub outputs: Option<Arc<Outputs>>,
     /// When.
-    pub made_at: Timestamp,
+    pub at: Timestamp,
 }
 
 impl Recollection {
@@ -73,10 +80,10 @@ impl Recollection {
     }
 }
 
-impl Memory {
+impl Made {
     /// Returns the entry in Argo's format; `node` is the node's id in Argo's form.
     pub fn entry(&self, node: &str) -> String {
-        let made = self.made_at.rfc3339();
+        let made = self.at.rfc3339();
         json!({
             "nodeID": node,
             "outputs": self.outputs.as_deref().map(written),
@@ -114,11 +121,9 @@ mod tests {
     fn entries_are_read_as_they_were_written() {
         let parameter = Parameter { name: "hello".into(), value: Some("there".into()) };
         let outputs = Outputs { parameters: vec![parameter], exit_code: Some(0), ..Outputs::default() };
-        let memo = Memo { cache: "c".into(), key: "k".into(), hit: false };
-        let memory =
-            Memory { memo, node: NodeIx(0), outputs: Some(Arc::new(outputs.clone())), made_at: Timestamp(5_000) };
+        let made = Made { outputs: Some(Arc::new(outputs.clone())), at: Timestamp(5_000) };
         let expected = Recollection::Result { outputs: Some(Arc::new(outputs)), made_at: Some(Timestamp(5_000)) };
-        assert_eq!(Recollection::read(&memory.entry("wf-1")), expected);
+        assert_eq!(Recollection::read(&made.entry("wf-1")), expected);
     }
 
     #[test]

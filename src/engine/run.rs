@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
-use super::memo::{Memo, Memory, Recollection};
+use super::memo::{Made, Memo, Memory, Recollection};
 use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::scope::outer::Outer;
@@ -87,6 +87,8 @@ pub struct Run {
     pub(super) locks: BTreeMap<Arc<str>, LockState>,
     /// Nodes that wait for locks, and have not begun.
     pub(super) gated: BTreeSet<NodeIx>,
+    /// What is known of the locks that other runs may hold too.
+    pub(super) shared: SharedLocks,
     /// Whether somebody answers questions to caches; without, nothing is taken from them or kept.
     pub(super) recalling: bool,
     /// Questions to caches that nobody has fetched since.
@@ -164,8 +166,22 @@ pub(super) struct LockState {
     pub waiters: BTreeSet<NodeIx>,
     /// Whether the run as a whole holds it.
     pub by_run: bool,
-    /// How many places other runs hold.
-    pub others: u32,
+    /// How many places other runs hold, as far as it is known.
+    pub others: Option<u32>,
+}
+
+/// What a run knows of the locks that other runs may hold too. None of it is in the log: the record of
+/// such a lock is elsewhere, and is asked again by the next driver.
+#[derive(Default)]
+pub(super) struct SharedLocks {
+    /// Whether places are to be asked for; without, no other run holds any.
+    pub asked_for: bool,
+    /// The locks of which the run may want more or fewer places than it did.
+    pub news: BTreeSet<Arc<str>>,
+    /// How many places were wanted when that was last said.
+    pub wanted: BTreeMap<Arc<str>, u32>,
+    /// The locks that the run as a whole waits for.
+    pub queued_for: BTreeSet<Arc<str>>,
 }
 
 /// What a node that calls others knows of them.
@@ -343,16 +359,19 @@ impl Run {
         std::mem::take(&mut self.questions).into_iter().collect()
     }
 
-    /// Returns the results that are to be kept in caches and were not returned before.
+    /// Returns what became of the calls whose results were not in their caches, as far as it was not
+    /// returned before.
     pub fn memories(&mut self) -> Vec<Memory> {
-        let made = std::mem::take(&mut self.memories);
-        made.into_iter().filter_map(|ix| self.memory(ix)).collect()
+        let ended = std::mem::take(&mut self.memories);
+        ended.into_iter().filter_map(|ix| self.memory(ix)).collect()
     }
 
-    pub(super) fn memory(&self, ix: NodeIx) -> Option<Memory> {
-        let slot = self.slot(ix);
-        let (memo, made_at) = (slot.memo.clone()?, slot.node.finished_at?);
-        Some(Memory { memo, node: ix, outputs: slot.node.outputs.clone(), made_at })
+    fn memory(&self, ix: NodeIx) -> Option<Memory> {
+        let Slot { node, memo, .. } = self.slot(ix);
+        let is_new = node.phase == Phase::Succeeded && memo.as_ref().is_some_and(|memo| !memo.hit);
+        let at = node.finished_at.filter(|_| is_new);
+        let made = at.map(|at| Made { outputs: node.outputs.clone(), at });
+        Some(Memory { memo: memo.clone()?, node: ix, made })
     }
 
     /// Returns where a node's result is kept, or was taken from.

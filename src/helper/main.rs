@@ -119,7 +119,7 @@ fn open_standard_streams() {
     for fd in 0..3 {
         if !sys::is_open(fd) {
             // It takes the lowest place that is free. Where there is no such device, it stays closed.
-            let _ = sys::open(c"/dev/null", sys::Open::ReadWrite).and_then(|opened| sys::stay_open(opened));
+            let _ = sys::open(c"/dev/null", sys::Open::ReadWrite).and_then(sys::stay_open);
         }
     }
 }

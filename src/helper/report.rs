@@ -3,10 +3,13 @@
 use core::ffi::CStr;
 
 use crate::arguments::Arguments;
-use crate::sys::{self, ENOENT, ENXIO, Errno, Fd, Open, POLLOUT, Poll};
+use crate::sys::{self, ENOBUFS, ENOENT, ENXIO, Errno, Fd, Open, POLLOUT, Poll};
 use crate::tail::Tail;
 use crate::wire::{MESSAGE_MARK, OUTPUT_BYTES_MAX, REPEATED_BYTES_MAX, report_capacity, sum};
 use crate::writer::{LINE_BYTES_MAX, Output, ReportWriter, line, pieces};
+
+/// Bytes of a termination message that a kubelet keeps.
+const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Bytes of a report that only says where the report is.
 const POINTER_BYTES_MAX: usize = 128;
@@ -42,15 +45,14 @@ pub fn report_unstarted(arguments: &Arguments, command: &CStr, errno: Errno) -> 
 
 /// Puts a report into the termination message, or where it does not fit, into the log.
 fn deliver(arguments: &Arguments, writer: ReportWriter<'_>) -> Result<(), Errno> {
-    const ENOBUFS: Errno = Errno(105);
     let report = writer.finish().ok_or(ENOBUFS)?;
-    let room = arguments.room.saturating_sub(MESSAGE_MARK.len());
+    let room = arguments.room.min(MESSAGE_BYTES_MAX).saturating_sub(MESSAGE_MARK.len());
     if report.len() <= room {
         return write_message(arguments.message, report);
     }
     let (lines, sum) = (pieces(report).count(), sum(report));
     for (number, piece) in pieces(report).enumerate() {
-        write_all(2, line(sum, number, piece, &mut [0; LINE_BYTES_MAX]))?;
+        write_all(1, line(sum, number, piece, &mut [0; LINE_BYTES_MAX]))?;
     }
     let mut pointer = [0; POINTER_BYTES_MAX];
     let mut writer = ReportWriter::new(&mut pointer);
@@ -96,9 +98,14 @@ fn read_message<'s>(path: &CStr, buffer: &'s mut [u8]) -> &'s [u8] {
     said
 }
 
+/// Writes the message at once, so that who is killed meanwhile leaves all of it or nothing.
 fn write_message(path: &CStr, report: &str) -> Result<(), Errno> {
+    let mut message = [0; MESSAGE_BYTES_MAX];
+    let (mark, rest) = message.split_at_mut(MESSAGE_MARK.len());
+    mark.copy_from_slice(MESSAGE_MARK.as_bytes());
+    rest.get_mut(..report.len()).ok_or(ENOBUFS)?.copy_from_slice(report.as_bytes());
     let fd = sys::open(path, Open::Overwrite)?;
-    let written = write_all(fd, MESSAGE_MARK.as_bytes()).and_then(|()| write_all(fd, report.as_bytes()));
+    let written = write_all(fd, &message[..MESSAGE_MARK.len() + report.len()]);
     sys::close(fd);
     written
 }

@@ -25,6 +25,8 @@ pub const EINTR: Errno = Errno(4);
 pub const ENXIO: Errno = Errno(6);
 /// Nothing yet.
 pub const EAGAIN: Errno = Errno(11);
+/// There is no room.
+pub const ENOBUFS: Errno = Errno(105);
 
 /// A child has ended.
 pub const SIGCHLD: i32 = 17;
@@ -339,12 +341,13 @@ pub fn exit(code: i32) -> ! {
 }
 
 /// Returns so many bytes of zeros. They take memory only where they are written to.
-pub fn memory(bytes: usize) -> Result<&'static mut [u8], Errno> {
+pub fn memory<'a>(bytes: usize) -> Result<&'a mut [u8], Errno> {
     const READ_WRITE: usize = 3;
     const PRIVATE_ANONYMOUS: usize = 0x22;
     let no_file = -1_isize as usize;
     // SAFETY: new memory is asked for, wherever the kernel has it.
     let begin = unsafe { call(number::MMAP, [0, bytes, READ_WRITE, PRIVATE_ANONYMOUS, no_file, 0]) }?;
-    // SAFETY: the memory is ours alone, readable, writable, zeroed, and never given back.
+    // SAFETY: the memory is ours alone, readable, writable, zeroed, and never given back: it lives for as long
+    // as anyone likes.
     Ok(unsafe { core::slice::from_raw_parts_mut(begin as *mut u8, bytes) })
 }

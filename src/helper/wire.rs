@@ -15,9 +15,11 @@
 //! ::wf-report:00000000000004d2:0:{"result":"the beg
 //! ```
 //!
-//! The trailer goes to standard error, since standard output is data: what collects it gets what the
-//! command wrote and nothing else. A line is one write that a pipe takes whole, so what others write
-//! meanwhile may stand before a line, never in it. A log that was rotated in between lacks lines.
+//! The trailer goes to standard output: runtimes keep the order of one stream, not of the two together,
+//! and what makes a report large is mostly the result, which then lies right before it. A line is one
+//! write that a pipe takes whole, so what others write meanwhile, and the end of a line that the
+//! command left open, may stand before the mark, never behind it. A log that was rotated in between
+//! lacks lines.
 //!
 //! The JSON is not compressed: most reports fit as they are, `kubectl describe pod` then shows the
 //! result to people, and a compressor would be a third of the helper for saving one read of a log.

@@ -8,18 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::kubernetes::ApiError;
 use crate::base::{RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{Batch, Control};
+use crate::engine::{Batch, Control, Memo};
 use crate::plan::Resolved;
 
 pub mod blob;
+pub mod claims;
 pub mod directory;
 pub mod disk;
 pub mod frame;
 pub mod kubernetes;
 mod record;
 
-pub use directory::{DirectoryLog, DirectoryStore, DirectoryTail};
-pub use kubernetes::{KubernetesLog, KubernetesStore, KubernetesTail};
+pub use claims::Claim;
+pub use directory::{DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail};
+pub use kubernetes::{KubernetesLog, KubernetesShared, KubernetesStore, KubernetesTail};
 
 /// The version of the format that this release writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -183,6 +185,12 @@ pub trait Tail {
 
 /// A held log.
 pub trait Log {
+    /// What the run shares with others.
+    type Shared: Shared + 'static;
+
+    /// Returns what the run shares with others, to be used beside the log.
+    fn shared(&self) -> Self::Shared;
+
     /// Appends one record: what was decided, and the requests that it obeys. It is durable when
     /// this returns `Ok`; after any error the holder must stop, since it can no longer know what
     /// the log holds.
@@ -201,6 +209,25 @@ pub trait Log {
 
     /// Lets go of the log. Dropping it does so as well, but others may notice later.
     fn release(self) -> impl Future<Output = ()>;
+}
+
+/// What one run shares with others: the places of locks, and the caches of results.
+///
+/// Every call is made in the run's name, and may be made again after an error.
+pub trait Shared {
+    /// Replaces what the run wants of a lock, and returns how many places it has now. Places of runs
+    /// that are over are free.
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<u32, StoreError>>;
+
+    /// Waits until the run may have another number of places of a lock than `granted`, or a run that
+    /// had some may be over. It may wake for nothing. Safe to drop while it waits.
+    fn freed(&self, lock: &str, granted: u32) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Returns the entry of a cache.
+    fn recall(&self, memo: &Memo) -> impl Future<Output = Result<Option<String>, StoreError>>;
+
+    /// Keeps an entry in a cache, in place of an earlier one.
+    fn remember(&self, memo: &Memo, entry: &str) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 /// Why a store could not do what it was asked.

@@ -101,6 +101,10 @@ fn node_status(view: &RunView, node: &NodeView) -> Value {
     if node.daemoned {
         object.insert("daemoned".to_owned(), json!(true));
     }
+    if let Some(memo) = &node.memo {
+        let status = json!({"hit": memo.hit, "key": &*memo.key, "cacheName": &*memo.cache});
+        object.insert("memoizationStatus".to_owned(), status);
+    }
     put(&mut object, "inputs", node.inputs.as_deref().and_then(inputs));
     put(&mut object, "outputs", node.outputs.as_deref().and_then(outputs));
     if !node.children.is_empty() {

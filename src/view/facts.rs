@@ -14,7 +14,8 @@ impl RunView {
         let name = run.name().to_string();
         let places: BTreeMap<NodeIx, usize> = run.nodes().enumerate().map(|(place, node)| (node.ix, place)).collect();
         let place = |ix: &NodeIx| places.get(ix).copied();
-        let nodes = run.nodes().map(|node| NodeView::placed(node, &name, place)).collect();
+        let view = |node: &Node| NodeView { memo: run.memo(node.ix).cloned(), ..NodeView::placed(node, &name, place) };
+        let nodes = run.nodes().map(view).collect();
         let resolved = &run.plan().resolved;
         let metadata = serde_json::to_value(&resolved.metadata).unwrap_or_default();
         let spec = serde_json::to_value(&resolved.spec).unwrap_or_default();
@@ -69,6 +70,7 @@ impl NodeView {
             pod_ip: node.pod_ip.clone(),
             host: node.host.clone(),
             waiting: node.waiting.clone(),
+            memo: None,
         }
     }
 }

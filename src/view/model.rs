@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::look::Mark;
 use crate::base::{NodeIx, TimeSpan, Timestamp};
-use crate::engine::{Inputs, NodeType, Outputs, Phase, Shutdown, Waiting, model};
+use crate::engine::{Inputs, Memo, NodeType, Outputs, Phase, Shutdown, Waiting, model};
 
 /// A run at one instant.
 #[derive(Debug, Clone)]
@@ -93,6 +93,8 @@ pub struct NodeView {
     pub host: Option<Arc<str>>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
+    /// Where its result is kept, or was taken from.
+    pub memo: Option<Memo>,
 }
 
 impl RunView {
@@ -186,7 +188,12 @@ impl NodeView {
             Some(Waiting::Pod { reason }) => reason.to_string(),
             Some(Waiting::Backoff { until }) => format!("retries in {}", until.since(now)),
             Some(Waiting::Approval { until: Some(until) }) => format!("goes on in {}", until.since(now)),
-            Some(Waiting::Approval { until: None }) | None => self.message.to_string(),
+            Some(Waiting::Approval { until: None }) | None => match &self.memo {
+                Some(memo) if memo.hit && self.message.is_empty() => {
+                    format!("taken from cache {} with key {}", memo.cache, memo.key)
+                }
+                _ => self.message.to_string(),
+            },
         }
     }
 
@@ -313,6 +320,7 @@ pub(crate) mod tests {
             pod_ip: None,
             host: None,
             waiting: None,
+            memo: None,
         }
     }
 

@@ -65,8 +65,9 @@ const IMPURE: [(&str, &str); 14] = [
 const PRINTING: [&str; 4] = ["println!", "eprintln!", "print!", "eprint!"];
 
 /// Where printing is the purpose.
-const PRINTERS: [(&str, &str); 2] = [
+const PRINTERS: [(&str, &str); 3] = [
     ("src/cli/ui.rs", "all output of commands"),
+    ("src/helper/build.rs", "a build script tells cargo by its output"),
     ("src/backend/local/", "the supervisor has no terminal: its standard error is a file of the run's folder"),
 ];
 

@@ -4,7 +4,10 @@ mod cluster;
 mod patience;
 pub mod names;
 mod api_error;
+mod support;
+mod argo;
 pub mod helper;
+pub mod install;
 
 mod client;
 mod listen;
@@ -31,4 +34,6 @@ mod fault;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use api_error::{ApiError, ApiErrorKind};
+pub use argo::argo_object;
+pub use support::{Unsupported, unsupported};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};

@@ -58,19 +58,6 @@ pub fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(note_images(&templates));
     notes.extend(note_stores(&templates));
     notes.extend(note_ignored(&templates, plan.spec()));
-    notes.extend(note_across_runs(&templates, plan.spec()));
-    notes
-}
-
-/// What would reach beyond one run does not yet.
-fn note_across_runs(templates: &[&spec::Template], workflow: &spec::WorkflowSpec) -> Vec<String> {
-    let mut notes = Vec::new();
-    if templates.iter().any(|template| template.memoize.is_some()) {
-        notes.push("`memoize` finds nothing here: results are not kept for other runs".to_owned());
-    }
-    if workflow.synchronization.is_some() || templates.iter().any(|template| template.synchronization.is_some()) {
-        notes.push("mutexes and semaphores hold within this run, not against other runs".to_owned());
-    }
     notes
 }
 

@@ -35,7 +35,7 @@ impl Explain {
 /// Returns every rule with its meaning, in the order of their names.
 pub fn rules() -> Vec<(RuleId, &'static str)> {
     let mut rules: Vec<_> = [source::rules::ALL, spec::rules::ALL, plan::rules::ALL].concat();
-    rules.push((unsupported::RULE, unsupported::MEANING));
+    rules.extend(unsupported::RULES);
     rules.sort();
     rules
 }

@@ -15,6 +15,7 @@ use crate::cli::logs::Choice;
 use crate::cli::parameters::{self, Pair};
 use crate::cli::planning::{self, Manifests};
 use crate::cli::prompt;
+use crate::cli::referred;
 use crate::cli::report::Show;
 use crate::cli::runs;
 use crate::cli::session::Session;
@@ -34,7 +35,7 @@ use crate::view::{Format, argo, output};
 )]
 pub struct Submit {
     /// Files or folders; `-` is standard input
-    #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::AnyPath)]
+    #[arg(value_name = "FILE", required_unless_present = "from", value_hint = clap::ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
 
     /// Set a parameter of the workflow
@@ -45,7 +46,7 @@ pub struct Submit {
     #[arg(long = "parameter-file", short = 'f', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub parameter_files: Vec<PathBuf>,
 
-    /// Submit a template of the files: workflowtemplate/NAME, clusterworkflowtemplate/NAME or cronworkflow/NAME
+    /// Submit a template of the files or the namespace: workflowtemplate/NAME, clusterworkflowtemplate/NAME or cronworkflow/NAME
     #[arg(long, value_name = "KIND/NAME")]
     pub from: Option<String>,
 
@@ -118,11 +119,20 @@ impl Submit {
     /// Checks and runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let place = session.place().await?;
-        let manifests = Manifests::read(&self.files)?;
+        let mut manifests = if self.files.is_empty() { Manifests::none() } else { Manifests::read(&self.files)? };
+        if let Some((kind, name)) = self.from()? {
+            if !manifests.has(kind, name) {
+                referred::add(session, place, &mut manifests, kind, name).await?;
+            }
+        }
+        referred::complete(session, &mut manifests).await?;
         let mut planned = Vec::new();
         for read in self.choose(&manifests, session)? {
             let call = self.call(session, read)?;
-            let plan = planning::plan(session, &manifests, read, &call)?;
+            let mut plan = planning::plan(session, &manifests, read, &call)?;
+            if let Some(cluster) = &place.cluster {
+                plan.resolved.metadata.namespace = Some(cluster.namespace.clone());
+            }
             planned.push((create::name(&plan.resolved.metadata, &call)?, plan));
         }
         if self.dry_run {
@@ -141,10 +151,19 @@ impl Submit {
         self.accompany(session, created).await
     }
 
+    /// Returns the kind and name that `--from` gives.
+    fn from(&self) -> Result<Option<(ManifestKind, &str)>, Error> {
+        let Some(from) = &self.from else { return Ok(None) };
+        let (kind, name) = from.split_once('/').ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`{from}` is not KIND/NAME")).hint("such as --from workflowtemplate/build")
+        })?;
+        Ok(Some((kind_of(kind)?, name)))
+    }
+
     /// Returns what is submitted: what `--from` names, or every Workflow.
     fn choose<'a>(&self, manifests: &'a Manifests, session: &Session) -> Result<Vec<&'a Read>, Error> {
-        if let Some(from) = &self.from {
-            return find(manifests, from).map(|read| vec![read]);
+        if let Some((kind, name)) = self.from()? {
+            return find(manifests, kind, name, session.is_local()).map(|read| vec![read]);
         }
         let chosen: Vec<&Read> = manifests.workflows().collect();
         match chosen.len() {
@@ -245,15 +264,12 @@ impl Submit {
 }
 
 /// Returns the object that `--from KIND/NAME` means.
-fn find<'a>(manifests: &'a Manifests, from: &str) -> Result<&'a Read, Error> {
-    let (kind, name) = from.split_once('/').ok_or_else(|| {
-        Error::new(Kind::Usage, format!("`{from}` is not KIND/NAME")).hint("such as --from workflowtemplate/build")
-    })?;
-    let kind = kind_of(kind)?;
+fn find<'a>(manifests: &'a Manifests, kind: ManifestKind, name: &str, is_local: bool) -> Result<&'a Read, Error> {
     let of_kind = || manifests.reads.iter().filter(|read| read.manifest.kind() == kind);
     let name_of = |read: &'a Read| read.manifest.metadata().name.as_deref().unwrap_or_default();
     of_kind().find(|read| name_of(read) == name).ok_or_else(|| {
-        let error = Error::new(Kind::NotFound, format!("the files hold no {kind} `{name}`"));
+        let place = if is_local { "the files hold no" } else { "neither the files nor the namespace hold a" };
+        let error = Error::new(Kind::NotFound, format!("{place} {kind} `{name}`"));
         match suggest::nearest(name, of_kind().map(name_of)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error,

@@ -9,9 +9,9 @@ use super::super::{Clock, Machine};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{
-    Action, Batch, Control, ControlError, Event, Inputs, Observation, Phase, PodEnd, PodReport, PodRequest,
+    Action, Batch, Control, ControlError, Event, Inputs, Memo, Observation, Phase, PodEnd, PodReport, PodRequest, Want,
 };
-use crate::store::{Answer, Log, Request, RequestId, StoreError, Summary};
+use crate::store::{Answer, Claim, Log, Request, RequestId, Shared, StoreError, Summary};
 
 /// What happened, in order; every part of a test writes into the same one.
 pub(super) type Trace = Rc<RefCell<Vec<String>>>;
@@ -86,6 +86,22 @@ impl Machine for Toy {
         open.into_iter().filter(|&node| self.fetched.insert(node)).map(start).collect()
     }
 
+    fn wants(&mut self) -> Vec<Want> {
+        Vec::new()
+    }
+
+    fn recalls(&mut self) -> Vec<Memo> {
+        Vec::new()
+    }
+
+    fn memories(&mut self) -> Vec<(Memo, Option<String>)> {
+        Vec::new()
+    }
+
+    fn rank(&self) -> (i32, Timestamp) {
+        (0, Timestamp(0))
+    }
+
     fn next_wake(&self) -> Option<Timestamp> {
         self.timer
     }
@@ -152,7 +168,34 @@ impl MemoryLog {
     }
 }
 
+/// A toy shares nothing.
+pub(super) struct Alone;
+
+impl Shared for Alone {
+    async fn claim(&self, claim: &Claim) -> Result<u32, StoreError> {
+        Ok(claim.wanted)
+    }
+
+    async fn freed(&self, _: &str, _: u32) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn recall(&self, _: &Memo) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn remember(&self, _: &Memo, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 impl Log for MemoryLog {
+    type Shared = Alone;
+
+    fn shared(&self) -> Alone {
+        Alone
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         if self.appends_left.get() == Some(0) {
             let source = std::io::Error::from(std::io::ErrorKind::StorageFull);

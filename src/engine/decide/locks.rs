@@ -13,6 +13,7 @@ use super::room::Block;
 use crate::base::NodeIx;
 use crate::engine::event::Event;
 use crate::engine::model::Phase;
+use crate::engine::run::Run;
 use crate::engine::value::Inputs;
 use crate::plan::Template;
 use crate::spec;
@@ -21,6 +22,21 @@ use crate::spec;
 struct Lock {
     name: Arc<str>,
     limit: u32,
+}
+
+impl Run {
+    /// Returns how many places a lock has, by its name; one that cannot be found out has none.
+    pub(in crate::engine) fn lock_limit(&self, name: &str) -> u32 {
+        let Some((_, rest)) = name.split_once("/ConfigMap/") else { return 1 };
+        rest.split_once('/').and_then(|(map, key)| semaphore_limit(self, map, key).ok()).unwrap_or(0)
+    }
+}
+
+/// Returns how many places the ConfigMap's key says, or what is wrong with it.
+fn semaphore_limit(run: &Run, map: &str, key: &str) -> Result<u32, String> {
+    let value = run.plan.resolved.config_maps.get(map).and_then(|map| map.get(key));
+    let value = value.ok_or_else(|| "was not given".to_owned())?;
+    value.trim().parse().map_err(|_| format!("is `{value}`, which is not a number"))
 }
 
 impl Decider<'_> {
@@ -45,6 +61,7 @@ impl Decider<'_> {
         };
         match locks.iter().find_map(|lock| self.busy(lock, None)) {
             Some(words) => {
+                self.run.queue_for(locks.into_iter().map(|lock| lock.name).collect());
                 if *self.run.message != *words {
                     self.emit(Event::Queued { m: words.into() });
                 }
@@ -107,13 +124,11 @@ impl Decider<'_> {
 
     /// Returns the words to wait with when a lock is not free: it has no place left, or another waits longer.
     fn busy(&self, lock: &Lock, ix: Option<NodeIx>) -> Option<String> {
-        let known = self.run.locks.get(&lock.name);
-        let held = known.map_or(0, |known| known.holders.len() as u32 + u32::from(known.by_run) + known.others);
-        let first = known.and_then(|known| known.waiters.first().copied());
+        let first = self.run.locks.get(&lock.name).and_then(|known| known.waiters.first().copied());
         let in_turn = first.is_none() || first == ix;
         let (name, limit) = (&lock.name, lock.limit);
-        let free = limit.saturating_sub(held);
-        (held >= limit || !in_turn).then(|| format!("Waiting for {name} lock. Lock status: {free}/{limit}"))
+        let free = self.run.places_left(name, limit);
+        (free == 0 || !in_turn).then(|| format!("Waiting for {name} lock. Lock status: {free}/{limit}"))
     }
 
     fn wanted(&self, wanted: &spec::Synchronization) -> Result<Vec<Lock>, String> {
@@ -134,10 +149,8 @@ impl Decider<'_> {
         let map = reference.name.as_deref().unwrap_or_default();
         let namespace = self.namespace(semaphore.namespace.as_deref());
         let name = format!("{namespace}/ConfigMap/{map}/{}", reference.key);
-        let value = self.plan.resolved.config_maps.get(map).and_then(|map| map.get(&reference.key));
-        let value = value.ok_or_else(|| format!("failed to get semaphore limit: `{name}` was not given"))?;
-        let limit =
-            value.trim().parse().map_err(|_| format!("semaphore limit `{value}` of `{name}` is not a number"))?;
+        let limit = semaphore_limit(self.run, map, &reference.key)
+            .map_err(|words| format!("failed to get semaphore limit: `{name}` {words}"))?;
         Ok(Lock { name: name.into(), limit })
     }
 

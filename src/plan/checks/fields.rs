@@ -110,8 +110,8 @@ fn memoize(template: &Template) -> Option<Problem> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let is_key = key.starts_with(|c: char| c.is_ascii_alphanumeric()) && key.chars().all(word);
     if !is_key && !key.contains("{{") {
-        let message = format!("`{key}` cannot be the key of a cache entry");
-        let problem = Problem::error(rules::MEMOIZE, place.key("key"), message);
+        let message = format!("Argo refuses `{key}` as the key of a cache entry");
+        let problem = Problem::warning(rules::MEMOIZE, place.key("key"), message);
         return Some(problem.help("use letters, digits and `-`, beginning with a letter or a digit"));
     }
     duration(given(Some(&memoize.max_age)), &place.key("maxAge"))

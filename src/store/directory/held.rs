@@ -10,13 +10,15 @@ use super::super::{Answer, Log, Request, RequestId, StoreError, Summary, record}
 use super::blobs::BlobWriter;
 use super::control::Inbox;
 use super::paths::{RunPaths, draft_of, failed};
-use crate::base::RunName;
+use super::{DirectoryShared, DirectoryStore};
+use crate::base::{RunName, RunUid};
 use crate::engine::Batch;
 
 /// The right to write the log of one run in a folder.
 pub struct DirectoryLog<D: Disk = RealDisk> {
     disk: D,
     run: RunName,
+    uid: RunUid,
     paths: RunPaths,
     file: D::File,
     chain: Chain,
@@ -40,6 +42,7 @@ pub(super) struct StoredSummary<S> {
 /// What it takes to hold a log.
 pub(super) struct Held<D: Disk> {
     pub(super) run: RunName,
+    pub(super) uid: RunUid,
     pub(super) paths: RunPaths,
     pub(super) file: D::File,
     pub(super) lock: D::Lock,
@@ -54,6 +57,7 @@ impl<D: Disk> DirectoryLog<D> {
             inbox: Inbox::new(disk.clone(), held.paths.clone(), held.taken),
             disk,
             run: held.run,
+            uid: held.uid,
             paths: held.paths,
             file: held.file,
             chain: held.chain,
@@ -72,7 +76,14 @@ impl<D: Disk> DirectoryLog<D> {
     }
 }
 
-impl<D: Disk> Log for DirectoryLog<D> {
+impl<D: Disk + 'static> Log for DirectoryLog<D> {
+    type Shared = DirectoryShared<D>;
+
+    fn shared(&self) -> DirectoryShared<D> {
+        let root = self.paths.folder.parent().expect("a run's folder lies in the store's").to_owned();
+        DirectoryShared::new(DirectoryStore::on(self.disk.clone(), root), self.run.clone(), self.uid.clone())
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         let written = record::write(&self.run, batches, taken)?;
         self.blobs.keep(&self.disk, &written.beside)?;

@@ -109,7 +109,7 @@ impl<D: Disk> DirectoryStore<D> {
     }
 
     /// Makes the root and what is missing above it, each durable in its parent.
-    fn ensure_folder(&self, folder: &Path) -> Result<(), StoreError> {
+    pub(super) fn ensure_folder(&self, folder: &Path) -> Result<(), StoreError> {
         let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
         let exists = self.disk.exists(folder).map_err(failed("look for", folder))?;
         if !exists {
@@ -155,7 +155,8 @@ impl<D: Disk> DirectoryStore<D> {
     }
 
     /// Gives a drafted run its name, durably. Its open files stay what they are.
-    fn publish(&self, draft: Draft<D>, run: &RunName) -> Result<DirectoryLog<D>, StoreError> {
+    fn publish(&self, draft: Draft<D>, header: &Header) -> Result<DirectoryLog<D>, StoreError> {
+        let run = &header.name;
         let paths = RunPaths::new(self.folder(run));
         if let Err(error) = self.disk.rename(&draft.paths.folder, &paths.folder) {
             // Nobody sees the draft; what cannot be removed now is swept by the next `delete`.
@@ -167,8 +168,8 @@ impl<D: Disk> DirectoryStore<D> {
         }
         self.sync_root()?;
         let Draft { lock, file, chain, .. } = draft;
-        let taken = BTreeSet::new();
-        Ok(DirectoryLog::new(self.disk.clone(), Held { run: run.clone(), paths, file, lock, chain, taken }))
+        let (run, uid, taken) = (run.clone(), header.uid.clone(), BTreeSet::new());
+        Ok(DirectoryLog::new(self.disk.clone(), Held { run, uid, paths, file, lock, chain, taken }))
     }
 }
 
@@ -180,7 +181,7 @@ struct Draft<D: Disk> {
     chain: Chain,
 }
 
-impl<D: Disk> Store for DirectoryStore<D> {
+impl<D: Disk + 'static> Store for DirectoryStore<D> {
     type Log = DirectoryLog<D>;
     type Tail = DirectoryTail<D>;
 
@@ -192,7 +193,7 @@ impl<D: Disk> Store for DirectoryStore<D> {
             return Err(StoreError::Exists { run: header.name.clone() });
         }
         let draft = self.draft(header, &json)?;
-        self.publish(draft, &header.name)
+        self.publish(draft, header)
     }
 
     async fn acquire(&self, run: &RunName) -> Result<(DirectoryLog<D>, Stored), StoreError> {
@@ -210,7 +211,7 @@ impl<D: Disk> Store for DirectoryStore<D> {
         let taken = part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect();
         let chain = part.chain;
         let stored = stored(run, &paths, part)?;
-        let held = Held { run: run.clone(), paths, file, lock, chain, taken };
+        let held = Held { run: run.clone(), uid: stored.header.uid.clone(), paths, file, lock, chain, taken };
         Ok((DirectoryLog::new(self.disk.clone(), held), stored))
     }
 

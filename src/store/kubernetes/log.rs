@@ -10,7 +10,7 @@ use kube::api::{Patch, PostParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Identity;
+use super::{Identity, KubernetesShared};
 use super::head::{self, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::{Keeper, News};
@@ -177,6 +177,12 @@ fn is_patient(error: &ApiError) -> bool {
 }
 
 impl Log for KubernetesLog {
+    type Shared = KubernetesShared;
+
+    fn shared(&self) -> KubernetesShared {
+        KubernetesShared::new(self.maps.clone(), self.jobs.clone(), self.owner.clone(), self.lease.clone())
+    }
+
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         let written = record::write(&self.owner.run, batches, taken)?;
         self.keep(written.beside).await?;

@@ -25,14 +25,18 @@ mod objects;
 mod pieces;
 mod read;
 mod segment;
+mod shared;
 mod store;
 mod tail;
+mod templates;
 mod upload;
 
 pub use identity::Identity;
 pub use log::KubernetesLog;
+pub use shared::KubernetesShared;
 pub use store::KubernetesStore;
 pub use tail::KubernetesTail;
+pub use templates::{Kept, TEMPLATE_BYTES_MAX, TemplateStore};
 
 #[cfg(test)]
 mod tests;

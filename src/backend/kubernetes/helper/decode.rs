@@ -157,7 +157,16 @@ impl Report {
         }
         let names = needs.parameters.iter().map(|file| file.name.clone());
         let parameters: BTreeMap<_, _> = names.zip(self.parameters).collect();
-        PodEnd { result: self.result.filter(|_| needs.result), parameters, ..end }
+        let message = with_words(&end, self.message.as_deref());
+        PodEnd { result: self.result.filter(|_| needs.result), parameters, message, ..end }
+    }
+}
+
+/// Returns why a pod failed, with its command's own last words, as Argo has it (`inferFailedReason`).
+fn with_words(end: &PodEnd, words: Option<&str>) -> String {
+    match words.map(str::trim_end).filter(|words| !words.is_empty() && end.phase != Phase::Succeeded) {
+        Some(words) => format!("{}: {words}", end.message),
+        None => end.message.clone(),
     }
 }
 

@@ -30,3 +30,6 @@ pub use decode::{BadReport, Report, Said, Trailer, is_report, read_message, with
 pub use needs::{Needs, OutputFile};
 pub use objects::{ARCHITECTURE, config_map, config_map_name, is_built_in, volume};
 pub use wrap::{Unwrappable, template_fault, wrap_main, wrap_sidecar};
+
+#[cfg(test)]
+mod tests;

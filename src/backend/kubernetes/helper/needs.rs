@@ -1,18 +1,23 @@
 //! What a node's main container is to report; mostly nothing.
 
+use serde::{Deserialize, Serialize};
+
 use crate::spec;
 
-/// What the helper has to do in a node's main container.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the helper has to do in a node's main container. It can be kept with the pod, so that a driver
+/// that takes over knows what the report is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
     /// To keep the end of standard output.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub result: bool,
     /// To read these files, in this order, which the report keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<OutputFile>,
 }
 
 /// A file that becomes an output parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputFile {
     /// The parameter's name.
     pub name: String,
