@@ -17,7 +17,29 @@ const WORKERS: usize = 4;
 /// No manifest takes longer than this.
 const TIMEOUT: &str = "300s";
 
-const EXCEPTED: &[(&str, &str)] = &[];
+const ARTIFACTS: &str = "artifacts go from pod to pod by a store, which does not work in a cluster yet";
+const CONTAINER_SET: &str = "container sets do not run in a cluster yet";
+const RESOURCE: &str = "resource templates do not run yet";
+const EXCEPTED: &[(&str, &str)] = &[
+    ("artifact-passing-subpath.yaml", ARTIFACTS),
+    ("artifact-path-placeholders.yaml", ARTIFACTS),
+    ("artifact-repository-ref.yaml", ARTIFACTS),
+    ("conditional-artifacts.yaml", ARTIFACTS),
+    ("container-set-template/outputs-result-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/parallel-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/sequence-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/workspace-workflow.yaml", CONTAINER_SET),
+    ("dag-conditional-artifacts.yaml", ARTIFACTS),
+    ("global-outputs.yaml", ARTIFACTS),
+    ("handle-large-output-results.yaml", ARTIFACTS),
+    ("k8s-owner-reference.yaml", RESOURCE),
+    ("k8s-patch-json-pod.yaml", RESOURCE),
+    ("k8s-patch-merge-pod.yaml", RESOURCE),
+    ("k8s-patch-pod.yaml", RESOURCE),
+    ("k8s-wait-wf.yaml", RESOURCE),
+    ("key-only-artifact.yaml", ARTIFACTS),
+    ("scripts-javascript.yaml", "there is no image with `node` at hand"),
+];
 
 #[test]
 fn manifests_run_there_as_argo_ran_them() {
@@ -64,6 +86,6 @@ fn run(space: &Space, manifests: &Path, case: &Case) -> Result<(), String> {
 
 /// Returns a run's name that is the file's.
 fn name(file: &str) -> String {
-    let name: String = file.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    let name: String = file.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect();
     name.trim_end_matches("-yaml").chars().take(40).collect::<String>().trim_end_matches('-').to_owned()
 }
