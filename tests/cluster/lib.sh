@@ -33,7 +33,7 @@ check_machine() {
 
 # Says whether the instance of a folder runs. A number alone may be another process's by now.
 is_up() { # folder
-    [ -f "$1/pid" ] && tr '\0' ' ' < "/proc/$(cat "$1/pid")/cmdline" 2> /dev/null | grep -F " serve $1 " > /dev/null
+    [ -f "$1/pid" ] && { tr '\0' ' ' < "/proc/$(cat "$1/pid")/cmdline"; } 2> /dev/null | grep -F " serve $1 " > /dev/null
 }
 
 # Says whether an instance that runs has the number.

@@ -1,6 +1,8 @@
 //! Argo's example manifests on real pods, against what Argo came to.
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::PostParams;
@@ -50,8 +52,17 @@ fn manifests_run_there_as_argo_ran_them() {
     let (cases, recorded) = recorded::cases(&manifests, &rows);
     let total = cases.len();
     spaces.iter().for_each(|space| provide(space, &manifests));
-    let failed = recorded::run_all(cases, WORKERS, |worker, case| run(&spaces[worker], &manifests, case));
+    let times = Mutex::new(Vec::new());
+    let failed = recorded::run_all(cases, WORKERS, |worker, case| {
+        let begin = Instant::now();
+        let verdict = run(&spaces[worker], &manifests, case);
+        times.lock().expect("no worker panics").push((begin.elapsed().as_secs(), case.file.clone()));
+        verdict
+    });
     println!("  of them recorded on Argo: {recorded}");
+    let mut times = times.into_inner().expect("no worker panics");
+    times.sort_unstable();
+    println!("  the slowest, in seconds: {:?}", times.iter().rev().take(5).collect::<Vec<_>>());
     conformance::report("runs (a cluster)", total, &failed, EXCEPTED);
 }
 
