@@ -25,6 +25,12 @@ pub trait Backend {
     /// Waits for news of any pod of the run. Reports may repeat. Safe to drop while it waits.
     fn next(&self) -> impl Future<Output = Result<Vec<(NodeIx, PodReport)>, BackendError>>;
 
+    /// Takes note that the ends of `nodes` are durable, so that what they left behind may go. May be
+    /// told twice, or never.
+    fn recorded(&self, nodes: &[NodeIx]) {
+        let _ = nodes;
+    }
+
     /// Reports what is known now of each of `nodes`; one that was never started is not in the answer,
     /// one that was started and has left no trace is [`PodReport::Lost`].
     fn relist(&self, nodes: &[NodeIx]) -> impl Future<Output = Result<Vec<(NodeIx, PodReport)>, BackendError>>;

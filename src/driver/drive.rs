@@ -121,7 +121,11 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
         let mut end = None;
         let mut news = begin(&mut owner.run, &mut reports, stop.as_mut()).await?;
         while let Some(inputs) = news.take() {
+            let ended = ended(&inputs);
             owner.commit(inputs).await?;
+            if !ended.is_empty() {
+                backend.recorded(&ended);
+            }
             actions.add(owner.run.pending());
             actions.begin(|node| owner.run.is_final(node));
             sharing.begin(&mut owner.run);
@@ -178,6 +182,15 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
         inputs.extend(news?.into_iter().map(seen));
     }
     Ok(Some(inputs))
+}
+
+/// Returns the nodes whose pods were seen to have ended.
+fn ended(inputs: &[Input]) -> Vec<NodeIx> {
+    let ended = inputs.iter().filter_map(|input| match input {
+        Input::Seen(node, PodReport::Ended(_)) => Some(*node),
+        _ => None,
+    });
+    ended.collect()
 }
 
 fn seen((node, report): (NodeIx, PodReport)) -> Input {

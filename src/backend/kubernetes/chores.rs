@@ -6,10 +6,10 @@ use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 
-use super::client::KubernetesBackend;
+use super::client::{KubernetesBackend, now};
 use super::fault::failed;
 use super::track::Effect;
-use super::{names, outputs};
+use super::{managed, names, outputs};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
 use crate::engine::PodReport;
@@ -61,6 +61,25 @@ impl KubernetesBackend {
                 async move {
                     let found = pods.list(&ListParams::default().labels(&selector)).await?;
                     Ok(Answer::Pods(found.items))
+                }
+                .boxed()
+            }
+            Effect::NextPod(before) => {
+                let (calls, job) = (self.calls(), self.job_name(node));
+                async move { calls.next_pod(&job, before).await.map(|()| Answer::Nothing) }.boxed()
+            }
+            Effect::Settle { phase, message, started_at } => {
+                let (calls, job) = (self.calls(), self.job_name(node));
+                let status = managed::status(phase, &message, started_at, now());
+                async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
+            }
+            Effect::Sweep => {
+                let (calls, sweep) = (self.calls(), self.sweep_of(node));
+                async move {
+                    if let Some((selector, needs_success)) = sweep {
+                        calls.sweep(&selector, needs_success).await?;
+                    }
+                    Ok(Answer::Nothing)
                 }
                 .boxed()
             }

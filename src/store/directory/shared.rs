@@ -111,7 +111,10 @@ impl<D: Disk + 'static> Shared for DirectoryShared<D> {
             }
             granted = claims.claim(&self.run, &self.uid, claim);
         }
-        if claims != before {
+        if claims.claimants.is_empty() {
+            // An empty record says nothing that its absence does not.
+            let _ = self.store.disk.remove_file(&record);
+        } else if claims != before {
             let json = serde_json::to_vec(&claims).expect("claims are plain strings and numbers");
             self.write(&record, &json)?;
         }

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 
@@ -85,19 +85,28 @@ impl KubernetesShared {
         if claims == before {
             return Ok(Some(granted));
         }
-        let written = match found {
-            Some(map) => {
-                let version = map.metadata.resource_version;
-                self.maps.replace(name, &PostParams::default(), &record(name, &claims, version)).await
-            }
-            None => self.maps.create(&PostParams::default(), &record(name, &claims, None)).await,
-        };
-        match written.map_err(|error| ApiError::new(&action, &error)) {
-            Ok(_) => Ok(Some(granted)),
+        let version = found.and_then(|map| map.metadata.resource_version);
+        match self.write(name, &claims, version).await.map_err(|error| ApiError::new(&action, &error)) {
+            Ok(()) => Ok(Some(granted)),
             Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) => {
                 Ok(None)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a record in the place of the version that was read; one that says nothing is removed.
+    async fn write(&self, name: &str, claims: &Claims, version: Option<String>) -> kube::Result<()> {
+        if claims.claimants.is_empty() && version.is_some() {
+            let preconditions = Some(Preconditions { resource_version: version, uid: None });
+            let params = DeleteParams { preconditions, ..DeleteParams::default() };
+            return self.maps.delete(name, &params).await.map(drop);
+        }
+        let is_new = version.is_none();
+        let (map, params) = (record(name, claims, version), PostParams::default());
+        match is_new {
+            true => self.maps.create(&params, &map).await.map(drop),
+            false => self.maps.replace(name, &params, &map).await.map(drop),
         }
     }
 
