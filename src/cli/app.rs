@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, convert, delete, doctor, eval, explain, fmt, get, graph, lint, list, logs, node, resubmit, resume,
-    retry, schema, stop, submit, suspend, template, terminate, version, wait, watch,
+    completion, convert, delete, doctor, eval, explain, fmt, get, graph, install, lint, list, logs, node, resubmit,
+    resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -130,6 +130,8 @@ pub enum Command {
     Delete(delete::Delete),
     Template(template::Template),
     Doctor(doctor::Doctor),
+    Install(install::Install),
+    Uninstall(uninstall::Uninstall),
     Explain(explain::Explain),
     Completion(completion::Completion),
     Version(version::Version),
@@ -160,6 +162,8 @@ impl Command {
             Command::Delete(command) => command.run(session).await,
             Command::Template(command) => command.run(session).await,
             Command::Doctor(command) => command.run(session).await,
+            Command::Install(command) => command.run(session).await,
+            Command::Uninstall(command) => command.run(session).await,
             Command::Explain(command) => command.run(session),
             Command::Completion(command) => command.run(session),
             Command::Version(command) => command.run(session),

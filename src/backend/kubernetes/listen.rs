@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
-use super::fault::failed;
+use super::fault::{failed, is_quota};
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
@@ -172,7 +172,7 @@ impl KubernetesBackend {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
-        let effects = state.tracks.entry(node).or_default().refused(words);
+        let effects = state.tracks.entry(node).or_default().refused(words, is_quota(words));
         state.take(node, effects);
     }
 

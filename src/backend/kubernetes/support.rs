@@ -2,11 +2,11 @@
 //!
 //! Pure: it looks at the plan alone.
 
-use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::helper;
-use crate::plan::{Body, Plan, Template, TemplateIx};
+use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
 /// Something that the Kubernetes backend cannot run.
@@ -20,15 +20,19 @@ pub struct Unsupported {
     pub help: &'static str,
 }
 
-const CURL: &str = "send it by `curl` in a container";
-const HERE: &str = "run it on this machine with --local";
-const AS_PARAMETER: &str = "hand the content over as a parameter, or run it on this machine with --local";
-const AS_RAW: &str = "give it as `raw`, fetch it in a step of its own, or make it `optional`";
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "template `{}` cannot run in a cluster yet: {}; {}", self.template, self.what, self.help)
+    }
+}
+
+const NO_STORE: &str = "hand it over as a parameter, or through a volume";
 
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
-    let captured = captured(plan);
-    let faults = plan.reachable().into_iter().flat_map(|ix| {
+    let reachable = plan.reachable();
+    let captured = plan.captured(&reachable);
+    let faults = reachable.into_iter().flat_map(|ix| {
         let template = plan.template(ix);
         let found = template_faults(template, captured.contains(&ix));
         found.into_iter().map(|(what, help)| Unsupported { template: template.name.clone(), what, help })
@@ -36,29 +40,22 @@ pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
     faults.collect()
 }
 
-/// Returns the templates whose result somebody asks for.
-fn captured(plan: &Plan) -> BTreeSet<TemplateIx> {
-    let reachable = plan.reachable();
-    let tasks = reachable.iter().flat_map(|ix| plan.template(*ix).body.tasks());
-    tasks.filter(|task| task.captures_result).filter_map(|task| task.target).collect()
-}
-
 fn template_faults(template: &Template, result: bool) -> Vec<(String, &'static str)> {
     match template.body {
         Body::Steps(_) | Body::Dag(_) | Body::Suspend => Vec::new(),
-        Body::Http => vec![("it sends a request without a container".to_owned(), CURL)],
-        Body::Plugin => vec![("it calls a plugin".to_owned(), CURL)],
+        Body::Http => vec![("it sends a request without a container".to_owned(), "send it by `curl` in a container")],
+        Body::Plugin => vec![("it calls a plugin".to_owned(), "do its work in a container")],
         Body::Pod => pod_faults(&template.spec, result),
     }
 }
 
 fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static str)> {
     if template.data.is_some() {
-        return vec![("it lists what an object store holds".to_owned(), CURL)];
+        return vec![("it lists what an object store holds".to_owned(), "list it in a container")];
     }
     if template.container_set.is_some() {
         let what = "it runs several containers in one pod as a graph".to_owned();
-        return vec![(what, HERE)];
+        return vec![(what, "make each a template of its own")];
     }
     if template.resource.is_some() {
         return Vec::new();
@@ -67,14 +64,10 @@ fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static 
         helper::template_fault(template, result).map(|fault| (fault.to_string(), fault.help())).into_iter().collect();
     let inputs = template.inputs.iter().flat_map(|inputs| &inputs.artifacts);
     let inputs = inputs.filter(|artifact| artifact.optional != Some(true) && is_stored(&artifact.location));
-    faults.extend(inputs.map(|artifact| {
-        (format!("its input artifact `{}` lies where pods cannot get it from yet", artifact.name), AS_RAW)
-    }));
+    faults.extend(inputs.map(|artifact| (format!("its input artifact `{}` is not `raw`", artifact.name), NO_STORE)));
     let outputs = template.outputs.iter().flat_map(|outputs| &outputs.artifacts);
     let outputs = outputs.filter(|artifact| artifact.optional != Some(true));
-    faults.extend(
-        outputs.map(|artifact| (format!("its output artifact `{}` has no store yet", artifact.name), AS_PARAMETER)),
-    );
+    faults.extend(outputs.map(|artifact| (format!("its output artifact `{}` has no store", artifact.name), NO_STORE)));
     faults
 }
 
@@ -116,11 +109,11 @@ mod tests {
                 { "name": "g", "path": "/g", "git": { "repo": "https://x/y" } },
                 { "name": "o", "path": "/o", "optional": true, "http": { "url": "https://x" } },
             ]}}),
-            &["its input artifact `g` lies where pods cannot get it from yet"],
+            &["its input artifact `g` is not `raw`"],
         );
         check(
             json!({ "container": container, "outputs": { "artifacts": [{ "name": "a", "path": "/a" }] } }),
-            &["its output artifact `a` has no store yet"],
+            &["its output artifact `a` has no store"],
         );
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct Track {
     is_stopped: bool,
     /// Whether its pod lacked something once.
     is_stuck: bool,
+    /// Whether it has no pod, since a policy forbids it.
+    is_refused: bool,
     is_over: bool,
     told: Option<PodReport>,
 }
@@ -185,14 +187,15 @@ impl Track {
 
     /// Takes the news that a pod had its time to start: one that still lacks something never will.
     pub(super) fn expired(&mut self) -> Vec<Effect> {
-        match self.counted.as_ref().map(|pod| pod.state.clone()) {
-            Some(PodState::Stuck(reason)) if !self.is_over => {
-                let limit = TimeSpan::from_secs(PENDING_SECONDS_MAX);
-                let words = format!("its pod did not start within {limit} (`pendingTimeout` when not given): {reason}");
-                self.gives_up(Phase::Error, words)
-            }
-            _ => Vec::new(),
-        }
+        let reason = match (&self.counted, &self.told) {
+            _ if self.is_over => return Vec::new(),
+            (Some(PodFacts { state: PodState::Stuck(reason), .. }), _) => reason,
+            (None, Some(PodReport::Waiting { reason })) if self.is_refused => reason,
+            _ => return Vec::new(),
+        };
+        let limit = TimeSpan::from_secs(PENDING_SECONDS_MAX);
+        let words = format!("its pod did not start within {limit} (`pendingTimeout` when not given): {reason}");
+        self.gives_up(Phase::Error, words)
     }
 
     /// The Job controller ends the surplus of pods that are alive together itself; after the end of
@@ -283,13 +286,15 @@ impl Track {
         }
     }
 
-    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying.
-    pub(super) fn refused(&mut self, words: &str) -> Vec<Effect> {
+    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying. A
+    /// quota may have room again, what a policy forbids stays forbidden.
+    pub(super) fn refused(&mut self, words: &str, is_quota: bool) -> Vec<Effect> {
         if self.is_over || self.counted.is_some() {
             return Vec::new();
         }
         let reason = words.strip_prefix("Error creating: ").unwrap_or(words).to_owned();
-        self.tell(PodReport::Waiting { reason })
+        self.is_refused = !is_quota;
+        if is_quota { self.tell(PodReport::Waiting { reason }) } else { self.stuck(reason) }
     }
 
     /// Takes the answer to [`Effect::Search`] when there is no pod: what the Job says is all that is known.
@@ -419,6 +424,7 @@ mod tests {
                 ["job", "complete"] => track.job(JobState::Complete),
                 ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
                 ["job", "gone"] => track.job(JobState::Gone),
+                ["refused", word] => track.refused(word, word == "quota"),
                 ["expired"] => track.expired(),
                 ["none", "found"] => track.searched_in_vain(),
                 ["stop"] => {
@@ -482,6 +488,12 @@ mod tests {
              pod a runs: running
              expired:",
         );
+        check(
+            "refused policy: waiting (policy), expire
+             refused policy:
+             expired: Error (its pod did not start within 1h00m (`pendingTimeout` when not given): policy), end job",
+        );
+        check("refused quota: waiting (quota)\n expired:");
         check_due(Due { has_patience: true, ..Due::default() }, "pod a stuck: waiting (ImagePullBackOff)");
     }
 

@@ -23,6 +23,8 @@ pub mod node;
 pub mod delete;
 pub mod template;
 pub mod doctor;
+pub mod install;
+pub mod uninstall;
 pub mod explain;
 pub mod completion;
 pub mod version;
