@@ -106,7 +106,7 @@ impl Watched {
         let ping = annotations.and_then(|annotations| annotations.get(names::PING)).cloned();
         if self.pinged != ping {
             // Who asked in vain takes over, and our next append says so.
-            let _ = self.lease.renew().await;
+            let _ = self.lease.renew(ping.as_deref()).await;
         }
         self.pinged = ping;
     }

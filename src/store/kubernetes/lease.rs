@@ -89,9 +89,13 @@ impl RunLease {
         }
     }
 
-    /// Says that we live.
-    pub(super) async fn renew(&self) -> Result<(), ApiError> {
-        let patch = json!({"spec": {"renewTime": self.now(), "holderIdentity": self.me.name}});
+    /// Says that we live, to whoever asked by `ping`. The Lease carries the question, so that it
+    /// changes whatever the clock says: a write that changes nothing is no event.
+    pub(super) async fn renew(&self, ping: Option<&str>) -> Result<(), ApiError> {
+        let patch = json!({
+            "metadata": {"annotations": {names::PING: ping}},
+            "spec": {"renewTime": self.now(), "holderIdentity": self.me.name},
+        });
         let action = format!("renew the Lease `{}`", self.name());
         match self.leases.patch(&self.name(), &self.me.patch_params(), &Patch::Merge(patch)).await {
             // Somebody took it, and found that we had not stopped.
