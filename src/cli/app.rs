@@ -49,6 +49,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
+    /// Make pods from this process, where the cluster lets it, instead of by the Job controller
+    #[arg(long, global = true, env = "WF_MANAGED", hide_env_values = true)]
+    pub managed: bool,
+
     /// Namespace that keeps the templates of cluster scope
     #[arg(
         long,

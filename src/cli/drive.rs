@@ -12,9 +12,9 @@ use super::runs::{self, Loaded};
 use super::session::Session;
 use crate::backend::local::{self, Isolation};
 use crate::base::{RunName, TimeSpan};
-use crate::driver::{DriveError, Driver, End, Options};
+use crate::driver::{DriveError, Driver, End, Machine, Options};
 use crate::engine::{Phase, Run};
-use crate::store::{Store, StoreError, Stored, Tail};
+use crate::store::{Log, Store, StoreError, Stored, Tail};
 use crate::view::RunView;
 
 /// How a run is accompanied.
@@ -54,11 +54,26 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
     let reporter = reporter(session, how, &run).await?;
     reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
     if run.phase().is_final() {
+        mend_listing(session, &run).await;
         return conclude(session, &reporter, how, &run, Ended::Run(run.phase())).await;
     }
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
     go_on(session, name, how, &reporter, stored.records.len(), stop.as_mut()).await
+}
+
+/// Shows in listings that a run has ended whose driver died before it could.
+async fn mend_listing(session: &Session, run: &Run) {
+    let Ok(store) = session.store().await else { return };
+    let listed = store.list().await.unwrap_or_default().into_iter().find(|summary| summary.name == *run.name());
+    if listed.is_none_or(|listed| runs::phase(&listed.phase).is_final()) {
+        return;
+    }
+    // Listings may lag; who cannot mend them still sees the end.
+    if let Ok((mut log, _)) = store.acquire(run.name()).await {
+        let _ = log.summarize(&run.summary()).await;
+        log.release().await;
+    }
 }
 
 /// Drives a run that was just created to its end, or follows it where another process takes over.
@@ -274,6 +289,7 @@ async fn terminated() {
 
 fn broke_off(error: DriveError, name: &RunName) -> Error {
     let error = match error {
+        DriveError::Store(error @ StoreError::Deleted { .. }) => return error.into(),
         DriveError::Store(error) => Error::from(error),
         DriveError::Backend(error) => Error::from(error),
     };

@@ -47,7 +47,7 @@ impl Place {
                     head: log.head().to_owned(),
                 };
                 let resolved = Arc::new(header.resolved.clone());
-                let options = kubernetes::Options::default();
+                let options = kubernetes::Options { managed: session.makes_pods() };
                 Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
             }
             (PlaceLog::Local(log), _) => {
@@ -216,6 +216,10 @@ impl Log for PlaceLog {
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
         either!(PlaceLog, self, log => log.summarize(summary).await)
+    }
+
+    fn summarize_every(&self) -> TimeSpan {
+        either!(PlaceLog, self, log => log.summarize_every())
     }
 
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {

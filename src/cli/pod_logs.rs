@@ -95,6 +95,22 @@ impl PodFollower {
         });
     }
 
+    /// Reads the last lines of a node's log, once.
+    pub fn add_end(&mut self, node: NodeIx, label: &str, count: usize) {
+        let Self { cluster, run, container, sender, .. } = self;
+        let (cluster, run, container) = (cluster.clone(), run.clone(), container.clone());
+        let (sender, label) = (sender.clone(), label.to_owned());
+        let task = tokio::spawn(async move {
+            let pods = logged_pods(&cluster, &run, Some(node)).await.unwrap_or_default();
+            let Some(pod) = pods.last() else { return };
+            // Without its log, the node's message is all there is to tell.
+            for line in read(&cluster, pod, container.as_deref(), Some(count)).await.unwrap_or_default() {
+                let _ = sender.send((label.clone(), line));
+            }
+        });
+        self.tasks.insert(node, task);
+    }
+
     /// Returns the new lines of all nodes with their labels.
     pub fn read_new(&mut self) -> Vec<(String, Line)> {
         std::iter::from_fn(|| self.lines.try_recv().ok()).collect()

@@ -19,7 +19,7 @@ use crate::engine::{Batch, Event, Phase, Run};
 use crate::view::events::{self, RunEvent};
 use crate::view::footer::{self, Standing};
 use crate::view::watch::{self, Change, Touched, Watch, What};
-use crate::view::{NodeView, RunView, ending};
+use crate::view::{NodeView, RunView, ending, look};
 
 /// Redraws in a second at most.
 const REDRAWS_PER_SECOND: u8 = 10;
@@ -110,7 +110,12 @@ impl<'a> Reporter<'a> {
         let began = run.started_at().unwrap_or(run.created_at());
         let show = how.show.clone();
         let run_folder = place.folder(run.name());
-        let followed = matches!(show, Show::Logs(_)).then(|| Followed::new(place, run.name(), how));
+        let follows = match &show {
+            Show::Logs(_) => true,
+            Show::Watch => place.cluster.is_some(),
+            Show::Result => false,
+        };
+        let followed = follows.then(|| Followed::new(place, run.name(), how));
         let is_live = session.ui.is_live && matches!(show, Show::Watch) && !how.is_one_of_many;
         Ok(Self {
             ui: &session.ui,
@@ -209,15 +214,25 @@ impl<'a> Reporter<'a> {
         } else {
             vec![change.stamped(self.watch.began(), look)]
         };
-        if let Some(folder) = self.run_folder.as_ref().filter(|_| change.wants_log_tail()) {
-            let bar = if look.utf8 { "│" } else { "|" };
-            let tail = logs::last_lines(folder, change.ix, TAIL_LINES);
-            lines.extend(tail.iter().map(|line| format!("  {} {line}", look.dim(bar))));
+        if change.wants_log_tail() {
+            lines.extend(self.last_lines(change));
         }
         lines.iter().for_each(|line| self.say(line));
         if self.bar.is_none() {
             self.tell_hints_of_suspension(change);
         }
+    }
+
+    /// Returns the last lines of a step that failed; those of a pod come a moment later.
+    fn last_lines(&mut self, change: &Change) -> Vec<String> {
+        if let Some(Followed::Pods(follower)) = &mut self.follower {
+            follower.add_end(change.ix, &change.label, TAIL_LINES);
+        }
+        let Some(folder) = &self.run_folder else { return Vec::new() };
+        let look = self.ui.err();
+        let bar = if look.utf8 { "│" } else { "|" };
+        let tail = logs::last_lines(folder, change.ix, TAIL_LINES);
+        tail.iter().map(|line| format!("  {} {line}", look.dim(bar))).collect()
     }
 
     /// Without a footer that says so, a pause is silent: say how to end it.
@@ -264,13 +279,25 @@ impl<'a> Reporter<'a> {
     }
 
     fn drain_logs(&mut self) {
-        let (Some(follower), Show::Logs(choice)) = (&mut self.follower, &self.show) else { return };
-        for (label, line) in follower.read_new() {
+        let Some(follower) = &mut self.follower else { return };
+        let lines = follower.read_new();
+        let Show::Logs(choice) = &self.show else { return self.tell_ends(lines) };
+        for (label, line) in lines {
             let Some(shown) = choice.show(&label, &line, self.ui.out()) else { continue };
             if let Err(error) = self.ui.data_bytes(&shown) {
                 self.failure.get_or_insert(error);
                 return;
             }
+        }
+    }
+
+    /// Tells the last lines of steps that failed in a cluster, which come a moment later.
+    fn tell_ends(&mut self, lines: Vec<(String, Line)>) {
+        let look = self.ui.err();
+        let bar = if look.utf8 { "│" } else { "|" };
+        for (label, line) in lines {
+            let text = look::harmless(&String::from_utf8_lossy(&line.text));
+            self.say(&format!("  {} {} {text}", look.dim(bar), look.dim(&format!("[{label}]"))));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module a subject.
 
+mod bad_cluster;
 mod bad_input;
 mod bombs;
 mod cli_errors;

@@ -207,7 +207,7 @@ async fn who_follows_sees_each_record_once_also_after_the_watch_was_cut() {
     store(&server, "other").delete(&name("a")).await.expect_err("it is driven");
     log.release().await;
     store(&server, "other").delete(&name("a")).await.expect("it can be deleted");
-    assert!(matches!(tail.next().await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(tail.next().await, Err(StoreError::Deleted { .. })));
     assert!(server.state().names("configmaps").is_empty() && server.state().names("leases").is_empty());
 }
 
@@ -223,8 +223,8 @@ async fn a_driver_whose_run_is_deleted_stops() {
         client.delete("a", &kube::api::DeleteParams::background()).await.expect("it can be deleted by hand");
     };
     let (heard, ()) = tokio::join!(waits, deletes);
-    assert!(matches!(heard, Err(StoreError::NotFound { .. })), "{heard:?}");
-    assert!(matches!(log.append(&batch(2), &[]).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(heard, Err(StoreError::Deleted { .. })), "{heard:?}");
+    assert!(matches!(log.append(&batch(2), &[]).await, Err(StoreError::Deleted { .. })));
 }
 
 #[tokio::test]
@@ -247,6 +247,8 @@ async fn the_head_shows_how_the_run_stands() {
     (summary.phase, summary.finished_at) = ("Running".to_owned(), None);
     log.summarize(&summary).await.expect("it can be shown");
     assert_eq!(store(&server, "reader").list().await.expect("a list")[0].phase, "Running");
+    let head = server.state().object("jobs", NAMESPACE, "a").expect("the head").clone();
+    assert!(head["spec"]["ttlSecondsAfterFinished"].is_null(), "it is not removed while it goes on");
 }
 
 #[tokio::test]

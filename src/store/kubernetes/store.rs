@@ -369,6 +369,7 @@ fn standing(job: &Job) -> Standing {
     Standing {
         is_managed: job.spec.as_ref().is_some_and(|spec| spec.managed_by.as_deref() == Some(names::DRIVER)),
         has_begun: status.is_some_and(|status| status.start_time.is_some()),
+        seconds_to_live: job.spec.as_ref().and_then(|spec| spec.ttl_seconds_after_finished),
         has_ended: { conditions }.any(|condition| ends(&condition.type_) && condition.status == "True"),
     }
 }
