@@ -8,7 +8,7 @@ pub mod local;
 use std::future::Future;
 
 use crate::base::{NodeIx, TimeSpan};
-use crate::engine::{PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest};
 
 /// A place where pods of one run can be started, watched and stopped.
 pub trait Backend {
@@ -24,6 +24,19 @@ pub trait Backend {
 
     /// Waits for news of any pod of the run. Reports may repeat. Safe to drop while it waits.
     fn next(&self) -> impl Future<Output = Result<Vec<(NodeIx, PodReport)>, BackendError>>;
+
+    /// Takes note that the ends of `nodes` are durable, so that what they left behind may go. May be
+    /// told twice, or never.
+    fn recorded(&self, nodes: &[NodeIx]) {
+        let _ = nodes;
+    }
+
+    /// Cleans up after a run that has ended in `phase`, and whose log is complete. What fails is told to
+    /// the user, and changes nothing.
+    fn finish(&self, phase: Phase) -> impl Future<Output = Result<(), BackendError>> {
+        let _ = phase;
+        async { Ok(()) }
+    }
 
     /// Reports what is known now of each of `nodes`; one that was never started is not in the answer,
     /// one that was started and has left no trace is [`PodReport::Lost`].

@@ -35,6 +35,8 @@ pub struct Env {
     pub state_dir: Option<PathBuf>,
     /// Where a cluster's configuration was found, if anywhere.
     pub cluster: Option<String>,
+    /// The page of a step of a GitHub action: `GITHUB_STEP_SUMMARY`.
+    pub step_summary: Option<PathBuf>,
 }
 
 impl Env {
@@ -52,6 +54,7 @@ impl Env {
             rows: size.map_or(ROWS_DEFAULT, |(rows, _)| usize::from(rows)),
             state_dir: etcetera::base_strategy::Xdg::new().ok().and_then(|xdg| Some(xdg.state_dir()?.join("wf"))),
             cluster: cluster(variable),
+            step_summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Driven<M = Run> {
     pub run: M,
     /// Why the last summary could not be written, so that listings are out of date.
     pub stale_summary: Option<StoreError>,
+    /// Why the backend could not clean up after the run.
+    pub left_behind: Option<BackendError>,
 }
 
 /// Why a drive ended well.
@@ -121,7 +123,11 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
         let mut end = None;
         let mut news = begin(&mut owner.run, &mut reports, stop.as_mut()).await?;
         while let Some(inputs) = news.take() {
+            let ended = ended(&inputs);
             owner.commit(inputs).await?;
+            if !ended.is_empty() {
+                backend.recorded(&ended);
+            }
             actions.add(owner.run.pending());
             actions.begin(|node| owner.run.is_final(node));
             sharing.begin(&mut owner.run);
@@ -131,7 +137,12 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
             }
         }
         let (run, summarized) = owner.close().await;
-        Ok(Driven { end: end.unwrap_or(End::Interrupted), run, stale_summary: summarized.err() })
+        let end = end.unwrap_or(End::Interrupted);
+        let left_behind = match end {
+            End::Finished(phase) => backend.finish(phase).await.err(),
+            End::Interrupted | End::Waiting => None,
+        };
+        Ok(Driven { end, run, stale_summary: summarized.err(), left_behind })
     }
 }
 
@@ -178,6 +189,15 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
         inputs.extend(news?.into_iter().map(seen));
     }
     Ok(Some(inputs))
+}
+
+/// Returns the nodes whose pods were seen to have ended.
+fn ended(inputs: &[Input]) -> Vec<NodeIx> {
+    let ended = inputs.iter().filter_map(|input| match input {
+        Input::Seen(node, PodReport::Ended(_)) => Some(*node),
+        _ => None,
+    });
+    ended.collect()
 }
 
 fn seen((node, report): (NodeIx, PodReport)) -> Input {

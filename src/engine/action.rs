@@ -37,6 +37,8 @@ pub struct PodRequest {
     pub inputs: Arc<Inputs>,
     /// Whether somebody refers to the result, so that standard output must be captured.
     pub capture_result: bool,
+    /// Whether it was seen at work: it was started before, and must not be again.
+    pub is_running: bool,
     /// When it must be ended, counted from the start of its containers.
     pub deadline_after: Option<TimeSpan>,
     /// When it must be ended at the latest, whatever it does.

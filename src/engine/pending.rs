@@ -47,6 +47,7 @@ impl Run {
             pod_name: pod_name(self.name.as_str(), &slot.node.name, &slot.node.template),
             deadline_after: deadline_after(&template),
             deadline: self.deadline.filter(|_| !slot.on_exit),
+            is_running: slot.node.phase == Phase::Running,
             capture_result: captures,
             workflow: self.pod_parts(ix, plan, &inputs),
             inputs,

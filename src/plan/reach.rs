@@ -15,7 +15,7 @@ impl Plan {
             if !reached.insert(ix) {
                 continue;
             }
-            for task in tasks(&self.template(ix).body) {
+            for task in self.template(ix).body.tasks() {
                 match task.target {
                     Some(target) => waiting.push(target),
                     None => waiting.extend(self.by_name.values()),
@@ -34,10 +34,13 @@ impl Plan {
     }
 }
 
-fn tasks(body: &Body) -> Vec<&Task> {
-    match body {
-        Body::Steps(groups) => groups.iter().flatten().collect(),
-        Body::Dag(dag) => dag.tasks.iter().collect(),
-        Body::Pod | Body::Suspend | Body::Http | Body::Plugin => Vec::new(),
+impl Body {
+    /// Returns its calls: steps or tasks.
+    pub fn tasks(&self) -> Vec<&Task> {
+        match self {
+            Body::Steps(groups) => groups.iter().flatten().collect(),
+            Body::Dag(dag) => dag.tasks.iter().collect(),
+            Body::Pod | Body::Suspend | Body::Http | Body::Plugin => Vec::new(),
+        }
     }
 }

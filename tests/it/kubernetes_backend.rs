@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota};
 use kube::Api;
 use kube::api::{DeleteParams, EvictParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
-use wf::backend::kubernetes::{Cluster, KubernetesBackend, Options, Owner};
-use wf::base::{RunName, RunUid, Timestamp};
+use wf::backend::Backend;
+use wf::backend::kubernetes::{Cluster, KubernetesBackend, LogOptions, Options, Owner, logged_pods, logs};
+use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::driver::{Driver, RealClock, fold};
-use wf::engine::{Phase, Run};
+use wf::engine::{Phase, PodReport, PodRequest, Run, STOP_GRACE, Waiting};
 use wf::plan::{Plan, Resolved};
 use wf::store::{DirectoryStore, FORMAT_VERSION, Header, Store, Stored};
 
@@ -41,6 +42,7 @@ struct TestRun {
     owner: Owner,
     resolved: Arc<Resolved>,
     stored: Stored,
+    options: Options,
     store: DirectoryStore,
     _folder: tempfile::TempDir,
 }
@@ -73,11 +75,19 @@ impl TestRun {
         let stored = Stored { header, records: Vec::new(), torn: None };
         let head = head(cluster, &name).await;
         let owner = Owner { run: name, uid, head };
-        Self { cluster: cluster.clone(), owner, resolved: Arc::new(resolved), stored, store, _folder: folder }
+        Self {
+            cluster: cluster.clone(),
+            owner,
+            resolved: Arc::new(resolved),
+            stored,
+            store,
+            options: Options::default(),
+            _folder: folder,
+        }
     }
 
     fn backend(&self) -> KubernetesBackend {
-        KubernetesBackend::new(self.cluster.clone(), self.owner.clone(), self.resolved.clone(), Options::default())
+        KubernetesBackend::new(self.cluster.clone(), self.owner.clone(), self.resolved.clone(), self.options)
     }
 
     fn plan(&self) -> Arc<Plan> {
@@ -87,12 +97,22 @@ impl TestRun {
 
     /// Drives the run to its end, or until `stop` completes.
     async fn drive(&self, stop: impl Future<Output = ()>) -> Run {
+        self.drive_told(stop, |_| {}).await
+    }
+
+    async fn run_told(&self, tell: impl FnMut(&Run)) -> Run {
+        self.drive_told(pending(), tell).await
+    }
+
+    async fn drive_told(&self, stop: impl Future<Output = ()>, mut tell: impl FnMut(&Run)) -> Run {
         let (log, stored) = self.store.acquire(&self.owner.run).await.expect("it is held by nobody");
         let backend = self.backend();
         let clock = RealClock::new();
         let driver = Driver::resume(self.plan(), log, &stored, &backend, &clock);
-        let driven = tokio::time::timeout(PATIENCE, driver.drive(stop, |_, _| {})).await;
-        driven.expect("it takes no longer").expect("it is driven").run
+        let driven = tokio::time::timeout(PATIENCE, driver.drive(stop, |run, _| tell(run))).await;
+        let driven = driven.expect("it takes no longer").expect("it is driven");
+        assert!(driven.left_behind.is_none(), "{:?}", driven.left_behind);
+        driven.run
     }
 
     async fn run(&self) -> Run {
@@ -128,6 +148,12 @@ impl TestRun {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Returns the template of a pod.
+    async fn job_of(&self, pod: &str) -> Option<String> {
+        let pod = self.pods().get_opt(pod).await.expect("pods can be read")?;
+        pod.metadata.labels.as_ref()?.get("wf.internal/template").cloned()
     }
 
     async fn end(self) {
@@ -289,5 +315,209 @@ async fn another_driver_goes_on() {
     let jobs = run.jobs().list(&run.selector()).await.expect("Jobs are listed");
     assert_eq!(jobs.items.len(), 2);
     assert_eq!(run.run_now().await.phase(), Phase::Succeeded);
+    run.end().await;
+}
+
+#[tokio::test]
+async fn in_managed_mode_this_process_makes_the_pods() {
+    let Some(cluster) = cluster().await else { return };
+    let spec = r#"
+        entrypoint: all
+        podGC: {strategy: OnWorkflowCompletion}
+        templates:
+        - name: all
+          steps: [[{name: a, template: good}], [{name: b, template: slow}], [{name: c, template: bad}]]
+        - {name: good, container: {image: busybox, command: ["true"]}}
+        - {name: bad, container: {image: busybox, command: ["false"]}}
+        - {name: slow, container: {image: busybox, command: [sh, -c, 'trap exit TERM; sleep 5 & wait']}}
+        "#;
+    let mut run = TestRun::new(&cluster, "managed", spec).await;
+    run.options.managed = true;
+    let evict = async {
+        let pod = loop {
+            let pod = run.pod_in("Running").await;
+            if run.job_of(&pod).await.as_deref() == Some("slow") {
+                break pod;
+            }
+        };
+        run.pods().evict(&pod, &EvictParams::default()).await.expect("it is evicted");
+    };
+    let (ended, ()) = tokio::join!(run.run(), evict);
+    assert_eq!(shown(&ended), ["[0].a Succeeded", "[1].b Succeeded", "[2].c Failed main: Error (exit code 1)"]);
+    let jobs = run.jobs().list(&run.selector()).await.expect("Jobs are listed");
+    let mut ends: Vec<String> = jobs.items.iter().map(end_of).collect();
+    ends.sort();
+    assert_eq!(ends, ["wf.internal/driver Complete", "wf.internal/driver Complete", "wf.internal/driver Failed"]);
+    let pods = run.pods().list(&run.selector()).await.expect("pods are listed");
+    assert!(pods.items.iter().all(|pod| pod.metadata.deletion_timestamp.is_some()), "podGC");
+    run.end().await;
+}
+
+/// Returns who makes a Job's pods, and its last condition.
+fn end_of(job: &Job) -> String {
+    let by = job.spec.as_ref().and_then(|spec| spec.managed_by.as_deref()).unwrap_or("-");
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    format!("{by} {}", conditions.map(|condition| condition.type_.as_str()).last().unwrap_or("-"))
+}
+
+#[tokio::test]
+async fn a_pod_that_is_stopped_leaves_its_log() {
+    let Some(cluster) = cluster().await else { return };
+    let run = TestRun::new(&cluster, "stopped", "{entrypoint: a, templates: [{name: a, suspend: {}}]}").await;
+    let backend = run.backend();
+    let script = "trap 'exit 7' TERM; echo begun; sleep 600 & wait";
+    let template = json!({ "name": "a", "container": { "image": "busybox", "command": ["sh", "-c", script] } });
+    let request = PodRequest {
+        node: NodeIx(5),
+        node_name: "x".into(),
+        pod_name: "x".to_owned(),
+        template: Arc::new(serde_json::from_value(template).expect("a template")),
+        workflow: Arc::default(),
+        inputs: Arc::default(),
+        is_running: false,
+        capture_result: false,
+        deadline_after: None,
+        deadline: None,
+    };
+    backend.start(&request).await.expect("it starts");
+    backend.start(&request).await.expect("a second time does nothing");
+    run.backend().start(&request).await.expect("and so does another driver's");
+    let running = until(&backend, |report| matches!(report, PodReport::Running { .. })).await;
+    assert!(matches!(running, PodReport::Running { host: Some(_), .. }));
+    backend.stop(NodeIx(5), STOP_GRACE).await.expect("it is told to stop");
+    let ended = until(&backend, |report| matches!(report, PodReport::Ended(_))).await;
+    let PodReport::Ended(end) = ended else { panic!("it ended") };
+    assert_eq!((end.phase, end.exit_code), (Phase::Failed, Some(7)));
+    let pods = logged_pods(&cluster, &run.owner.run, Some(NodeIx(5))).await.expect("pods are listed");
+    assert_eq!(pods.len(), 1);
+    let mut lines = logs(&cluster, &pods[0].name, &LogOptions::default()).await.expect("its log is there");
+    assert_eq!(lines.next().await.expect("it is read").as_deref(), Some(&b"begun"[..]));
+    run.end().await;
+}
+
+/// Waits for a report that is meant.
+async fn until(backend: &KubernetesBackend, is_meant: impl Fn(&PodReport) -> bool) -> PodReport {
+    let waiting = async {
+        loop {
+            let reports = backend.next().await.expect("news of the pod");
+            if let Some((_, report)) = reports.into_iter().find(|(_, report)| is_meant(report)) {
+                return report;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it takes no longer")
+}
+
+#[tokio::test]
+async fn a_quota_is_waited_for() {
+    let Some(mut cluster) = cluster().await else { return };
+    cluster.namespace = format!("{}-quota-{}", cluster.namespace, now().0);
+    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+    let namespace = json!({ "metadata": { "name": cluster.namespace } });
+    let namespace = serde_json::from_value(namespace).expect("a namespace");
+    namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace is made");
+    let quotas: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let quota = json!({ "metadata": { "name": "two" }, "spec": { "hard": { "pods": "2" } } });
+    quotas.create(&PostParams::default(), &serde_json::from_value(quota).expect("a quota")).await.expect("it is made");
+    let spec = r#"
+        entrypoint: all
+        podGC: {strategy: OnPodCompletion, deleteDelayDuration: "0"}
+        templates:
+        - name: all
+          steps: [[{name: a, template: good, withSequence: {count: "5"}}]]
+        - {name: good, container: {image: busybox, command: ["true"]}}
+        "#;
+    for managed in [true, false] {
+        let mut run = TestRun::new(&cluster, "quota", spec).await;
+        run.options.managed = managed;
+        let mut waited = false;
+        let ended = run.run_told(|run| waited |= run.nodes().any(|node| is_refused(node.waiting.as_ref()))).await;
+        assert_eq!(ended.phase(), Phase::Succeeded, "managed {managed}");
+        assert!(waited, "managed {managed}");
+        run.end().await;
+    }
+    namespaces.delete(&cluster.namespace, &DeleteParams::background()).await.expect("it goes");
+}
+
+fn is_refused(waiting: Option<&Waiting>) -> bool {
+    matches!(waiting, Some(Waiting::Pod { reason }) if reason.contains("exceeded quota: two"))
+}
+
+#[tokio::test]
+async fn resource_templates_are_done_by_the_driver() {
+    let Some(cluster) = cluster().await else { return };
+    let run = TestRun::new(
+        &cluster,
+        "resource",
+        r#"
+        entrypoint: all
+        templates:
+        - name: all
+          steps:
+          - - {name: make, template: make}
+          - - name: look
+              template: look
+              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+            - name: patch
+              template: patch
+              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+            - {name: fails, template: fails, continueOn: {failed: true}}
+          - - {name: gone, template: gone}
+        - name: make
+          outputs:
+            parameters:
+            - {name: name, valueFrom: {jsonPath: "{.metadata.name}"}}
+            - {name: done, valueFrom: {jqFilter: ".status.succeeded"}}
+          resource:
+            action: create
+            setOwnerReference: true
+            successCondition: status.succeeded > 0
+            failureCondition: status.failed > 3
+            manifest: |
+              apiVersion: batch/v1
+              kind: Job
+              metadata: {generateName: made-, labels: {test: "{{workflow.name}}"}}
+              spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["true"]}]}}}
+        - name: look
+          inputs: {parameters: [{name: job}]}
+          resource: {action: get, flags: ["job/{{inputs.parameters.job}}"]}
+          outputs: {parameters: [{name: n, valueFrom: {jsonPath: "{.status.succeeded}"}}]}
+        - name: patch
+          inputs: {parameters: [{name: job}]}
+          resource:
+            action: patch
+            mergeStrategy: json
+            flags: ["job", "{{inputs.parameters.job}}"]
+            manifest: '[{op: add, path: /metadata/labels/more, value: "1"}]'
+        - name: fails
+          resource:
+            action: create
+            successCondition: status.succeeded > 0
+            failureCondition: status.failed > 0
+            manifest: |
+              apiVersion: batch/v1
+              kind: Job
+              metadata: {name: "{{workflow.name}}-fails", labels: {test: "{{workflow.name}}"}}
+              spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["false"]}]}}}
+        - name: gone
+          resource: {action: delete, flags: ["jobs", "--selector", "test={{workflow.name}}"]}
+        "#,
+    )
+    .await;
+    let ended = run.run().await;
+    let mut shown = shown(&ended);
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "[0].make Succeeded",
+            "[1].fails Failed failure condition 'status.failed > 0' evaluated true",
+            "[1].look Succeeded",
+            "[1].patch Succeeded",
+            "[2].gone Succeeded",
+        ]
+    );
+    let made = ended.nodes().find(|node| node.name.ends_with(".make")).and_then(|node| node.outputs.clone());
+    assert_eq!(made.expect("it has outputs").parameter("done").map(|done| &**done), Some("1"));
     run.end().await;
 }

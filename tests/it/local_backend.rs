@@ -113,6 +113,7 @@ fn request(node: u32, template: Value) -> PodRequest {
         node_name: format!("wf.{node}").into(),
         pod_name: format!("wf-{node}"),
         template: Arc::new(serde_json::from_value(template).expect("a template")),
+        is_running: false,
         workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: true,

@@ -2,25 +2,35 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams, Preconditions};
-use kube::core::Request;
+use kube::api::PostParams;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
+use tokio::time::Instant;
 
+use super::calls::Calls;
+use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
+use super::gc::PodPolicy;
 use super::job::{self, Around, NewJob};
+use super::job_state::is_managed;
 use super::listen::Ears;
+use super::parked::{Parked, unstarted};
+use super::pod::PodFacts;
+use super::resource::Resources;
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
+use crate::base::limits::PENDING_SECONDS_MAX;
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest};
 use crate::plan::Resolved;
+use crate::spec;
 
 /// Whom the objects of a run belong to.
 #[derive(Debug, Clone)]
@@ -44,7 +54,9 @@ pub struct Options {
 pub struct KubernetesBackend {
     pub(super) cluster: Cluster,
     pub(super) owner: Owner,
-    resolved: Arc<Resolved>,
+    pub(super) resolved: Arc<Resolved>,
+    /// When pods go.
+    pub(super) policy: Option<PodPolicy>,
     options: Options,
     pub(super) pods: Api<Pod>,
     pub(super) jobs: Api<Job>,
@@ -52,6 +64,8 @@ pub struct KubernetesBackend {
     state: Mutex<State>,
     /// Whether the helper's ConfigMap is there.
     helper: OnceCell<()>,
+    /// Whether the run's volume claims are there.
+    claims: OnceCell<()>,
     /// Something waits in [`State::reports`] or [`State::chores`].
     pub(super) wake: Notify,
 }
@@ -62,8 +76,22 @@ pub(super) struct State {
     pub tracks: BTreeMap<NodeIx, Track>,
     /// What is to be reported next; a few per node that is alive.
     pub reports: Vec<(NodeIx, PodReport)>,
+    /// The nodes whose pods lack something, and when they had their time; in the order of time.
+    pub stuck: VecDeque<(Instant, NodeIx)>,
+    /// How many events were written.
+    pub events: u32,
     /// What is to be done next; one or two per node that is alive.
     pub chores: VecDeque<(NodeIx, Effect)>,
+    /// The nodes whose Jobs have no pod yet, by the Jobs' names.
+    pub by_job: BTreeMap<String, NodeIx>,
+    /// What the driver does itself.
+    pub resources: Resources,
+    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
+    pub sweeps: VecDeque<(Instant, NodeIx)>,
+    /// What the cluster does not take for now.
+    pub parked: Parked,
+    /// Whether all that is there was listed once.
+    pub is_listed: bool,
 }
 
 impl State {
@@ -71,7 +99,15 @@ impl State {
     pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Report(report) => self.reports.push((node, report)),
+                Effect::Expire => {
+                    self.stuck.push_back((Instant::now() + Duration::from_secs(PENDING_SECONDS_MAX), node));
+                }
+                Effect::Report(report) => {
+                    if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
+                        self.parked.hurry();
+                    }
+                    self.reports.push((node, report));
+                }
                 chore => self.chores.push_back((node, chore)),
             }
         }
@@ -83,17 +119,21 @@ impl KubernetesBackend {
     pub fn new(cluster: Cluster, owner: Owner, resolved: Arc<Resolved>, options: Options) -> Self {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let ears = AsyncMutex::new(Ears::new(&pods, &jobs, &owner));
+        let policy = PodPolicy::of(&resolved.spec);
+        let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
         Self {
             cluster,
             owner,
             resolved,
+            policy,
             options,
             pods,
             jobs,
             ears,
             state: Mutex::default(),
             helper: OnceCell::new(),
+            claims: OnceCell::new(),
             wake: Notify::new(),
         }
     }
@@ -112,20 +152,27 @@ impl KubernetesBackend {
         job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
     }
 
-    /// Posts a node's Job. One that is there already is as good, when it is the run's.
-    async fn post(&self, node: NodeIx, job: &Value) -> Result<(), BackendError> {
-        let path = format!("/apis/batch/v1/namespaces/{}/jobs", self.cluster.namespace);
-        let body = serde_json::to_vec(job).expect("plain data");
-        let request = Request::new(path).create(&PostParams::default(), body).map_err(kube::Error::BuildRequest);
-        let posted = match request {
-            Ok(request) => self.cluster.client.request::<Job>(request).await,
-            Err(error) => Err(error),
+    /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
+    /// it cannot be for now, when it can be later.
+    pub(super) async fn post(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
+        let refused = |error: &kube::Error| match trouble(error) {
+            Trouble::Blocked(reason) => Ok(Some(reason)),
+            _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), error)),
         };
-        match posted {
-            Ok(_) => Ok(()),
-            Err(error) if trouble(&error) == Trouble::Exists => self.check_ours(node).await,
-            Err(error) => Err(failed(format!("start the Job `{}`", self.job_name(node)), &error)),
+        let posted = match self.calls().post_job(job).await {
+            Ok(posted) => posted,
+            Err(error) if trouble(&error) == Trouble::Exists => match self.ours(node).await? {
+                Some(there) => there,
+                None => return Ok(None),
+            },
+            Err(error) => return refused(&error),
+        };
+        if !posted.spec.as_ref().is_some_and(is_managed) {
+            return Ok(None);
         }
+        self.state().tracks.entry(node).or_default().manage();
+        let first = self.calls().post_pod(job, posted.metadata.uid.as_deref().unwrap_or_default(), 0).await;
+        first.map_or_else(|error| refused(&error), |()| Ok(None))
     }
 
     /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
@@ -151,6 +198,26 @@ impl KubernetesBackend {
         }
     }
 
+    /// Posts the claims of `volumeClaimTemplates`, once a run, as Argo's `createPVCs` names them.
+    async fn post_claims(&self, workflow: &spec::WorkflowSpec) -> Result<(), BackendError> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.cluster.client.clone(), &self.cluster.namespace);
+        for template in &workflow.volume_claim_templates {
+            let claim: PersistentVolumeClaim = serde_json::from_value(template.0.clone())
+                .map_err(|fault| BackendError::Refused { reason: format!("a volume claim cannot be read: {fault}") })?;
+            let name = claim_name(self.owner.run.as_str(), claim.metadata.name.as_deref().unwrap_or_default());
+            let own = self.metadata(&name, "claim");
+            let mut metadata = ObjectMeta { name: own.name, owner_references: own.owner_references, ..claim.metadata };
+            metadata.labels.get_or_insert_default().extend(own.labels.unwrap_or_default());
+            let claim = PersistentVolumeClaim { metadata, ..claim };
+            match claims.create(&PostParams::default(), &claim).await {
+                Ok(_) => {}
+                Err(error) if trouble(&error) == Trouble::Exists => {}
+                Err(error) => return Err(failed(format!("make the volume claim `{name}`"), &error)),
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the metadata of an object of the run that is called `name`.
     fn metadata(&self, name: &str, kind: &str) -> ObjectMeta {
         let labels = [(names::RUN, self.owner.run.as_str()), (names::HEAD, &self.owner.head), (names::KIND, kind)];
@@ -167,12 +234,13 @@ impl KubernetesBackend {
         labels.and_then(|labels| labels.get(names::HEAD)).is_some_and(|head| *head == self.owner.head)
     }
 
-    async fn check_ours(&self, node: NodeIx) -> Result<(), BackendError> {
+    /// Returns the Job that has the name of the node's, which must be the run's; none when it is gone.
+    async fn ours(&self, node: NodeIx) -> Result<Option<Job>, BackendError> {
         let name = self.job_name(node);
-        let there = self.jobs.get_metadata_opt(&name).await;
+        let there = self.jobs.get_opt(&name).await;
         let there = there.map_err(|error| failed(format!("look at the Job `{name}`"), &error))?;
-        match there.is_none_or(|job| self.is_ours(&job.metadata)) {
-            true => Ok(()),
+        match there.as_ref().is_none_or(|job| self.is_ours(&job.metadata)) {
+            true => Ok(there),
             false => Err(BackendError::Refused {
                 reason: format!(
                     "the Job `{name}` is there already and is not this run's; delete it, and retry the run"
@@ -183,45 +251,12 @@ impl KubernetesBackend {
 
     /// Returns the calls that outlive a borrow of this.
     pub(super) fn calls(&self) -> Calls {
-        Calls { pods: self.pods.clone(), jobs: self.jobs.clone() }
-    }
-}
-
-/// Calls about Jobs and pods.
-#[derive(Clone)]
-pub(super) struct Calls {
-    pods: Api<Pod>,
-    jobs: Api<Job>,
-}
-
-impl Calls {
-    /// Deletes a Job, so that it starts no further pod; its pods go with it.
-    pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
-        ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
-    }
-
-    /// Deletes one pod, which has `grace` between SIGTERM and SIGKILL, its own when none is given.
-    pub(super) async fn delete_pod(&self, name: &str, uid: &str, grace: Option<TimeSpan>) -> Result<(), kube::Error> {
-        let params = DeleteParams {
-            grace_period_seconds: grace.map(|grace| u32::try_from(grace.0.div_ceil(1000)).unwrap_or(u32::MAX)),
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            ..DeleteParams::default()
-        };
-        ignore_missing(self.pods.delete(name, &params).await)
-    }
-}
-
-/// What is gone already need not be deleted; another object of the name (409) is not meant.
-fn ignore_missing<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
-    match deleted {
-        Err(kube::Error::Api(status)) if !matches!(status.code, 404 | 409) => Err(kube::Error::Api(status)),
-        Err(error) if !matches!(error, kube::Error::Api(_)) => Err(error),
-        _ => Ok(()),
+        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone() }
     }
 }
 
 /// Returns the time of this machine's clock, from which deadlines of pods are counted.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -229,32 +264,50 @@ fn now() -> Timestamp {
 impl Backend for KubernetesBackend {
     async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
         let node = request.node;
-        if self.state().tracks.get(&node).is_some_and(Track::is_known) {
+        {
+            let mut state = self.state();
+            let track = state.tracks.get(&node);
+            if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
+                return Ok(());
+            }
+            if request.is_running && state.is_listed && request.template.resource.is_none() {
+                // It ran when the log was written, and there is no trace of it.
+                state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
+                self.wake.notify_one();
+                return Ok(());
+            }
+        }
+        if request.template.resource.is_some() {
+            self.state().resources.begin(&self.cluster, &self.owner, request, now());
+            self.wake.notify_one();
             return Ok(());
         }
         let new = self.job(request)?;
         if new.needs_helper {
             self.helper.get_or_try_init(|| self.post_helper()).await?;
         }
-        self.post(node, &new.job).await?;
-        self.state().tracks.entry(node).or_default().posted();
-        Ok(())
+        self.claims.get_or_try_init(|| self.post_claims(&request.workflow)).await?;
+        self.post_or_park(node, new.job).await
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
-        let pods: Vec<(String, String)> = {
+        let pods: Vec<PodFacts> = {
             let mut state = self.state();
+            if state.parked.remove(node) {
+                let end = unstarted(Phase::Failed, "stopped before it started".to_owned());
+                state.reports.push((node, PodReport::Ended(end)));
+                self.wake.notify_one();
+                return Ok(());
+            }
+            if state.resources.stop(node) {
+                return Ok(());
+            }
             let track = state.tracks.entry(node).or_default();
             track.stop();
-            track.live_pods().map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+            track.live_pods().cloned().collect()
         };
         let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
-        let calls = self.calls();
-        calls.delete_job(&self.job_name(node)).await.map_err(fault)?;
-        for (pod, uid) in pods {
-            calls.delete_pod(&pod, &uid, Some(grace)).await.map_err(fault)?;
-        }
-        Ok(())
+        self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
     }
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
@@ -263,9 +316,18 @@ impl Backend for KubernetesBackend {
             self.listen_once(&mut ears).await?;
             let reports = std::mem::take(&mut self.state().reports);
             if !reports.is_empty() {
+                self.tell_people(&reports);
                 return Ok(reports);
             }
         }
+    }
+
+    async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+        self.clean_up(phase).await
+    }
+
+    fn recorded(&self, nodes: &[NodeIx]) {
+        self.let_go(nodes);
     }
 
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

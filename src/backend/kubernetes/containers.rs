@@ -71,8 +71,13 @@ pub(super) fn mounted(container: &Value) -> impl Iterator<Item = &str> {
     mounts.flatten().filter_map(|mount| mount.get("name")?.as_str())
 }
 
+/// Returns the name of the claim that the run `run` makes of a template for claims.
+pub(super) fn claim_name(run: &str, template: &str) -> String {
+    format!("{run}-{template}")
+}
+
 /// Returns the volume that stands for a claim of `volumeClaimTemplates`: the claim of the run
 /// that is called so. Source: Argo's `createPVCs`.
 pub(super) fn claim_volume(claim: &str, run: &str) -> Value {
-    json!({ "name": claim, "persistentVolumeClaim": { "claimName": format!("{run}-{claim}") } })
+    json!({ "name": claim, "persistentVolumeClaim": { "claimName": claim_name(run, claim) } })
 }

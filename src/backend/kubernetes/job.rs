@@ -90,3 +90,256 @@ pub(super) fn owner_reference(owner: &Owner) -> Value {
         "controller": true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::{NodeIx, RunName, RunUid, TimeSpan};
+    use crate::engine::Inputs;
+
+    fn request(template: Value, workflow: Value) -> PodRequest {
+        PodRequest {
+            node: NodeIx(7),
+            node_name: "hello.a".into(),
+            pod_name: "hello-a-1".to_owned(),
+            template: Arc::new(serde_json::from_value(template).expect("a template")),
+            workflow: Arc::new(serde_json::from_value(workflow).expect("a workflow's spec")),
+            inputs: Arc::new(Inputs::default()),
+            is_running: false,
+            capture_result: false,
+            deadline_after: None,
+            deadline: None,
+        }
+    }
+
+    fn made(request: &PodRequest) -> Result<Value, String> {
+        let owner = Owner {
+            run: RunName::new("hello").expect("a name"),
+            uid: RunUid("u".into()),
+            head: "0000-head".to_owned(),
+        };
+        let around = Around { owner: &owner, now: Timestamp(10_000), managed: false };
+        job(request, &around).map(|new| new.job).map_err(|refusal| refusal.to_string())
+    }
+
+    /// Returns the pod's spec as YAML.
+    fn pod(template: Value, workflow: Value) -> String {
+        let job = made(&request(template, workflow)).expect("a Job");
+        serde_yaml::to_string(&job["spec"]["template"]["spec"]).expect("plain data")
+    }
+
+    #[test]
+    fn a_container_becomes_a_job_of_one_pod() {
+        let template = json!({ "name": "a", "container": { "image": "busybox", "command": ["true"], "new": [1] } });
+        let job = made(&request(template, json!({}))).expect("a Job");
+        insta::assert_snapshot!(serde_yaml::to_string(&job).expect("plain data"), @r"
+        apiVersion: batch/v1
+        kind: Job
+        metadata:
+          name: hello-3b771fa94a
+          labels:
+            wf.internal/run: hello
+            wf.internal/head: 0000-head
+            wf.internal/kind: node
+            wf.internal/node: '7'
+            workflows.argoproj.io/workflow: hello
+            wf.internal/template: a
+          annotations:
+            wf.internal/node-name: hello.a
+            wf.internal/due: '{}'
+          ownerReferences:
+          - apiVersion: batch/v1
+            kind: Job
+            name: hello
+            uid: 0000-head
+            controller: true
+        spec:
+          backoffLimit: 0
+          podReplacementPolicy: Failed
+          podFailurePolicy:
+            rules:
+            - action: Ignore
+              onPodConditions:
+              - type: DisruptionTarget
+                status: 'True'
+          template:
+            metadata:
+              labels:
+                wf.internal/run: hello
+                wf.internal/head: 0000-head
+                wf.internal/kind: node
+                wf.internal/node: '7'
+                workflows.argoproj.io/workflow: hello
+                wf.internal/template: a
+              annotations:
+                wf.internal/node-name: hello.a
+                workflows.argoproj.io/node-name: hello.a
+                wf.internal/due: '{}'
+                kubectl.kubernetes.io/default-container: main
+            spec:
+              restartPolicy: Never
+              containers:
+              - image: busybox
+                command:
+                - 'true'
+                new:
+                - 1
+                name: main
+              automountServiceAccountToken: false
+        ");
+    }
+
+    #[test]
+    fn a_script_and_raw_artifacts_are_files() {
+        let template = json!({
+            "script": { "image": "python", "command": ["python"], "source": "print(1)" },
+            "inputs": { "artifacts": [{ "name": "r", "path": "/in/r", "mode": 256, "raw": { "data": "text" } }] },
+            "initContainers": [{ "name": "i", "image": "b", "mirrorVolumeMounts": true }],
+            "sidecars": [{ "name": "s", "image": "c" }],
+        });
+        insta::assert_snapshot!(pod(template, json!({})), @r"
+        restartPolicy: Never
+        initContainers:
+        - name: i
+          image: b
+          volumeMounts:
+          - name: wf-files
+            mountPath: /argo/staging/script
+            subPath: script
+            readOnly: true
+          - name: wf-files
+            mountPath: /in/r
+            subPath: raw-0
+            readOnly: true
+        - name: s
+          image: c
+          restartPolicy: Always
+        containers:
+        - image: python
+          command:
+          - python
+          name: main
+          args:
+          - /argo/staging/script
+          volumeMounts:
+          - name: wf-files
+            mountPath: /argo/staging/script
+            subPath: script
+            readOnly: true
+          - name: wf-files
+            mountPath: /in/r
+            subPath: raw-0
+            readOnly: true
+        automountServiceAccountToken: false
+        volumes:
+        - name: wf-files
+          downwardAPI:
+            items:
+            - path: script
+              fieldRef:
+                fieldPath: metadata.annotations['wf.internal/script']
+            - path: raw-0
+              fieldRef:
+                fieldPath: metadata.annotations['wf.internal/raw-0']
+              mode: 256
+        ");
+    }
+
+    #[test]
+    fn the_template_says_it_before_the_workflow() {
+        let template = json!({
+            "container": { "image": "b", "command": ["x"], "volumeMounts": [
+                { "name": "v", "mountPath": "/v" }, { "name": "work", "mountPath": "/w" },
+            ]},
+            "nodeSelector": { "a": "1" },
+            "hostAliases": [{ "ip": "10.0.0.2" }],
+            "podSpecPatch": "terminationGracePeriodSeconds: 5",
+            "serviceAccountName": "mine",
+        });
+        let workflow = json!({
+            "volumes": [{ "name": "v", "emptyDir": {} }, { "name": "unused", "emptyDir": {} }],
+            "volumeClaimTemplates": [{ "metadata": { "name": "work" } }],
+            "nodeSelector": { "b": "2" },
+            "affinity": { "nodeAffinity": {} },
+            "tolerations": [{ "key": "k" }],
+            "hostAliases": [{ "ip": "10.0.0.1" }],
+            "imagePullSecrets": [{ "name": "pull" }],
+            "podPriorityClassName": "high",
+            "securityContext": { "runAsNonRoot": true },
+            "podSpecPatch": "{\"terminationGracePeriodSeconds\": 3, \"containers\": [{\"name\": \"main\", \"tty\": true}]}",
+        });
+        insta::assert_snapshot!(pod(template, workflow), @r"
+        restartPolicy: Never
+        volumes:
+        - name: v
+          emptyDir: {}
+        - name: work
+          persistentVolumeClaim:
+            claimName: hello-work
+        containers:
+        - image: b
+          command:
+          - x
+          volumeMounts:
+          - name: v
+            mountPath: /v
+          - name: work
+            mountPath: /w
+          name: main
+          tty: true
+        serviceAccountName: mine
+        imagePullSecrets:
+        - name: pull
+        hostAliases:
+        - ip: 10.0.0.1
+        - ip: 10.0.0.2
+        nodeSelector:
+          a: '1'
+        affinity:
+          nodeAffinity: {}
+        tolerations:
+        - key: k
+        priorityClassName: high
+        securityContext:
+          runAsNonRoot: true
+        terminationGracePeriodSeconds: 5
+        ");
+    }
+
+    #[test]
+    fn the_sooner_deadline_holds() {
+        let container = || json!({ "container": { "image": "b" } });
+        let seconds = |after: Option<u64>, at: Option<i64>| {
+            let mut request = request(container(), json!({}));
+            request.deadline_after = after.map(TimeSpan);
+            request.deadline = at.map(Timestamp);
+            made(&request).expect("a Job")["spec"]["template"]["spec"]["activeDeadlineSeconds"].clone()
+        };
+        assert_eq!(seconds(None, None), Value::Null);
+        assert_eq!(seconds(Some(1500), None), 2);
+        assert_eq!(seconds(Some(9000), Some(15_000)), 5);
+        assert_eq!(seconds(None, Some(9_000)), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_a_job_is_refused() {
+        for (template, expected) in [
+            (
+                json!({ "container": { "volumeMounts": [{ "name": "v", "mountPath": "/v" }] } }),
+                "there is no volume `v` to mount; declare it in the template's or the workflow's `volumes`",
+            ),
+            (
+                json!({ "container": {}, "inputs": { "artifacts": [{ "name": "a", "path": "/a" }] } }),
+                "the input artifact `a` does not come with its content; give it as `raw` or make it optional",
+            ),
+            (
+                json!({ "data": { "source": {}, "transformation": [] } }),
+                "a `data` template cannot run in a pod of a cluster yet",
+            ),
+        ] {
+            assert_eq!(made(&request(template, json!({}))), Err(expected.to_owned()));
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! What a Job says of itself: the second witness of a node's end. Pure.
 
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
 
 use super::due::Due;
+use super::job::MANAGED_BY;
 use super::names;
 use super::track::JobState;
 use crate::base::NodeIx;
@@ -16,12 +17,20 @@ pub(super) struct JobFacts {
     pub state: JobState,
     /// What its pod is to hand out.
     pub due: Due,
+    /// Whether a driver makes its pods.
+    pub is_managed: bool,
 }
 
 /// Returns what `job` says; nothing of a Job that is no node's.
 pub(super) fn facts(job: &Job) -> Option<JobFacts> {
     let node = job.metadata.labels.as_ref()?.get(names::NODE)?.parse().ok().map(NodeIx)?;
-    Some(JobFacts { node, state: state(job), due: Due::read(job.metadata.annotations.as_ref()) })
+    let is_managed = job.spec.as_ref().is_some_and(is_managed);
+    Some(JobFacts { node, state: state(job), due: Due::read(job.metadata.annotations.as_ref()), is_managed })
+}
+
+/// Returns whether the server kept our word that a driver makes the pods.
+pub(super) fn is_managed(spec: &JobSpec) -> bool {
+    spec.managed_by.as_deref() == Some(MANAGED_BY)
 }
 
 fn state(job: &Job) -> JobState {

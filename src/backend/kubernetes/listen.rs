@@ -6,34 +6,54 @@ use std::future::pending;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Api;
+use tokio::time::Instant;
 
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
-use super::fault::failed;
-use super::track::JobState;
-use super::watch::{News, Watch};
+use super::fault::{failed, is_quota};
+use super::resource::Work;
+use super::track::{Effect, JobState};
+use super::watch::{News, Watch, Which};
 use super::{job_state, names, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::engine::PodReport;
+
+/// The events that the Job controller leaves when a pod cannot be made: a quota, an admission rule.
+/// A Job says nothing of it.
+const REFUSALS: &str = "involvedObject.kind=Job,reason=FailedCreate";
 
 /// What is being listened to.
 pub(super) struct Ears {
     pods: Watch<Pod>,
     jobs: Watch<Job>,
+    /// Why the Job controller cannot make pods; none where events may not be read.
+    refusals: Option<Watch<Event>>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
+    /// Resource templates under way.
+    work: FuturesUnordered<Work>,
 }
 
 impl Ears {
-    pub(super) fn new(pods: &Api<Pod>, jobs: &Api<Job>, owner: &Owner) -> Self {
-        let selector = format!("{}={}", names::HEAD, owner.head);
+    pub(super) fn new(pods: &Api<Pod>, jobs: &Api<Job>, events: Api<Event>, owner: &Owner) -> Self {
+        let labels = Which::Labels(format!("{}={}", names::HEAD, owner.head));
         Self {
-            pods: Watch::new(pods.clone(), selector.clone()),
-            jobs: Watch::new(jobs.clone(), selector),
+            pods: Watch::new(pods.clone(), labels.clone()),
+            jobs: Watch::new(jobs.clone(), labels),
+            refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
             chores: FuturesUnordered::new(),
+            work: FuturesUnordered::new(),
         }
+    }
+}
+
+async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kube::Error> {
+    match refusals {
+        Some(watch) => watch.next().await,
+        None => pending().await,
     }
 }
 
@@ -41,8 +61,18 @@ impl Ears {
 enum Heard {
     Pod(News<Pod>),
     Job(News<Job>),
+    Worked(NodeIx, PodReport),
+    Refusal(Result<News<Event>, kube::Error>),
     Done(Done),
+    Due,
     Woken,
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => pending().await,
+    }
 }
 
 impl KubernetesBackend {
@@ -52,24 +82,59 @@ impl KubernetesBackend {
             return self.list(ears).await;
         }
         self.begin_chores(&ears.chores);
+        ears.work.extend(std::mem::take(&mut self.state().resources.new));
         if !self.state().reports.is_empty() {
             return Ok(());
         }
-        let Ears { pods, jobs, chores } = ears;
+        let due = self.due();
+        let Ears { pods, jobs, refusals, chores, work } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
+            Some((node, report)) = work.next(), if !work.is_empty() => Heard::Worked(node, report),
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
+            news = refusal(refusals) => Heard::Refusal(news),
             () = self.wake.notified() => Heard::Woken,
+            () = sleep_until(due) => Heard::Due,
         };
         match heard {
             Heard::Pod(news) => self.heed_pod(&news),
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
+            Heard::Worked(node, report) => self.state().reports.push((node, report)),
+            Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
+            // They only explain: a run goes on without them.
+            Heard::Refusal(Err(_)) => ears.refusals = None,
+            Heard::Due => return self.heed_time().await,
             Heard::Woken => {}
         }
         Ok(())
+    }
+
+    /// Returns when there is something to do by time alone.
+    fn due(&self) -> Option<Instant> {
+        let state = self.state();
+        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten();
+        state.parked.due().into_iter().chain(fronts.map(|(due, _)| *due)).min()
+    }
+
+    async fn heed_time(&self) -> Result<(), BackendError> {
+        let now = Instant::now();
+        let is_parked_due = {
+            let mut state = self.state();
+            while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
+                state.sweeps.pop_front();
+                state.chores.push_back((node, Effect::Sweep));
+            }
+            while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
+                state.stuck.pop_front();
+                let effects = state.tracks.entry(node).or_default().expired();
+                state.take(node, effects);
+            }
+            state.parked.due().is_some_and(|due| due <= now)
+        };
+        if is_parked_due { self.retry_parked().await } else { Ok(()) }
     }
 
     /// Lists Jobs and pods, takes what they say, and notes what is there no more.
@@ -80,6 +145,7 @@ impl KubernetesBackend {
             let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.is_known());
             alive.map(|(node, _)| *node).collect()
         };
+        self.list_refusals(ears).await;
         let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
         let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
         pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
@@ -88,7 +154,26 @@ impl KubernetesBackend {
         let has_job: BTreeSet<NodeIx> = jobs.iter().filter_map(job_state::facts).map(|facts| facts.node).collect();
         let pods: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.metadata.uid).collect();
         self.miss(&before, &has_job, &pods);
+        self.state().is_listed = true;
         Ok(())
+    }
+
+    /// Begins with what is refused from now on; what was before is seen again when it is tried again.
+    async fn list_refusals(&self, ears: &mut Ears) {
+        if let Some(watch) = &mut ears.refusals
+            && watch.list().await.is_err()
+        {
+            ears.refusals = None;
+        }
+    }
+
+    fn heed_refusal(&self, news: &News<Event>) {
+        let News::Is(event) = news else { return };
+        let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
+        let mut state = self.state();
+        let Some(node) = state.by_job.get(job).copied() else { return };
+        let effects = state.tracks.entry(node).or_default().refused(words, is_quota(words));
+        state.take(node, effects);
     }
 
     /// Notes of the nodes `before` which Jobs and pods are there no more.
@@ -146,7 +231,15 @@ impl KubernetesBackend {
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
         track.due(facts.due);
+        if facts.is_managed {
+            track.manage();
+        }
         let effects = track.job(facts.state);
+        let job = self.job_name(node);
+        match track.is_over() {
+            true => drop(state.by_job.remove(&job)),
+            false => drop(state.by_job.insert(job, node)),
+        }
         state.take(node, effects);
     }
 }

@@ -1,40 +1,54 @@
 //! A cluster as the place where pods run: each node's pod is a plain `batch/v1` Job.
+//!
+//! | part | files |
+//! | --- | --- |
+//! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed`, `events` |
+//! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
+//! | a resource template, done by the driver | `resource` |
+//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
+//! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
+//! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `installer`, `doctor` |
 
-mod cluster;
-mod patience;
-pub mod names;
-mod api_error;
-mod support;
-mod argo;
 pub mod helper;
 pub mod install;
 pub mod installer;
+pub mod names;
 
-mod client;
-mod listen;
-mod chores;
-mod watch;
-mod outputs;
-mod logs;
-
-mod track;
-mod pod;
-mod job_state;
-
-mod job;
-mod pod_spec;
-mod containers;
-mod files;
-mod due;
-mod patch;
+mod api_error;
+mod argo;
 mod bounds;
-mod json;
-
+mod calls;
+mod chores;
+mod client;
+mod cluster;
+mod containers;
+mod doctor;
+mod due;
+mod events;
 mod fault;
+mod files;
+mod gc;
+mod job;
+mod job_state;
+mod json;
+mod listen;
+mod logs;
+mod managed;
+mod outputs;
+mod parked;
+mod patch;
+mod patience;
+mod pod;
+mod pod_spec;
+mod resource;
+mod support;
+mod track;
+mod watch;
 
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
+pub use doctor::{Finding, Health, examine};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};

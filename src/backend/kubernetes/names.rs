@@ -103,12 +103,12 @@ mod tests {
             let run = RunName::new(run).expect("a name");
             job(&run, &RunUid(uid.into()), NodeIx(node))
         };
-        assert_eq!(name("hello", "u", 3), "hello-2dc34b26e6");
+        assert_eq!(name("hello", "u", 3), "hello-7899c21091");
         assert_ne!(name("hello", "u", 3), name("hello", "u", 4));
         assert_ne!(name("hello", "u", 3), name("hello", "v", 3));
         let long = format!("{}.{}", "a".repeat(51), "b".repeat(11));
         let long = name(&long, "u", 3);
-        assert_eq!(long, format!("{}-2dc34b26e6", "a".repeat(51)));
+        assert_eq!(long, format!("{}-7899c21091", "a".repeat(51)));
         assert!(long.len() <= 63);
     }
 }

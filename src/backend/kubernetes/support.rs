@@ -1,14 +1,15 @@
 //! What cannot run in a cluster yet: told before anything starts.
 //!
-//! Pure: it looks at the plan alone. What depends on the cluster is the node's end.
+//! Pure: it looks at the plan alone.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::helper;
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
-/// Something that this backend cannot run.
+/// Something that the Kubernetes backend cannot run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
     /// The template that has it.
@@ -19,66 +20,102 @@ pub struct Unsupported {
     pub help: &'static str,
 }
 
-const HERE: &str = "run it on this machine with --local";
-const CURL: &str = "send it by `curl` in a container";
-const AS_PARAMETER: &str = "hand the content over as a parameter, or run it on this machine with --local";
-const AS_RAW: &str = "give it as `raw`, fetch it in a step of its own, or make it `optional`";
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "template `{}` cannot run in a cluster yet: {}; {}", self.template, self.what, self.help)
+    }
+}
+
+const NO_STORE: &str = "hand it over as a parameter, or through a volume";
 
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
     let reachable = plan.reachable();
     let captured = plan.captured(&reachable);
-    let faults = reachable.iter().flat_map(|ix| {
-        let template = plan.template(*ix);
-        let mut found = template_faults(template);
-        let unknown = helper::template_fault(&template.spec, captured.contains(ix));
-        found.extend(unknown.map(|fault| (fault.to_string(), fault.help())));
+    let faults = reachable.into_iter().flat_map(|ix| {
+        let template = plan.template(ix);
+        let found = template_faults(template, captured.contains(&ix));
         found.into_iter().map(|(what, help)| Unsupported { template: template.name.clone(), what, help })
     });
     faults.collect()
 }
 
-type Faults = Vec<(String, &'static str)>;
-
-fn template_faults(template: &Template) -> Faults {
+fn template_faults(template: &Template, result: bool) -> Vec<(String, &'static str)> {
     match template.body {
-        Body::Steps(_) | Body::Dag(_) | Body::Suspend => return Faults::new(),
-        Body::Http => return vec![("it sends a request without a container".to_owned(), CURL)],
-        Body::Plugin => return vec![("it calls a plugin".to_owned(), CURL)],
-        Body::Pod => {}
+        Body::Steps(_) | Body::Dag(_) | Body::Suspend => Vec::new(),
+        Body::Http => vec![("it sends a request without a container".to_owned(), "send it by `curl` in a container")],
+        Body::Plugin => vec![("it calls a plugin".to_owned(), "do its work in a container")],
+        Body::Pod => pod_faults(&template.spec, result),
     }
-    let template = &*template.spec;
-    let kinds = [
-        (template.data.is_some(), "it lists what an object store holds", CURL),
-        (template.container_set.is_some(), "it runs several containers in one pod as a graph", HERE),
-    ];
-    if let Some((_, what, help)) = kinds.into_iter().find(|(is_it, ..)| *is_it) {
-        return vec![(what.to_owned(), help)];
-    }
-    let inputs = template.inputs.iter().flat_map(|inputs| &inputs.artifacts);
-    let outputs = template.outputs.iter().flat_map(|outputs| &outputs.artifacts);
-    let foreign = inputs.filter(|artifact| lies_elsewhere(artifact)).map(|artifact| {
-        (format!("its input artifact `{}` lies where pods cannot get it from yet", artifact.name), AS_RAW)
-    });
-    let kept = outputs
-        .filter(|artifact| artifact.optional != Some(true))
-        .map(|artifact| (format!("its output artifact `{}` has no store yet", artifact.name), AS_PARAMETER));
-    foreign.chain(kept).collect()
 }
 
-/// Returns whether an input names a store of its own. One that names none comes from its caller.
-fn lies_elsewhere(artifact: &spec::Artifact) -> bool {
-    let location = &artifact.location;
-    let names_a_store = location.s3.is_some()
-        || location.git.is_some()
-        || location.http.is_some()
-        || location.artifactory.is_some()
-        || location.hdfs.is_some()
-        || location.oss.is_some()
-        || location.gcs.is_some()
-        || location.azure.is_some()
-        || location.plugin.is_some();
-    names_a_store && artifact.optional != Some(true)
+fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static str)> {
+    if template.data.is_some() {
+        return vec![("it lists what an object store holds".to_owned(), "list it in a container")];
+    }
+    if template.container_set.is_some() {
+        let what = "it runs several containers in one pod as a graph".to_owned();
+        return vec![(what, "make each a template of its own")];
+    }
+    if template.resource.is_some() {
+        return Vec::new();
+    }
+    let mut faults: Vec<_> =
+        helper::template_fault(template, result).map(|fault| (fault.to_string(), fault.help())).into_iter().collect();
+    let inputs = template.inputs.iter().flat_map(|inputs| &inputs.artifacts);
+    let inputs = inputs.filter(|artifact| artifact.optional != Some(true) && is_stored(&artifact.location));
+    faults.extend(inputs.map(|artifact| (format!("its input artifact `{}` is not `raw`", artifact.name), NO_STORE)));
+    let outputs = template.outputs.iter().flat_map(|outputs| &outputs.artifacts);
+    let outputs = outputs.filter(|artifact| artifact.optional != Some(true));
+    faults.extend(outputs.map(|artifact| (format!("its output artifact `{}` has no store", artifact.name), NO_STORE)));
+    faults
+}
+
+/// Returns whether an artifact lies in a store: one without any place is handed in by the caller.
+fn is_stored(location: &spec::ArtifactLocation) -> bool {
+    let without_raw = spec::ArtifactLocation { raw: None, archive_logs: None, ..location.clone() };
+    location.raw.is_none() && without_raw != spec::ArtifactLocation::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::plan::{Resolved, plan_of};
+
+    fn check(mut template: Value, expected: &[&str]) {
+        template["name"] = "t".into();
+        let spec = json!({ "entrypoint": "t", "templates": [template] });
+        let resolved: Resolved =
+            serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
+        let plan = plan_of(resolved).0.expect("a plan");
+        let found: Vec<String> = unsupported(&plan).iter().map(|fault| fault.what.clone()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_cannot_run_is_told() {
+        let container = json!({ "image": "busybox", "command": ["true"] });
+        check(json!({ "container": container }), &[]);
+        check(json!({ "http": { "url": "http://x" } }), &["it sends a request without a container"]);
+        check(
+            json!({ "containerSet": { "containers": [{ "name": "main", "image": "busybox" }] } }),
+            &["it runs several containers in one pod as a graph"],
+        );
+        check(
+            json!({ "container": container, "inputs": { "artifacts": [
+                { "name": "r", "path": "/r", "raw": { "data": "x" } },
+                { "name": "g", "path": "/g", "git": { "repo": "https://x/y" } },
+                { "name": "o", "path": "/o", "optional": true, "http": { "url": "https://x" } },
+            ]}}),
+            &["its input artifact `g` is not `raw`"],
+        );
+        check(
+            json!({ "container": container, "outputs": { "artifacts": [{ "name": "a", "path": "/a" }] } }),
+            &["its output artifact `a` has no store"],
+        );
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::due::Due;
+use super::events::Told;
 use super::pod::{PodFacts, PodState};
-use crate::base::limits::DISRUPTIONS_PER_NODE_MAX;
+use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
+use crate::base::{TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What follows from news.
@@ -38,6 +40,23 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
+    /// The node's pods may go.
+    Sweep,
+    /// The pod does not start; it is to be looked at when its time is over.
+    Expire,
+    /// People are to know.
+    Tell(Told),
+    /// The Job is to get its next pod, after so many, from this process.
+    NextPod(u32),
+    /// The Job is to say how its pod ended; nobody else does.
+    Settle {
+        /// How.
+        phase: Phase,
+        /// Why.
+        message: String,
+        /// When its containers began to run.
+        started_at: Option<Timestamp>,
+    },
 }
 
 /// What a Job says of itself.
@@ -68,7 +87,13 @@ pub(super) struct Track {
     /// Pods that count no more, by uid: they were disrupted, or told to stop.
     spent: BTreeSet<String>,
     disruptions: u32,
+    /// Whether this process makes its pods.
+    is_managed: bool,
     is_stopped: bool,
+    /// Whether its pod lacked something once.
+    is_stuck: bool,
+    /// Whether it has no pod, since a policy forbids it.
+    is_refused: bool,
     is_over: bool,
     told: Option<PodReport>,
 }
@@ -77,6 +102,17 @@ impl Track {
     /// Notes what the node is to hand out, which its objects say.
     pub(super) fn due(&mut self, due: Due) {
         self.due = due;
+    }
+
+    /// Notes that this process makes the node's pods.
+    pub(super) fn manage(&mut self) {
+        self.is_managed = true;
+    }
+
+    /// Returns whether the node's Job waits for its first pod, from this process: the one that posted
+    /// it came no further.
+    pub(super) fn lacks_pod(&self) -> bool {
+        self.is_managed && !self.is_over && self.counted.is_none() && self.spent.is_empty()
     }
 
     /// Notes that the node's Job was posted.
@@ -126,23 +162,46 @@ impl Track {
         match state {
             PodState::Waiting(None) => Vec::new(),
             PodState::Waiting(Some(reason)) => self.tell(PodReport::Waiting { reason }),
+            PodState::Stuck(reason) => self.stuck(reason),
             PodState::Running { ready, ip, host } => self.tell(PodReport::Running { ready, ip, host }),
             PodState::Disrupted(reason) => self.disrupted(uid, &reason),
             PodState::Deleted => self.deleted(uid),
             PodState::Ended(end, words) => {
-                self.is_over = true;
-                match self.due.has_outputs() {
-                    true => vec![Effect::Collect { pod: name, due: self.due.clone(), end, words }],
-                    false => vec![Effect::Report(PodReport::Ended(*end))],
-                }
+                let mut effects = self.over(end.phase, &end.message, end.started_at);
+                effects.push(match self.due.has_outputs() {
+                    true => Effect::Collect { pod: name, due: self.due.clone(), end, words },
+                    false => Effect::Report(PodReport::Ended(*end)),
+                });
+                effects
             }
         }
+    }
+
+    /// The server goes on trying what its containers lack, and would for ever.
+    fn stuck(&mut self, reason: String) -> Vec<Effect> {
+        let is_first = !std::mem::replace(&mut self.is_stuck, true);
+        let mut effects = self.tell(PodReport::Waiting { reason });
+        effects.extend((is_first && !self.due.has_patience).then_some(Effect::Expire));
+        effects
+    }
+
+    /// Takes the news that a pod had its time to start: one that still lacks something never will.
+    pub(super) fn expired(&mut self) -> Vec<Effect> {
+        let reason = match (&self.counted, &self.told) {
+            _ if self.is_over => return Vec::new(),
+            (Some(PodFacts { state: PodState::Stuck(reason), .. }), _) => reason,
+            (None, Some(PodReport::Waiting { reason })) if self.is_refused => reason,
+            _ => return Vec::new(),
+        };
+        let limit = TimeSpan::from_secs(PENDING_SECONDS_MAX);
+        let words = format!("its pod did not start within {limit} (`pendingTimeout` when not given): {reason}");
+        self.gives_up(Phase::Error, words)
     }
 
     /// The Job controller ends the surplus of pods that are alive together itself; after the end of
     /// the one that counts it is ours to do.
     fn does_not_count(&mut self, pod: PodFacts) -> Vec<Effect> {
-        if !matches!(pod.state, PodState::Waiting(_) | PodState::Running { .. }) {
+        if !matches!(pod.state, PodState::Waiting(_) | PodState::Stuck(_) | PodState::Running { .. }) {
             self.others.remove(&pod.uid);
             return Vec::new();
         }
@@ -157,7 +216,7 @@ impl Track {
     fn disrupted(&mut self, uid: String, reason: &str) -> Vec<Effect> {
         self.disruptions += 1;
         if self.is_stopped {
-            return self.ends(Phase::Failed, "stopped".to_owned());
+            return self.gives_up(Phase::Failed, "stopped".to_owned());
         }
         if self.due.daemon {
             return self.gives_up(Phase::Failed, format!("the daemon was disrupted: {reason}"));
@@ -169,9 +228,12 @@ impl Track {
         }
         self.spent.insert(uid);
         self.counted = None;
-        self.next_pod().unwrap_or_else(|| {
-            self.tell(PodReport::Waiting { reason: format!("replaced after a disruption: {reason}") })
-        })
+        if let Some(effects) = self.next_pod() {
+            return effects;
+        }
+        let mut effects = self.tell(PodReport::Waiting { reason: format!("replaced after a disruption: {reason}") });
+        effects.extend(self.is_managed.then_some(Effect::NextPod(self.disruptions)));
+        effects
     }
 
     fn deleted(&mut self, uid: String) -> Vec<Effect> {
@@ -224,6 +286,17 @@ impl Track {
         }
     }
 
+    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying. A
+    /// quota may have room again, what a policy forbids stays forbidden.
+    pub(super) fn refused(&mut self, words: &str, is_quota: bool) -> Vec<Effect> {
+        if self.is_over || self.counted.is_some() {
+            return Vec::new();
+        }
+        let reason = words.strip_prefix("Error creating: ").unwrap_or(words).to_owned();
+        self.is_refused = !is_quota;
+        if is_quota { self.tell(PodReport::Waiting { reason }) } else { self.stuck(reason) }
+    }
+
     /// Takes the answer to [`Effect::Search`] when there is no pod: what the Job says is all that is known.
     pub(super) fn searched_in_vain(&mut self) -> Vec<Effect> {
         if self.is_over || self.counted.is_some() {
@@ -248,8 +321,9 @@ impl Track {
     }
 
     fn is_lost(&mut self, message: &str) -> Vec<Effect> {
-        self.is_over = true;
-        vec![Effect::Report(PodReport::Lost { message: message.to_owned() })]
+        let mut effects = self.over(Phase::Error, message, None);
+        effects.push(Effect::Report(PodReport::Lost { message: message.to_owned() }));
+        effects
     }
 
     /// Ends the node while its Job could still go on.
@@ -260,9 +334,18 @@ impl Track {
     }
 
     fn ends(&mut self, phase: Phase, message: String) -> Vec<Effect> {
-        self.is_over = true;
+        let mut effects = self.over(phase, &message, None);
         let end = PodEnd { phase, exit_code: None, message, ..PodEnd::exited(0) };
-        vec![Effect::Report(PodReport::Ended(end))]
+        effects.push(Effect::Report(PodReport::Ended(end)));
+        effects
+    }
+
+    /// Notes that the node's end is known; the Job that nobody else looks after is to say so.
+    fn over(&mut self, phase: Phase, message: &str, started_at: Option<Timestamp>) -> Vec<Effect> {
+        self.is_over = true;
+        let is_open = matches!(self.job, JobState::Unknown | JobState::Active);
+        let settle = Effect::Settle { phase, message: message.to_owned(), started_at };
+        (self.is_managed && is_open).then_some(settle).into_iter().collect()
     }
 
     fn tell(&mut self, report: PodReport) -> Vec<Effect> {
@@ -271,5 +354,243 @@ impl Track {
         }
         self.told = Some(report.clone());
         vec![Effect::Report(report)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{NodeIx, Timestamp};
+
+    /// Returns a pod in a state that a word names.
+    fn pod(name: &str, word: &str) -> PodFacts {
+        let end = |phase, code: i32| {
+            PodState::Ended(Box::new(PodEnd { phase, ..PodEnd::exited(code) }), Some("words".to_owned()))
+        };
+        let state = match word {
+            "waits" => PodState::Waiting(None),
+            "unplaced" => PodState::Waiting(Some("Unschedulable".to_owned())),
+            "stuck" => PodState::Stuck("ImagePullBackOff".to_owned()),
+            "runs" | "evicted-away" => PodState::Running { ready: true, ip: None, host: None },
+            "disrupted" => PodState::Disrupted("drained".to_owned()),
+            "deleted" => PodState::Deleted,
+            "succeeded" => end(Phase::Succeeded, 0),
+            "failed" => end(Phase::Failed, 1),
+            other => panic!("no state {other}"),
+        };
+        PodFacts {
+            node: NodeIx(1),
+            uid: format!("uid-{name}"),
+            name: name.to_owned(),
+            created_at: Some(Timestamp(0)),
+            disruption: (word == "evicted-away").then(|| "evicted".to_owned()),
+            due: Due::default(),
+            state,
+        }
+    }
+
+    fn told(effect: Effect) -> String {
+        match effect {
+            Effect::Report(PodReport::Waiting { reason }) => format!("waiting ({reason})"),
+            Effect::Report(PodReport::Running { .. }) => "running".to_owned(),
+            Effect::Report(PodReport::Ended(end)) if end.message.is_empty() => end.phase.to_string(),
+            Effect::Report(PodReport::Ended(end)) => format!("{} ({})", end.phase, end.message),
+            Effect::Report(PodReport::Lost { message }) => format!("lost ({message})"),
+            Effect::Collect { pod, .. } => format!("collect {pod}"),
+            Effect::StopPod { pod, .. } => format!("stop {pod}"),
+            Effect::Search => "search".to_owned(),
+            Effect::EndJob => "end job".to_owned(),
+            Effect::Sweep => "sweep".to_owned(),
+            Effect::Expire => "expire".to_owned(),
+            Effect::Tell(told) => format!("tell {}", told.reason),
+            Effect::NextPod(before) => format!("next pod after {before}"),
+            Effect::Settle { phase, .. } => format!("settle {phase}"),
+        }
+    }
+
+    /// Feeds news, one a line, and compares what follows from each: `pod a runs: running`.
+    fn check_due(due: Due, script: &str) {
+        check_track(Track { due, ..Track::default() }, script);
+    }
+
+    fn check_track(mut track: Track, script: &str) {
+        track.posted();
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (news, expected) = line.split_once(':').expect("news: effects");
+            let words: Vec<&str> = news.split_whitespace().collect();
+            let effects = match words[..] {
+                ["pod", name, word] => track.pod(pod(name, word)),
+                ["gone", name, word] => track.pod_gone(pod(name, word)),
+                ["job", "complete"] => track.job(JobState::Complete),
+                ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
+                ["job", "gone"] => track.job(JobState::Gone),
+                ["refused", word] => track.refused(word, word == "quota"),
+                ["expired"] => track.expired(),
+                ["none", "found"] => track.searched_in_vain(),
+                ["stop"] => {
+                    track.stop();
+                    Vec::new()
+                }
+                _ => panic!("no news: {news}"),
+            };
+            let effects: Vec<String> = effects.into_iter().map(told).collect();
+            assert_eq!(effects.join(", "), expected.trim(), "{line} in {script}");
+        }
+    }
+
+    fn check(script: &str) {
+        check_due(Due::default(), script);
+    }
+
+    #[test]
+    fn news_that_repeat_are_told_once() {
+        check(
+            "pod a waits:
+             pod a unplaced: waiting (Unschedulable)
+             pod a unplaced:
+             pod a runs: running
+             pod a runs:
+             pod a succeeded: Succeeded
+             pod a succeeded:
+             job complete:
+             gone a succeeded:
+             job gone:",
+        );
+    }
+
+    #[test]
+    fn a_disrupted_pod_is_replaced() {
+        check(
+            "pod a runs: running
+             pod a disrupted: waiting (replaced after a disruption: drained)
+             pod a disrupted:
+             gone a disrupted:
+             pod b runs: running
+             pod b failed: Failed (main: Error (exit code 1))",
+        );
+        check(
+            "pod a runs: running
+             gone a evicted-away: waiting (replaced after a disruption: evicted)
+             pod b succeeded: Succeeded",
+        );
+    }
+
+    #[test]
+    fn what_cannot_start_is_given_up() {
+        check(
+            "pod a stuck: waiting (ImagePullBackOff), expire
+             pod a stuck:
+             expired: Error (its pod did not start within 1h00m (`pendingTimeout` when not given): ImagePullBackOff), end job
+             expired:",
+        );
+        check(
+            "pod a stuck: waiting (ImagePullBackOff), expire
+             pod a runs: running
+             expired:",
+        );
+        check(
+            "refused policy: waiting (policy), expire
+             refused policy:
+             expired: Error (its pod did not start within 1h00m (`pendingTimeout` when not given): policy), end job",
+        );
+        check("refused quota: waiting (quota)\n expired:");
+        check_due(Due { has_patience: true, ..Due::default() }, "pod a stuck: waiting (ImagePullBackOff)");
+    }
+
+    #[test]
+    fn replacing_has_an_end() {
+        let mut track = Track::default();
+        let mut last = Vec::new();
+        for round in 0..=DISRUPTIONS_PER_NODE_MAX {
+            assert!(!track.is_over());
+            last = track.pod(pod(&format!("p{round}"), "disrupted"));
+        }
+        let last: Vec<String> = last.into_iter().map(told).collect();
+        let words = "disrupted 21 times, which is the most that a pod is replaced: drained";
+        assert_eq!(last, [format!("Error ({words})"), "end job".to_owned()]);
+    }
+
+    #[test]
+    fn a_daemon_that_is_disrupted_fails() {
+        check_due(
+            Due { daemon: true, ..Due::default() },
+            "pod a runs: running
+             pod a disrupted: Failed (the daemon was disrupted: drained), end job",
+        );
+    }
+
+    #[test]
+    fn of_two_pods_the_first_counts() {
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod b failed:
+             pod a succeeded: Succeeded",
+        );
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod a succeeded: Succeeded
+             pod b runs: stop b
+             pod b runs:
+             pod c waits: stop c",
+        );
+        // The Job controller ended the one that counted, not the other.
+        check(
+            "pod a runs: running
+             pod b runs:
+             pod a deleted:
+             pod b succeeded: Succeeded",
+        );
+    }
+
+    #[test]
+    fn a_deleted_pod_is_an_error_unless_it_was_to_stop() {
+        check(
+            "pod a runs: running
+             gone a runs: Error (pod deleted)
+             job failed:",
+        );
+        check(
+            "pod a runs: running
+             stop:
+             pod a deleted: Failed (stopped)",
+        );
+        check(
+            "pod a runs: running
+             stop:
+             pod a disrupted: Failed (stopped), end job",
+        );
+    }
+
+    #[test]
+    fn what_the_job_controller_does_is_done_here_in_managed_mode() {
+        let managed = || Track { is_managed: true, ..Track::default() };
+        assert!(managed().lacks_pod());
+        check_track(
+            managed(),
+            "pod a disrupted: waiting (replaced after a disruption: drained), next pod after 1
+             pod b runs: running
+             pod b succeeded: settle Succeeded, Succeeded
+             job complete:",
+        );
+        check_track(managed(), "gone a runs: settle Error, Error (pod deleted)");
+        check_track(managed(), "job gone: search\n none found: lost (its Job was deleted)");
+    }
+
+    #[test]
+    fn the_job_speaks_for_a_pod_that_nobody_saw() {
+        check("job complete: search\n none found: Succeeded");
+        check("job failed: search\n none found: Failed (BackoffLimitExceeded)");
+        check("job gone: search\n none found: lost (its Job was deleted)");
+        check("job complete: search\n pod a succeeded: Succeeded\n none found:");
+        check("stop:\n job gone: search\n none found: Failed (stopped)");
+        let due = || Due { result: true, ..Due::default() };
+        check_due(
+            due(),
+            "job complete: search
+             none found: lost (the pod ended well and was deleted before its outputs were read)",
+        );
+        check_due(due(), "pod a succeeded: collect a");
     }
 }

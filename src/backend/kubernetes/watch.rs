@@ -4,6 +4,7 @@
 //! server has forgotten that version (410) is all listed anew.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -13,6 +14,9 @@ use kube::{Api, Error};
 use serde::de::DeserializeOwned;
 
 use crate::base::limits::{LIST_PAGE_OBJECTS, LIST_PAGES_MAX};
+
+/// How long to wait when connections bring nothing, again and again: something in between ends them.
+const VAIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// News of objects.
 #[derive(Debug)]
@@ -25,21 +29,48 @@ pub(super) enum News<K> {
     Forgotten,
 }
 
+/// Which objects are meant.
+#[derive(Debug, Clone)]
+pub(super) enum Which {
+    /// Those with the labels of a selector.
+    Labels(String),
+    /// Those with the fields of a selector.
+    Fields(String),
+}
+
+impl Which {
+    fn list(&self) -> ListParams {
+        match self {
+            Self::Labels(selector) => ListParams::default().labels(selector),
+            Self::Fields(selector) => ListParams::default().fields(selector),
+        }
+    }
+
+    fn watch(&self) -> WatchParams {
+        match self {
+            Self::Labels(selector) => WatchParams::default().labels(selector),
+            Self::Fields(selector) => WatchParams::default().fields(selector),
+        }
+    }
+}
+
 /// A watch, which may be between two connections.
 pub(super) struct Watch<K> {
     api: Api<K>,
-    selector: String,
+    which: Which,
     version: Option<String>,
     stream: Option<BoxStream<'static, Result<WatchEvent<K>, Error>>>,
+    /// Whether the connection brought nothing so far.
+    is_vain: bool,
 }
 
 impl<K> Watch<K>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    /// Prepares a watch of the objects with the labels of `selector`. Nothing is asked yet.
-    pub(super) fn new(api: Api<K>, selector: String) -> Self {
-        Self { api, selector, version: None, stream: None }
+    /// Prepares a watch. Nothing is asked yet.
+    pub(super) fn new(api: Api<K>, which: Which) -> Self {
+        Self { api, which, version: None, stream: None, is_vain: false }
     }
 
     /// Returns whether it goes on from a list.
@@ -56,7 +87,7 @@ where
     /// Lists all objects; news go on from here.
     pub(super) async fn list(&mut self) -> Result<Vec<K>, Error> {
         self.forget();
-        let mut params = ListParams::default().labels(&self.selector).limit(LIST_PAGE_OBJECTS);
+        let mut params = self.which.list().limit(LIST_PAGE_OBJECTS);
         let mut all = Vec::new();
         for _ in 0..LIST_PAGES_MAX {
             let page = self.api.list(&params).await?;
@@ -78,17 +109,19 @@ where
             let Some(version) = self.version.clone() else { return Ok(News::Forgotten) };
             let stream = match &mut self.stream {
                 Some(stream) => stream,
-                none => {
-                    let params = WatchParams::default().labels(&self.selector);
-                    match self.api.watch(&params, &version).await {
-                        Ok(stream) => none.insert(stream.boxed()),
-                        Err(error) if is_forgotten(&error) => return Ok(self.forgotten()),
-                        Err(error) => return Err(error),
-                    }
-                }
+                none => match self.api.watch(&self.which.watch(), &version).await {
+                    Ok(stream) => none.insert(stream.boxed()),
+                    Err(error) if is_forgotten(&error) => return Ok(self.forgotten()),
+                    Err(error) => return Err(error),
+                },
             };
             match stream.next().await {
-                None => self.stream = None,
+                None => {
+                    self.stream = None;
+                    if std::mem::replace(&mut self.is_vain, true) {
+                        tokio::time::sleep(VAIN_PAUSE).await;
+                    }
+                }
                 Some(Err(error)) => {
                     self.stream = None;
                     if is_forgotten(&error) {
@@ -97,6 +130,7 @@ where
                     return Err(error);
                 }
                 Some(Ok(event)) => {
+                    self.is_vain = false;
                     if let Some(news) = self.heed(event)? {
                         return Ok(news);
                     }

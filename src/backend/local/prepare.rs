@@ -234,6 +234,7 @@ pub(super) mod tests {
             node_name: "wf.a".into(),
             pod_name: "wf-a-1".to_owned(),
             template: Arc::new(serde_json::from_value(template).expect("a template")),
+            is_running: false,
             workflow: Arc::default(),
             inputs: Arc::new(Inputs::default()),
             capture_result: false,

@@ -145,6 +145,7 @@ pub(super) fn start(node: NodeIx) -> Action {
         node_name: Arc::from(format!("toy.{node}")),
         pod_name: format!("toy-{node}"),
         template: Arc::default(),
+        is_running: false,
         workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: false,

@@ -1,0 +1,121 @@
+//! Calls to the API server about Jobs and pods, each with what its refusals mean.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::Request;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::fault::{Trouble, trouble};
+use super::pod::{PodFacts, PodState};
+use super::{Cluster, managed};
+use crate::base::TimeSpan;
+use crate::engine::STOP_GRACE;
+
+/// Calls about Jobs and pods.
+#[derive(Clone)]
+pub(super) struct Calls {
+    pub cluster: Cluster,
+    pub pods: Api<Pod>,
+    pub jobs: Api<Job>,
+}
+
+impl Calls {
+    /// Posts a Job, and returns it as the server took it.
+    pub(super) async fn post_job(&self, job: &Value) -> Result<Job, kube::Error> {
+        self.post("apis/batch/v1", "jobs", job).await
+    }
+
+    /// Posts the pod of a Job whose pods this process makes: the one after `before` others. One that is
+    /// there already is as good: its name and its owner say whose it is.
+    pub(super) async fn post_pod(&self, job: &Value, uid: &str, before: u32) -> Result<(), kube::Error> {
+        match self.post::<Pod>("api/v1", "pods", &managed::pod(job, uid, before)).await {
+            Err(error) if trouble(&error) == Trouble::Exists => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes.
+    pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
+        let Some(job) = self.jobs.get_opt(job).await? else { return Ok(()) };
+        let uid = job.metadata.uid.clone().filter(|_| job.metadata.deletion_timestamp.is_none());
+        match uid {
+            Some(uid) => self.post_pod(&serde_json::to_value(&job).unwrap_or_default(), &uid, before).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has a Job say how its pod ended. What the server finds wrong with it concerns nobody's result.
+    pub(super) async fn settle(&self, job: &str, status: &Value) -> Result<(), kube::Error> {
+        let patched = self.jobs.patch_status(job, &PatchParams::default(), &Patch::Merge(status)).await;
+        match patched {
+            Err(error) if matches!(trouble(&error), Trouble::Later(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn post_event(&self, event: &Value) -> Result<(), kube::Error> {
+        self.post::<Value>("api/v1", "events", event).await.map(drop)
+    }
+
+    async fn post<K: DeserializeOwned>(&self, group: &str, kind: &str, object: &Value) -> Result<K, kube::Error> {
+        let path = format!("/{group}/namespaces/{}/{kind}", self.cluster.namespace);
+        let body = serde_json::to_vec(object).expect("plain data");
+        let request = Request::new(path).create(&PostParams::default(), body);
+        self.cluster.client.request(request.map_err(kube::Error::BuildRequest)?).await
+    }
+
+    /// Ends a Job with its pods.
+    ///
+    /// Pods that run are given a deadline that is over, rather than deleted: they end with SIGTERM and
+    /// their own grace, and stay, with their logs. The Job starts no other for a pod that failed.
+    pub(super) async fn stop(&self, job: &str, pods: &[PodFacts], grace: TimeSpan) -> Result<(), kube::Error> {
+        let all_run = pods.iter().all(|pod| matches!(pod.state, PodState::Running { .. }));
+        if !pods.is_empty() && all_run && grace >= STOP_GRACE && self.end_pods(pods).await {
+            return Ok(());
+        }
+        self.delete_job(job).await?;
+        for pod in pods {
+            self.delete_pod(&pod.name, &pod.uid, Some(grace)).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether all pods could be given a deadline that is over; who may not change pods may delete.
+    async fn end_pods(&self, pods: &[PodFacts]) -> bool {
+        for pod in pods {
+            // The server refuses the patch when another pod has the name by now.
+            let over = json!({ "metadata": { "uid": pod.uid }, "spec": { "activeDeadlineSeconds": 1 } });
+            if self.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(over)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Deletes a Job, so that it starts no further pod; its pods go with it.
+    pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
+        ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
+    }
+
+    /// Deletes one pod, which has `grace` between SIGTERM and SIGKILL, its own when none is given.
+    pub(super) async fn delete_pod(&self, name: &str, uid: &str, grace: Option<TimeSpan>) -> Result<(), kube::Error> {
+        let params = DeleteParams {
+            grace_period_seconds: grace.map(|grace| u32::try_from(grace.0.div_ceil(1000)).unwrap_or(u32::MAX)),
+            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        ignore_missing(self.pods.delete(name, &params).await)
+    }
+}
+
+/// What is gone already need not be deleted; another object of the name (409) is not meant.
+pub(super) fn ignore_missing<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match deleted {
+        Err(kube::Error::Api(status)) if !matches!(status.code, 404 | 409) => Err(kube::Error::Api(status)),
+        Err(error) if !matches!(error, kube::Error::Api(_)) => Err(error),
+        _ => Ok(()),
+    }
+}
