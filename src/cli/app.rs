@@ -50,7 +50,15 @@ pub struct Global {
     pub context: Option<String>,
 
     /// Namespace that keeps the cluster-scoped templates
-    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
+    #[arg(
+        id = "library_namespace",
+        long = "library-namespace",
+        global = true,
+        value_name = "NAME",
+        default_value = "wf-library",
+        env = "WF_LIBRARY",
+        hide_env_values = true
+    )]
     pub library: String,
 
     /// Folder that holds the runs of this machine

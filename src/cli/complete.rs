@@ -128,7 +128,8 @@ fn summaries() -> Option<Vec<Summary>> {
 
 fn view(name: &str) -> Option<RunView> {
     let store = store()?;
-    let name = if name == LATEST { blocking(runs::latest(&store))?.ok()? } else { crate::base::RunName::new(name).ok()? };
+    let name =
+        if name == LATEST { blocking(runs::latest(&store))?.ok()? } else { crate::base::RunName::new(name).ok()? };
     let stored = blocking(store.load(&name))?.ok()?;
     Some(RunView::new(&runs::fold(&stored).ok()?, env::now()))
 }

@@ -14,7 +14,8 @@ use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
 use crate::engine::{Batch, Control, Memo, PodReport, PodRequest};
 use crate::store::{
     Answer, Claim, DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail, Header, KubernetesLog,
-    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError, Stored, Summary, Tail,
+    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError,
+    Stored, Summary, Tail,
 };
 
 /// Where runs are.

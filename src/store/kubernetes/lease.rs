@@ -77,7 +77,9 @@ impl RunLease {
             match taken {
                 Ok(()) => return Ok(Wanted::Ours),
                 // Somebody was faster, or let go.
-                Err(error) if matches!(error.kind, ApiErrorKind::Exists | ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {}
+                Err(error)
+                    if matches!(error.kind, ApiErrorKind::Exists | ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -10,13 +10,13 @@ use kube::api::{Patch, PostParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Identity, KubernetesShared};
 use super::head::{self, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
+use super::{Identity, KubernetesShared};
 use super::{pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
 use crate::base::RunName;

@@ -94,7 +94,9 @@ impl KubernetesShared {
         };
         match written.map_err(|error| ApiError::new(&action, &error)) {
             Ok(_) => Ok(Some(granted)),
-            Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) => {
+            Err(error)
+                if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error.into()),

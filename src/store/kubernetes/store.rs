@@ -147,13 +147,17 @@ impl KubernetesStore {
     }
 
     /// Patches annotations of the head of a run.
-    async fn annotate(&self, run: &RunName, annotations: serde_json::Map<String, serde_json::Value>) -> Result<(), StoreError> {
+    async fn annotate(
+        &self,
+        run: &RunName,
+        annotations: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), StoreError> {
         let patch = json!({"metadata": {"annotations": annotations}});
         match self.jobs().patch_metadata(run.as_str(), &self.me.patch_params(), &Patch::Merge(patch)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.not_found(run).await),
-            patched => {
-                Ok(patched.map(drop).map_err(|error| ApiError::new(&format!("ask run `{run}` for something"), &error))?)
-            }
+            patched => Ok(patched
+                .map(drop)
+                .map_err(|error| ApiError::new(&format!("ask run `{run}` for something"), &error))?),
         }
     }
 }
@@ -276,7 +280,9 @@ impl Store for KubernetesStore {
             let limit = inbox::REQUEST_BYTES_MAX >> 10;
             return Err(StoreError::Cluster(ApiError {
                 kind: ApiErrorKind::Invalid,
-                message: format!("the request has {length} bytes, more than the {limit} KiB (REQUEST_BYTES_MAX) of one"),
+                message: format!(
+                    "the request has {length} bytes, more than the {limit} KiB (REQUEST_BYTES_MAX) of one"
+                ),
                 hint: None,
             }));
         }
