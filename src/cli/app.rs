@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, convert, delete, eval, explain, fmt, get, graph, lint, list, logs, node, resubmit, resume, retry,
-    schema, stop, submit, suspend, terminate, version, wait, watch,
+    completion, convert, delete, doctor, eval, explain, fmt, get, graph, install, lint, list, logs, node, resubmit,
+    resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -49,17 +49,16 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
-    /// Namespace that keeps the cluster-scoped templates
+    /// Namespace that keeps the templates of cluster scope
     #[arg(
-        id = "library_namespace",
-        long = "library-namespace",
+        long,
         global = true,
         value_name = "NAME",
-        default_value = "wf-library",
-        env = "WF_LIBRARY",
+        default_value = "wf-shared",
+        env = "WF_SHARED_NAMESPACE",
         hide_env_values = true
     )]
-    pub library: String,
+    pub shared_namespace: String,
 
     /// Folder that holds the runs of this machine
     #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
@@ -125,6 +124,10 @@ pub enum Command {
     Resubmit(resubmit::Resubmit),
     Node(node::Node),
     Delete(delete::Delete),
+    Template(template::Template),
+    Doctor(doctor::Doctor),
+    Install(install::Install),
+    Uninstall(uninstall::Uninstall),
     Explain(explain::Explain),
     Completion(completion::Completion),
     Version(version::Version),
@@ -153,6 +156,10 @@ impl Command {
             Command::Resubmit(command) => command.run(session).await,
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
+            Command::Template(command) => command.run(session).await,
+            Command::Doctor(command) => command.run(session).await,
+            Command::Install(command) => command.run(session).await,
+            Command::Uninstall(command) => command.run(session).await,
             Command::Explain(command) => command.run(session),
             Command::Completion(command) => command.run(session),
             Command::Version(command) => command.run(session),

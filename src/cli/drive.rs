@@ -51,10 +51,10 @@ enum Ended {
 /// Returns the error that a run which failed is for a command.
 pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), Error> {
     let Loaded { stored, run } = runs::load(session, name).await?;
-    let reporter = reporter(session, how, &run, name).await?;
+    let reporter = reporter(session, how, &run).await?;
     reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
     if run.phase().is_final() {
-        return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
+        return conclude(session, &reporter, how, &run, Ended::Run(run.phase())).await;
     }
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
@@ -65,12 +65,12 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
 pub async fn drive_new(session: &Session, log: PlaceLog, stored: Stored, how: &How) -> Result<(), Error> {
     let run = runs::fold(&stored)?;
     let name = &stored.header.name;
-    let reporter = reporter(session, how, &run, name).await?;
+    let reporter = reporter(session, how, &run).await?;
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
     let mut seen = stored.records.len();
     match drive(session, log, &stored, how, &reporter, &mut seen, stop.as_mut()).await? {
-        Some((run, ended)) => conclude(session, &reporter, how, &run, ended),
+        Some((run, ended)) => conclude(session, &reporter, how, &run, ended).await,
         None => go_on(session, name, how, &reporter, seen, stop).await,
     }
 }
@@ -95,7 +95,7 @@ async fn go_on(
             Err(error) => return Err(error.into()),
         };
         if let Some((run, ended)) = ended {
-            return conclude(session, reporter, how, &run, ended);
+            return conclude(session, reporter, how, &run, ended).await;
         }
     }
 }
@@ -114,14 +114,8 @@ fn warn_of_collisions(session: &Session, backend: &PlaceBackend, paths: &mut Opt
     }
 }
 
-async fn reporter<'a>(
-    session: &'a Session,
-    how: &How,
-    run: &Run,
-    name: &RunName,
-) -> Result<RefCell<Reporter<'a>>, Error> {
-    let folder = session.place().await?.folder(name);
-    Reporter::new(session, how, run, folder).map(RefCell::new)
+async fn reporter<'a>(session: &'a Session, how: &How, run: &Run) -> Result<RefCell<Reporter<'a>>, Error> {
+    Reporter::new(session, how, run, session.place().await?).map(RefCell::new)
 }
 
 fn all_batches(stored: &Stored) -> Vec<crate::engine::Batch> {
@@ -166,6 +160,9 @@ async fn drive(
     };
     if let Some(stale) = driven.stale_summary {
         session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
+    }
+    if let Some(left) = driven.left_behind {
+        session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));
     }
     let ended = match driven.end {
         End::Finished(phase) => Ended::Run(phase),
@@ -284,13 +281,20 @@ fn broke_off(error: DriveError, name: &RunName) -> Error {
 }
 
 /// Says how it ended, and returns the end of the command.
-fn conclude(
+async fn conclude(
     session: &Session,
     reporter: &RefCell<Reporter<'_>>,
     how: &How,
     run: &Run,
     ended: Ended,
 ) -> Result<(), Error> {
+    let followed = reporter.borrow_mut().take_pod_logs();
+    if let Some(mut followed) = followed {
+        if matches!(ended, Ended::Run(_)) {
+            followed.finish().await;
+        }
+        reporter.borrow_mut().give_pod_logs(followed);
+    }
     let mut reporter = reporter.borrow_mut();
     let name = run.name();
     match ended {

@@ -21,6 +21,7 @@ pub mod given;
 pub mod drive;
 pub mod report;
 pub mod logs;
+pub mod pod_logs;
 pub mod prompt;
 pub mod complete;
 pub mod error;

@@ -11,7 +11,7 @@ use crate::backend::kubernetes::{self, Cluster, KubernetesBackend};
 use crate::backend::local::LocalBackend;
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
-use crate::engine::{Batch, Control, Memo, PodReport, PodRequest};
+use crate::engine::{Batch, Control, Memo, Phase, PodReport, PodRequest};
 use crate::store::{
     Answer, Claim, DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail, Header, KubernetesLog,
     KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError,
@@ -242,6 +242,14 @@ impl Backend for PlaceBackend {
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         either!(PlaceBackend, self, backend => backend.next().await)
+    }
+
+    fn recorded(&self, nodes: &[NodeIx]) {
+        either!(PlaceBackend, self, backend => backend.recorded(nodes))
+    }
+
+    async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+        either!(PlaceBackend, self, backend => backend.finish(phase).await)
     }
 
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

@@ -9,10 +9,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::drive::How;
 use super::error::{Error, Kind};
-use super::logs::{self, Choice, Follower};
+use super::logs::{self, Choice, Follower, Line};
+use super::place::Place;
+use super::pod_logs::PodFollower;
 use super::session::Session;
 use super::ui::Ui;
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{RunName, TimeSpan, Timestamp};
 use crate::engine::{Batch, Event, Phase, Run};
 use crate::view::events::{self, RunEvent};
 use crate::view::footer::{self, Standing};
@@ -47,6 +49,41 @@ enum Telling {
     Now,
 }
 
+/// The logs that are followed.
+enum Followed {
+    Files(Follower),
+    Pods(PodFollower),
+}
+
+impl Followed {
+    fn new(place: &Place, run: &RunName, how: &How) -> Option<Self> {
+        let container = how.container.clone();
+        match (&place.cluster, place.folder(run)) {
+            (Some(cluster), _) => Some(Self::Pods(PodFollower::new(cluster.clone(), run.clone(), container))),
+            (None, Some(folder)) => Some(Self::Files(Follower::new(folder, container))),
+            (None, None) => None,
+        }
+    }
+
+    fn add(&mut self, change: &Change) {
+        match self {
+            Self::Files(follower) => follower.add(change.ix, &change.label, change.what == What::Ended),
+            // Before it runs, a pod has no log.
+            Self::Pods(follower) if matches!(change.what, What::Ended | What::Started) => {
+                follower.add(change.ix, &change.label);
+            }
+            Self::Pods(_) => {}
+        }
+    }
+
+    fn read_new(&mut self) -> Vec<(String, Line)> {
+        match self {
+            Self::Files(follower) => follower.read_new(),
+            Self::Pods(follower) => follower.read_new(),
+        }
+    }
+}
+
 /// The teller of one run.
 pub struct Reporter<'a> {
     ui: &'a Ui,
@@ -60,7 +97,7 @@ pub struct Reporter<'a> {
     unsaid: Vec<String>,
     drawn_second: i64,
     bar: Option<ProgressBar>,
-    follower: Option<Follower>,
+    follower: Option<Followed>,
     only: Option<String>,
     leaves_when_suspended: bool,
     events: Option<Box<dyn Write>>,
@@ -69,12 +106,12 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     /// Returns the teller of a run that began, or begins, at `began`.
-    pub fn new(session: &'a Session, how: &How, run: &Run, run_folder: Option<PathBuf>) -> Result<Self, Error> {
+    pub fn new(session: &'a Session, how: &How, run: &Run, place: &Place) -> Result<Self, Error> {
         let began = run.started_at().unwrap_or(run.created_at());
         let show = how.show.clone();
+        let run_folder = place.folder(run.name());
+        let followed = matches!(show, Show::Logs(_)).then(|| Followed::new(place, run.name(), how));
         let is_live = session.ui.is_live && matches!(show, Show::Watch) && !how.is_one_of_many;
-        let folder = run_folder.clone().filter(|_| matches!(show, Show::Logs(_)));
-        let follower = folder.map(|folder| Follower::new(folder, how.container.clone()));
         Ok(Self {
             ui: &session.ui,
             watch: Watch::new(run.name().as_str(), began),
@@ -85,7 +122,7 @@ impl<'a> Reporter<'a> {
             unsaid: Vec::new(),
             drawn_second: 0,
             bar: is_live.then(bar),
-            follower,
+            follower: followed.flatten(),
             events: how.events.as_deref().map(open_events).transpose()?,
             only: how.only.clone(),
             leaves_when_suspended: how.leaves_when_suspended,
@@ -159,7 +196,7 @@ impl<'a> Reporter<'a> {
             (Show::Watch, _) if is_old => {}
             (Show::Watch, _) => self.tell_watched(change),
             (Show::Logs(_), Some(follower)) if is_below(&change.label, self.only.as_deref()) => {
-                follower.add(change.ix, &change.label, change.what == What::Ended);
+                follower.add(change);
             }
             _ => self.tell_hints_of_suspension(change),
         }
@@ -235,6 +272,22 @@ impl<'a> Reporter<'a> {
                 return;
             }
         }
+    }
+
+    /// Hands out the followers of pods, whose last lines must be waited for.
+    pub fn take_pod_logs(&mut self) -> Option<PodFollower> {
+        match self.follower.take() {
+            Some(Followed::Pods(follower)) => Some(follower),
+            other => {
+                self.follower = other;
+                None
+            }
+        }
+    }
+
+    /// Takes back what [`Reporter::take_pod_logs`] handed out.
+    pub fn give_pod_logs(&mut self, follower: PodFollower) {
+        self.follower = Some(Followed::Pods(follower));
     }
 
     /// Returns why nobody can be told any more, once.

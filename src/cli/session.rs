@@ -51,7 +51,7 @@ impl Session {
     /// their own.
     pub fn namespace_of(&self, kind: crate::spec::Kind, cluster: &Cluster) -> String {
         match kind {
-            crate::spec::Kind::ClusterWorkflowTemplate => self.global.library.clone(),
+            crate::spec::Kind::ClusterWorkflowTemplate => self.global.shared_namespace.clone(),
             _ => cluster.namespace.clone(),
         }
     }

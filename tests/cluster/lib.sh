@@ -31,15 +31,29 @@ check_machine() {
     case "$cache/" in /run/* | /var/lib/* | /var/log/*) die "$cache is hidden in an instance: set WF_CLUSTER_CACHE" ;; esac
 }
 
-is_up() { [ -f "$folder/pid" ] && kill -0 "$(cat "$folder/pid")" 2> /dev/null; }
+# Says whether the instance of a folder runs. A number alone may be another process's by now.
+is_up() { # folder
+    [ -f "$1/pid" ] && { tr '\0' ' ' < "/proc/$(cat "$1/pid")/cmdline"; } 2> /dev/null | grep -F " serve $1 " > /dev/null
+}
+
+# Says whether an instance that runs has the number.
+is_taken() { # number
+    local other
+    for other in "$cache"/instances/*/; do
+        [ "$(cat "$other/number" 2> /dev/null)" = "$1" ] && is_up "${other%/}" && return 0
+    done
+    return 1
+}
 
 # Starts the instance and returns when its nodes are ready. The words after the kind go before the command
 # that holds it, and decide how long it lives.
 start() { # real|fake, wrapper...
     local kind=$1 number pid
     shift
-    is_up && die "instance $name is up already"
-    stop
+    is_up "$folder" && die "instance $name is up already"
+    stop "$folder"
+    sweep
+    rm -rf "$folder/log"
     mkdir -p "$folder/log"
     number="$(claim_number)"
     echo "$number" > "$folder/number"
@@ -113,24 +127,34 @@ connect() { # number, pid
     ip route add "10.$((128 + $1)).0.0/16" via "10.99.$1.2"
 }
 
-# Ends the instance, whatever state it is in; the logs stay until the next start.
-stop() {
+# Ends an instance, whatever state it is in; the logs stay until the next start.
+stop() { # folder
     local pid number
-    [ -d "$folder" ] || return 0
-    if is_up; then
-        pid="$(cat "$folder/pid")"
+    [ -d "$1" ] || return 0
+    if is_up "$1"; then
+        pid="$(cat "$1/pid")"
         kill -KILL "$pid"
         while kill -0 "$pid" 2> /dev/null; do
             # Ours to reap when this shell started it.
             wait "$pid" 2> /dev/null || sleep 0.02
         done
     fi
-    if [ -f "$folder/number" ]; then
-        number="$(cat "$folder/number")"
+    number="$(cat "$1/number" 2> /dev/null || true)"
+    if [ -n "$number" ] && ! is_taken "$number"; then
         remove_cgroups "wf-test-$number"
         ip link delete "wf-test-$number" 2> /dev/null || true
     fi
-    find "$folder" -mindepth 1 -maxdepth 1 -not -name log -exec rm -rf {} +
-    rm -rf "$folder/log.old"
-    mv "$folder/log" "$folder/log.old" 2> /dev/null || true
+    find "$1" -mindepth 1 -maxdepth 1 -not -name log -exec rm -rf {} +
+}
+
+# Removes what is left of instances that were killed with their scripts.
+sweep() {
+    local other
+    for other in "$cache"/instances/*/; do
+        other="${other%/}"
+        if [ -f "$other/number" ] && [ "$other" != "$folder" ] && ! is_up "$other"; then
+            # One that starts has a number before it has a process.
+            [ -f "$other/pid" ] && stop "$other"
+        fi
+    done
 }

@@ -43,11 +43,10 @@ pub(super) struct StoredSummary {
     pub(super) summary: Summary,
 }
 
-/// Returns the head Job of a run whose header takes `pieces` pieces.
-pub(super) fn job(header: &Header, pieces: usize) -> Value {
+/// Returns the head Job of a run.
+pub(super) fn job(header: &Header) -> Value {
     let summary = record::pending_summary(header);
     let mut annotations = own(header.resolved.metadata.annotations.iter());
-    annotations.insert(names::PIECES.to_owned(), pieces.to_string().into());
     annotations.insert(names::FORMAT.to_owned(), FORMAT_VERSION.to_string().into());
     annotations.insert(names::SUMMARY.to_owned(), summary_text(1, &summary).into());
     let mut labels = own(header.resolved.metadata.labels.iter());
@@ -197,8 +196,6 @@ pub(super) struct Head {
     pub(super) uid: String,
     /// What a listing says; made up when the annotation is lost.
     pub(super) stored: Option<StoredSummary>,
-    /// Of how many pieces the header consists.
-    pub(super) pieces: Option<usize>,
     /// The version of the format.
     pub(super) format: Option<u32>,
     /// Whether it is being removed.
@@ -218,7 +215,6 @@ impl Head {
         Some(Self {
             uid: metadata.uid.clone()?,
             stored,
-            pieces: annotations.get(names::PIECES).and_then(|text| text.parse().ok()),
             format: annotations.get(names::FORMAT).and_then(|text| text.parse().ok()),
             is_leaving: metadata.deletion_timestamp.is_some(),
         })

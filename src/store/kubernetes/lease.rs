@@ -55,11 +55,6 @@ impl RunLease {
         Self { leases, jobs, owner, me }
     }
 
-    /// Returns the Lease of another run.
-    pub(super) fn of(&self, owner: Owner) -> Self {
-        Self { owner, ..self.clone() }
-    }
-
     fn name(&self) -> String {
         format!("wf.{}", self.owner.run)
     }

@@ -10,16 +10,18 @@ use kube::api::{Patch, PostParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::Identity;
 use super::head::{self, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
-use super::{Identity, KubernetesShared};
+use super::shared::KubernetesShared;
+use super::store::KubernetesStore;
 use super::{pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::RunName;
+use crate::base::{RunName, RunUid};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -36,6 +38,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The right to write the log of one run in a cluster.
 pub struct KubernetesLog {
+    pub(super) store: KubernetesStore,
+    pub(super) uid: RunUid,
     pub(super) maps: Api<ConfigMap>,
     pub(super) jobs: Api<Job>,
     pub(super) owner: Owner,
@@ -180,7 +184,8 @@ impl Log for KubernetesLog {
     type Shared = KubernetesShared;
 
     fn shared(&self) -> KubernetesShared {
-        KubernetesShared::new(self.maps.clone(), self.jobs.clone(), self.owner.clone(), self.lease.clone())
+        let (run, uid) = (self.owner.run.clone(), self.uid.clone());
+        KubernetesShared::new(self.store.clone(), self.maps.clone(), self.me.clone(), run, uid)
     }
 
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {

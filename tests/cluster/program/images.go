@@ -157,7 +157,7 @@ func busyboxLayer() ([]byte, error) {
 	}
 	folders := strings.Fields("bin etc root run tmp usr usr/bin var")
 	return archive(folders, []file{
-		{"bin/busybox", string(program)}, {"argosay", argosay}, {"bin/argosay", argosay},
+		{"bin/busybox", string(program)}, {"argosay", argosay}, {"bin/argosay", argosay}, {"bin/cowsay", cowsay},
 		{"etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"},
 		{"etc/group", "root:x:0:\n"}, {"root/index.html", "<title>nginx</title>\nwelcome to nginx\n"},
 	}, links)

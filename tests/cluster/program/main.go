@@ -36,6 +36,7 @@ var own = map[string]func([]string) error{
 	"ctl":    ctl,    // ctl FOLDER VERB [PART]: asks the first process to do something to a part
 	"fake":   fake,   // fake KUBECONFIG [tainted]: an instant kubelet
 	"images": images, // images FOLDER: makes the images of the registry
+	"floor":  floor,  // floor KUBECONFIG NAMESPACE chain|wide N: bare Jobs, to compare with
 }
 
 func main() {

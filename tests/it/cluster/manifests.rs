@@ -1,6 +1,8 @@
 //! Argo's example manifests on real pods, against what Argo came to.
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::PostParams;
@@ -17,7 +19,29 @@ const WORKERS: usize = 4;
 /// No manifest takes longer than this.
 const TIMEOUT: &str = "300s";
 
-const EXCEPTED: &[(&str, &str)] = &[];
+const ARTIFACTS: &str = "artifacts go from pod to pod by a store, which does not work in a cluster yet";
+const CONTAINER_SET: &str = "container sets do not run in a cluster yet";
+const RESOURCE: &str = "resource templates do not run yet";
+const EXCEPTED: &[(&str, &str)] = &[
+    ("artifact-passing-subpath.yaml", ARTIFACTS),
+    ("artifact-path-placeholders.yaml", ARTIFACTS),
+    ("artifact-repository-ref.yaml", ARTIFACTS),
+    ("conditional-artifacts.yaml", ARTIFACTS),
+    ("container-set-template/outputs-result-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/parallel-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/sequence-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/workspace-workflow.yaml", CONTAINER_SET),
+    ("dag-conditional-artifacts.yaml", ARTIFACTS),
+    ("global-outputs.yaml", ARTIFACTS),
+    ("handle-large-output-results.yaml", ARTIFACTS),
+    ("k8s-owner-reference.yaml", RESOURCE),
+    ("k8s-patch-json-pod.yaml", RESOURCE),
+    ("k8s-patch-merge-pod.yaml", RESOURCE),
+    ("k8s-patch-pod.yaml", RESOURCE),
+    ("k8s-wait-wf.yaml", RESOURCE),
+    ("key-only-artifact.yaml", ARTIFACTS),
+    ("scripts-javascript.yaml", "there is no image with `node` at hand"),
+];
 
 #[test]
 fn manifests_run_there_as_argo_ran_them() {
@@ -28,8 +52,17 @@ fn manifests_run_there_as_argo_ran_them() {
     let (cases, recorded) = recorded::cases(&manifests, &rows);
     let total = cases.len();
     spaces.iter().for_each(|space| provide(space, &manifests));
-    let failed = recorded::run_all(cases, WORKERS, |worker, case| run(&spaces[worker], &manifests, case));
+    let times = Mutex::new(Vec::new());
+    let failed = recorded::run_all(cases, WORKERS, |worker, case| {
+        let begin = Instant::now();
+        let verdict = run(&spaces[worker], &manifests, case);
+        times.lock().expect("no worker panics").push((begin.elapsed().as_secs(), case.file.clone()));
+        verdict
+    });
     println!("  of them recorded on Argo: {recorded}");
+    let mut times = times.into_inner().expect("no worker panics");
+    times.sort_unstable();
+    println!("  the slowest, in seconds: {:?}", times.iter().rev().take(5).collect::<Vec<_>>());
     conformance::report("runs (a cluster)", total, &failed, EXCEPTED);
 }
 
@@ -64,6 +97,6 @@ fn run(space: &Space, manifests: &Path, case: &Case) -> Result<(), String> {
 
 /// Returns a run's name that is the file's.
 fn name(file: &str) -> String {
-    let name: String = file.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    let name: String = file.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect();
     name.trim_end_matches("-yaml").chars().take(40).collect::<String>().trim_end_matches('-').to_owned()
 }
