@@ -87,6 +87,13 @@ pub fn plan(session: &Session, manifests: &Manifests, read: &Read, call: &Call) 
     }
 }
 
+/// Returns all that is wrong with manifests, in the order of their texts.
+pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
+    let mut diagnostics = manifests.diagnostics.clone();
+    diagnostics.extend(plan::lint_all(&manifests.input.sources, &manifests.reads));
+    sorted(diagnostics)
+}
+
 /// Returns the error of a command that starts nothing because of diagnostics that were told.
 pub fn refused(diagnostics: &[Diagnostic]) -> Error {
     Error::new(Kind::Failed, format!("nothing was started: {}", summary(diagnostics)))

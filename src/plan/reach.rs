@@ -29,7 +29,7 @@ impl Plan {
     /// Returns the templates among `reachable` whose `outputs.result` some task asks for, as far as
     /// their names are known.
     pub fn captured(&self, reachable: &BTreeSet<TemplateIx>) -> BTreeSet<TemplateIx> {
-        let all = reachable.iter().flat_map(|ix| tasks(&self.template(*ix).body));
+        let all = reachable.iter().flat_map(|ix| self.template(*ix).body.tasks());
         all.filter(|task| task.captures_result).filter_map(|task| task.target).collect()
     }
 }
