@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::error::{Error, Kind};
 use super::input::{self, Input};
-use super::rulebook;
 use super::session::Session;
 use super::ui::Ui;
 use crate::plan::{self, Call, Library, Plan};
@@ -58,15 +57,6 @@ impl Manifests {
     pub fn workflows(&self) -> impl Iterator<Item = &Read> {
         self.reads.iter().filter(|read| matches!(read.manifest, Manifest::Workflow(_)))
     }
-}
-
-/// Returns everything that is wrong with any of the manifests, each once, in the order of the files;
-/// matters of taste are not told.
-pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
-    let levels = rulebook::default_levels();
-    let of = |read| plan::lint(&manifests.input.sources, read, &manifests.library);
-    let found = manifests.diagnostics.iter().cloned().chain(manifests.reads.iter().flat_map(of));
-    sorted(found.filter_map(|diagnostic| levels.judge(diagnostic)).collect())
 }
 
 /// Returns the plan of one object, or why there is none, with all diagnostics told. What its
