@@ -166,7 +166,9 @@ impl Drop for Space {
         }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         // A server that a test has broken must not hide what the test found.
-        let _ = block(async { tokio::time::timeout(PATIENCE, namespaces.delete(&self.name, &DeleteParams::default())).await });
+        let _ = block(async {
+            tokio::time::timeout(PATIENCE, namespaces.delete(&self.name, &DeleteParams::default())).await
+        });
     }
 }
 
