@@ -41,6 +41,11 @@ pub fn layers(tasks: usize) -> String {
     })
 }
 
+/// Returns a DAG in which all tasks wait for the first.
+pub fn wide(tasks: usize) -> String {
+    dag(tasks, |number| if number == 0 { Vec::new() } else { vec![0] })
+}
+
 /// Returns one step that is looped over `items` numbers.
 pub fn fan(items: usize) -> String {
     format!(

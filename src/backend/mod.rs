@@ -8,7 +8,7 @@ pub mod local;
 use std::future::Future;
 
 use crate::base::{NodeIx, TimeSpan};
-use crate::engine::{PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest};
 
 /// A place where pods of one run can be started, watched and stopped.
 pub trait Backend {
@@ -29,6 +29,13 @@ pub trait Backend {
     /// told twice, or never.
     fn recorded(&self, nodes: &[NodeIx]) {
         let _ = nodes;
+    }
+
+    /// Cleans up after a run that has ended in `phase`, and whose log is complete. What fails is told to
+    /// the user, and changes nothing.
+    fn finish(&self, phase: Phase) -> impl Future<Output = Result<(), BackendError>> {
+        let _ = phase;
+        async { Ok(()) }
     }
 
     /// Reports what is known now of each of `nodes`; one that was never started is not in the answer,

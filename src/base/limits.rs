@@ -74,6 +74,16 @@ pub const LOG_LINE_BYTES_MAX: usize = 1 << 20;
 /// How often the end of a log is read that lags behind the end of its container: about a second.
 pub const TRAILER_TRIES_MAX: usize = 4;
 
+/// How often a call of a resource template is made that the server cannot answer: about four minutes.
+pub const RESOURCE_TRIES_MAX: usize = 30;
+
+/// How long a pod may lack an image, or a secret, that the cluster tries to get: after it the node
+/// is an error. `pendingTimeout` says otherwise. One that has no place yet may wait for ever.
+pub const PENDING_SECONDS_MAX: u64 = 3600;
+
+/// Events that one driver writes about a run: they are for people.
+pub const EVENTS_PER_DRIVER_MAX: u32 = 200;
+
 /// Entries of an artifact that is a folder or an archive.
 pub const ARCHIVE_ENTRIES_MAX: usize = 100_000;
 
@@ -107,3 +117,12 @@ pub const EXPR_NODES_MAX: usize = 10_000;
 /// Names that are compared to find the one that was meant. One mistake may be repeated in every
 /// task of a large graph, and must not cost the square of it.
 pub const SUGGESTION_NAMES_MAX: usize = 200;
+
+/// Trials of conditions in one manifest, to find those that nothing satisfies: about a tenth of a second.
+pub const CONDITION_TRIALS_MAX: usize = 50_000;
+
+/// Templates of one manifest below which locks of callers are looked for: each look may walk all templates.
+pub const LOCK_HOLDERS_MAX: usize = 200;
+
+/// Nodes of a drawing of a plan: nobody looks at more, and templates that call each other twice double them.
+pub const GRAPH_NODES_MAX: usize = 5_000;

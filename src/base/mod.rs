@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing here reads a clock, a file or the environment.
 
+pub mod cron;
 pub mod ids;
 pub mod limits;
 pub mod suggest;

@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, delete, explain, get, lint, list, logs, node, resubmit, resume, retry, stop, submit, suspend,
-    terminate, version, wait, watch,
+    completion, convert, delete, doctor, eval, explain, fmt, get, graph, install, lint, list, logs, node, resubmit,
+    resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -49,9 +49,20 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "WF_CONTEXT", hide_env_values = true)]
     pub context: Option<String>,
 
-    /// Namespace that keeps the cluster-scoped templates
-    #[arg(long, global = true, value_name = "NAME", default_value = "wf-library", env = "WF_LIBRARY", hide_env_values = true)]
-    pub library: String,
+    /// Make pods from this process, where the cluster lets it, instead of by the Job controller
+    #[arg(long, global = true, env = "WF_MANAGED", hide_env_values = true)]
+    pub managed: bool,
+
+    /// Namespace that keeps the templates of cluster scope
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "wf-shared",
+        env = "WF_SHARED_NAMESPACE",
+        hide_env_values = true
+    )]
+    pub shared_namespace: String,
 
     /// Folder that holds the runs of this machine
     #[arg(long, global = true, value_name = "DIR", env = "WF_STATE_DIR", hide_env_values = true)]
@@ -98,6 +109,11 @@ pub enum Colour {
 #[expect(missing_docs, reason = "each command's own documentation is its manual")]
 pub enum Command {
     Lint(lint::Lint),
+    Graph(graph::GraphCommand),
+    Fmt(fmt::Fmt),
+    Convert(convert::Convert),
+    Schema(schema::Schema),
+    Eval(eval::Eval),
     Submit(submit::Submit),
     List(list::List),
     Get(get::Get),
@@ -112,6 +128,10 @@ pub enum Command {
     Resubmit(resubmit::Resubmit),
     Node(node::Node),
     Delete(delete::Delete),
+    Template(template::Template),
+    Doctor(doctor::Doctor),
+    Install(install::Install),
+    Uninstall(uninstall::Uninstall),
     Explain(explain::Explain),
     Completion(completion::Completion),
     Version(version::Version),
@@ -121,6 +141,11 @@ impl Command {
     async fn run(&self, session: &Session) -> Result<(), Error> {
         match self {
             Command::Lint(command) => command.run(session),
+            Command::Graph(command) => command.run(session),
+            Command::Fmt(command) => command.run(session),
+            Command::Convert(command) => command.run(session),
+            Command::Schema(command) => command.run(session),
+            Command::Eval(command) => command.run(session),
             Command::Submit(command) => command.run(session).await,
             Command::List(command) => command.run(session).await,
             Command::Get(command) => command.run(session).await,
@@ -135,6 +160,10 @@ impl Command {
             Command::Resubmit(command) => command.run(session).await,
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
+            Command::Template(command) => command.run(session).await,
+            Command::Doctor(command) => command.run(session).await,
+            Command::Install(command) => command.run(session).await,
+            Command::Uninstall(command) => command.run(session).await,
             Command::Explain(command) => command.run(session),
             Command::Completion(command) => command.run(session),
             Command::Version(command) => command.run(session),

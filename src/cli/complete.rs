@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use clap_complete::CompletionCandidate;
@@ -11,14 +12,21 @@ use clap_complete::env::Shells;
 use super::app::Cli;
 use super::commands::completion::Shell;
 use super::env::{self, Env};
+use super::place::PlaceStore;
 use super::planning::Manifests;
 use super::runs::{self, LATEST};
-use crate::store::{DirectoryStore, Store, Summary};
+use crate::backend::kubernetes::Cluster;
+use crate::base::RunName;
+use crate::store::kubernetes::Identity;
+use crate::store::{DirectoryStore, KubernetesStore, Store, Summary};
 use crate::view::look::age;
 use crate::view::{RunView, output};
 
 /// Runs that are offered at most.
 const RUNS_MAX: usize = 100;
+
+/// How long a cluster may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Nodes that are offered at most.
 const NODES_MAX: usize = 500;
@@ -112,28 +120,45 @@ fn words() -> Vec<String> {
     after_dashes.filter_map(|word: OsString| word.into_string().ok()).collect()
 }
 
-/// Returns the folder of the state, as flags and surroundings say.
-fn store() -> Option<DirectoryStore> {
+/// Returns the value of a flag or a variable.
+fn given(flags: &[&str], variable: &str) -> Option<String> {
     let words = words();
-    let flag = words.iter().position(|word| word == "--state-dir").and_then(|at| words.get(at + 1)).map(PathBuf::from);
-    let variable = std::env::var_os("WF_STATE_DIR").map(PathBuf::from);
-    let folder = flag.or(variable).or_else(|| Env::read().state_dir)?;
-    Some(DirectoryStore::new(std::path::absolute(folder).ok()?.join("runs")))
+    let flag = words.iter().position(|word| flags.contains(&word.as_str())).and_then(|at| words.get(at + 1)).cloned();
+    flag.or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()))
+}
+
+/// Returns the runs of the place that flags and surroundings mean.
+async fn store() -> Option<PlaceStore> {
+    let env = Env::read();
+    let (context, namespace) = (given(&["--context"], "WF_CONTEXT"), given(&["-n", "--namespace"], "WF_NAMESPACE"));
+    let is_local = words().iter().any(|word| word == "--local") || std::env::var_os("WF_LOCAL").is_some();
+    if !is_local && (env.cluster.is_some() || context.is_some() || namespace.is_some()) {
+        let cluster = Cluster::connect(context.as_deref(), namespace.as_deref()).await.ok()?;
+        let me = Identity::new(env::process_name(), env::now);
+        return Some(PlaceStore::Cluster(KubernetesStore::new(cluster, me)));
+    }
+    let folder = given(&["--state-dir"], "WF_STATE_DIR").map(PathBuf::from).or(env.state_dir)?;
+    Some(PlaceStore::Local(DirectoryStore::new(std::path::absolute(folder).ok()?.join("runs"))))
 }
 
 fn summaries() -> Option<Vec<Summary>> {
-    let store = store()?;
-    blocking(store.list())?.ok()
+    soon(async { store().await?.list().await.ok() })
 }
 
 fn view(name: &str) -> Option<RunView> {
-    let store = store()?;
-    let name = if name == LATEST { blocking(runs::latest(&store))?.ok()? } else { crate::base::RunName::new(name).ok()? };
-    let stored = blocking(store.load(&name))?.ok()?;
+    let stored = soon(async {
+        let store = store().await?;
+        let name = match name {
+            LATEST => runs::latest(&store).await.ok()?,
+            name => RunName::new(name).ok()?,
+        };
+        store.load(&name).await.ok()
+    })?;
     Some(RunView::new(&runs::fold(&stored).ok()?, env::now()))
 }
 
-fn blocking<T>(work: impl Future<Output = T>) -> Option<T> {
+/// Returns what `work` comes to, if it does so before anybody grows impatient.
+fn soon<T>(work: impl Future<Output = Option<T>>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    Some(runtime.block_on(work))
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await.ok().flatten() })
 }

@@ -12,9 +12,9 @@ use super::runs::{self, Loaded};
 use super::session::Session;
 use crate::backend::local::{self, Isolation};
 use crate::base::{RunName, TimeSpan};
-use crate::driver::{DriveError, Driver, End, Options};
+use crate::driver::{DriveError, Driver, End, Machine, Options};
 use crate::engine::{Phase, Run};
-use crate::store::{Store, StoreError, Stored, Tail};
+use crate::store::{Log, Store, StoreError, Stored, Tail};
 use crate::view::RunView;
 
 /// How a run is accompanied.
@@ -51,26 +51,41 @@ enum Ended {
 /// Returns the error that a run which failed is for a command.
 pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), Error> {
     let Loaded { stored, run } = runs::load(session, name).await?;
-    let reporter = reporter(session, how, &run, name).await?;
+    let reporter = reporter(session, how, &run).await?;
     reporter.borrow_mut().catch_up(&run, &all_batches(&stored));
     if run.phase().is_final() {
-        return conclude(session, &reporter, how, &run, Ended::Run(run.phase()));
+        mend_listing(session, &run).await;
+        return conclude(session, &reporter, how, &run, Ended::Run(run.phase())).await;
     }
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
     go_on(session, name, how, &reporter, stored.records.len(), stop.as_mut()).await
 }
 
+/// Shows in listings that a run has ended whose driver died before it could.
+async fn mend_listing(session: &Session, run: &Run) {
+    let Ok(store) = session.store().await else { return };
+    let listed = store.list().await.unwrap_or_default().into_iter().find(|summary| summary.name == *run.name());
+    if listed.is_none_or(|listed| runs::phase(&listed.phase).is_final()) {
+        return;
+    }
+    // Listings may lag; who cannot mend them still sees the end.
+    if let Ok((mut log, _)) = store.acquire(run.name()).await {
+        let _ = log.summarize(&run.summary()).await;
+        log.release().await;
+    }
+}
+
 /// Drives a run that was just created to its end, or follows it where another process takes over.
 pub async fn drive_new(session: &Session, log: PlaceLog, stored: Stored, how: &How) -> Result<(), Error> {
     let run = runs::fold(&stored)?;
     let name = &stored.header.name;
-    let reporter = reporter(session, how, &run, name).await?;
+    let reporter = reporter(session, how, &run).await?;
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
     let mut seen = stored.records.len();
     match drive(session, log, &stored, how, &reporter, &mut seen, stop.as_mut()).await? {
-        Some((run, ended)) => conclude(session, &reporter, how, &run, ended),
+        Some((run, ended)) => conclude(session, &reporter, how, &run, ended).await,
         None => go_on(session, name, how, &reporter, seen, stop).await,
     }
 }
@@ -95,7 +110,7 @@ async fn go_on(
             Err(error) => return Err(error.into()),
         };
         if let Some((run, ended)) = ended {
-            return conclude(session, reporter, how, &run, ended);
+            return conclude(session, reporter, how, &run, ended).await;
         }
     }
 }
@@ -114,14 +129,8 @@ fn warn_of_collisions(session: &Session, backend: &PlaceBackend, paths: &mut Opt
     }
 }
 
-async fn reporter<'a>(
-    session: &'a Session,
-    how: &How,
-    run: &Run,
-    name: &RunName,
-) -> Result<RefCell<Reporter<'a>>, Error> {
-    let folder = session.place().await?.folder(name);
-    Reporter::new(session, how, run, folder).map(RefCell::new)
+async fn reporter<'a>(session: &'a Session, how: &How, run: &Run) -> Result<RefCell<Reporter<'a>>, Error> {
+    Reporter::new(session, how, run, session.place().await?).map(RefCell::new)
 }
 
 fn all_batches(stored: &Stored) -> Vec<crate::engine::Batch> {
@@ -166,6 +175,9 @@ async fn drive(
     };
     if let Some(stale) = driven.stale_summary {
         session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
+    }
+    if let Some(left) = driven.left_behind {
+        session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));
     }
     let ended = match driven.end {
         End::Finished(phase) => Ended::Run(phase),
@@ -277,6 +289,7 @@ async fn terminated() {
 
 fn broke_off(error: DriveError, name: &RunName) -> Error {
     let error = match error {
+        DriveError::Store(error @ StoreError::Deleted { .. }) => return error.into(),
         DriveError::Store(error) => Error::from(error),
         DriveError::Backend(error) => Error::from(error),
     };
@@ -284,13 +297,20 @@ fn broke_off(error: DriveError, name: &RunName) -> Error {
 }
 
 /// Says how it ended, and returns the end of the command.
-fn conclude(
+async fn conclude(
     session: &Session,
     reporter: &RefCell<Reporter<'_>>,
     how: &How,
     run: &Run,
     ended: Ended,
 ) -> Result<(), Error> {
+    let followed = reporter.borrow_mut().take_pod_logs();
+    if let Some(mut followed) = followed {
+        if matches!(ended, Ended::Run(_)) {
+            followed.finish().await;
+        }
+        reporter.borrow_mut().give_pod_logs(followed);
+    }
     let mut reporter = reporter.borrow_mut();
     let name = run.name();
     match ended {

@@ -35,6 +35,10 @@ pub struct Env {
     pub state_dir: Option<PathBuf>,
     /// Where a cluster's configuration was found, if anywhere.
     pub cluster: Option<String>,
+    /// Whether this process runs in a pod of a cluster.
+    pub is_in_cluster: bool,
+    /// The page of a step of a GitHub action: `GITHUB_STEP_SUMMARY`.
+    pub step_summary: Option<PathBuf>,
 }
 
 impl Env {
@@ -51,7 +55,9 @@ impl Env {
             columns: columns.or(size.map(|(_, columns)| usize::from(columns))).unwrap_or(COLUMNS_DEFAULT),
             rows: size.map_or(ROWS_DEFAULT, |(rows, _)| usize::from(rows)),
             state_dir: etcetera::base_strategy::Xdg::new().ok().and_then(|xdg| Some(xdg.state_dir()?.join("wf"))),
+            is_in_cluster: variable("KUBERNETES_SERVICE_HOST").is_some(),
             cluster: cluster(variable),
+            step_summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
         }
     }
 }

@@ -140,6 +140,7 @@ impl From<StoreError> for Error {
         let message = error.to_string();
         match error {
             StoreError::NotFound { run, nearest } => not_found(&run, message, nearest),
+            StoreError::Deleted { .. } => Self::new(Kind::NotFound, message),
             StoreError::Exists { run } => Self::new(Kind::Usage, message)
                 .hint("choose another name with --name, or let one be made with --generate-name")
                 .hint(format!("wf delete {run}")),

@@ -11,10 +11,11 @@ use crate::backend::kubernetes::{self, Cluster, KubernetesBackend};
 use crate::backend::local::LocalBackend;
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
-use crate::engine::{Batch, Control, Memo, PodReport, PodRequest};
+use crate::engine::{Batch, Control, Memo, Phase, PodReport, PodRequest};
 use crate::store::{
     Answer, Claim, DirectoryLog, DirectoryShared, DirectoryStore, DirectoryTail, Header, KubernetesLog,
-    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError, Stored, Summary, Tail,
+    KubernetesShared, KubernetesStore, KubernetesTail, Log, Record, Request, RequestId, Shared, Store, StoreError,
+    Stored, Summary, Tail,
 };
 
 /// Where runs are.
@@ -46,7 +47,7 @@ impl Place {
                     head: log.head().to_owned(),
                 };
                 let resolved = Arc::new(header.resolved.clone());
-                let options = kubernetes::Options::default();
+                let options = kubernetes::Options { managed: session.makes_pods() };
                 Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
             }
             (PlaceLog::Local(log), _) => {
@@ -217,6 +218,10 @@ impl Log for PlaceLog {
         either!(PlaceLog, self, log => log.summarize(summary).await)
     }
 
+    fn summarize_every(&self) -> TimeSpan {
+        either!(PlaceLog, self, log => log.summarize_every())
+    }
+
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
         either!(PlaceLog, self, log => log.requests().await)
     }
@@ -241,6 +246,14 @@ impl Backend for PlaceBackend {
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         either!(PlaceBackend, self, backend => backend.next().await)
+    }
+
+    fn recorded(&self, nodes: &[NodeIx]) {
+        either!(PlaceBackend, self, backend => backend.recorded(nodes))
+    }
+
+    async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+        either!(PlaceBackend, self, backend => backend.finish(phase).await)
     }
 
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

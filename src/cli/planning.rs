@@ -59,15 +59,6 @@ impl Manifests {
     }
 }
 
-/// Returns everything that is wrong with any of the manifests, each once, in the order of the files.
-pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
-    let mut diagnostics = manifests.diagnostics.clone();
-    for read in &manifests.reads {
-        diagnostics.extend(plan::lint(&manifests.input.sources, read, &manifests.library));
-    }
-    sorted(diagnostics)
-}
-
 /// Returns the plan of one object, or why there is none, with all diagnostics told. What its
 /// place cannot run is an error like any other, before anything is started.
 pub fn plan(session: &Session, manifests: &Manifests, read: &Read, call: &Call) -> Result<Plan, Error> {
@@ -84,6 +75,13 @@ pub fn plan(session: &Session, manifests: &Manifests, read: &Read, call: &Call) 
         Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(plan),
         _ => Err(refused(&diagnostics)),
     }
+}
+
+/// Returns all that is wrong with manifests, in the order of their texts.
+pub fn lint(manifests: &Manifests) -> Vec<Diagnostic> {
+    let mut diagnostics = manifests.diagnostics.clone();
+    diagnostics.extend(plan::lint_all(&manifests.input.sources, &manifests.reads));
+    sorted(diagnostics)
 }
 
 /// Returns the error of a command that starts nothing because of diagnostics that were told.

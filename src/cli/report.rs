@@ -9,15 +9,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::drive::How;
 use super::error::{Error, Kind};
-use super::logs::{self, Choice, Follower};
+use super::logs::{self, Choice, Follower, Line};
+use super::place::Place;
+use super::pod_logs::PodFollower;
 use super::session::Session;
 use super::ui::Ui;
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{RunName, TimeSpan, Timestamp};
 use crate::engine::{Batch, Event, Phase, Run};
 use crate::view::events::{self, RunEvent};
 use crate::view::footer::{self, Standing};
 use crate::view::watch::{self, Change, Touched, Watch, What};
-use crate::view::{NodeView, RunView, ending};
+use crate::view::{NodeView, RunView, ending, look};
 
 /// Redraws in a second at most.
 const REDRAWS_PER_SECOND: u8 = 10;
@@ -47,6 +49,41 @@ enum Telling {
     Now,
 }
 
+/// The logs that are followed.
+enum Followed {
+    Files(Follower),
+    Pods(PodFollower),
+}
+
+impl Followed {
+    fn new(place: &Place, run: &RunName, how: &How) -> Option<Self> {
+        let container = how.container.clone();
+        match (&place.cluster, place.folder(run)) {
+            (Some(cluster), _) => Some(Self::Pods(PodFollower::new(cluster.clone(), run.clone(), container))),
+            (None, Some(folder)) => Some(Self::Files(Follower::new(folder, container))),
+            (None, None) => None,
+        }
+    }
+
+    fn add(&mut self, change: &Change) {
+        match self {
+            Self::Files(follower) => follower.add(change.ix, &change.label, change.what == What::Ended),
+            // Before it runs, a pod has no log.
+            Self::Pods(follower) if matches!(change.what, What::Ended | What::Started) => {
+                follower.add(change.ix, &change.label);
+            }
+            Self::Pods(_) => {}
+        }
+    }
+
+    fn read_new(&mut self) -> Vec<(String, Line)> {
+        match self {
+            Self::Files(follower) => follower.read_new(),
+            Self::Pods(follower) => follower.read_new(),
+        }
+    }
+}
+
 /// The teller of one run.
 pub struct Reporter<'a> {
     ui: &'a Ui,
@@ -60,7 +97,7 @@ pub struct Reporter<'a> {
     unsaid: Vec<String>,
     drawn_second: i64,
     bar: Option<ProgressBar>,
-    follower: Option<Follower>,
+    follower: Option<Followed>,
     only: Option<String>,
     leaves_when_suspended: bool,
     events: Option<Box<dyn Write>>,
@@ -69,12 +106,17 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     /// Returns the teller of a run that began, or begins, at `began`.
-    pub fn new(session: &'a Session, how: &How, run: &Run, run_folder: Option<PathBuf>) -> Result<Self, Error> {
+    pub fn new(session: &'a Session, how: &How, run: &Run, place: &Place) -> Result<Self, Error> {
         let began = run.started_at().unwrap_or(run.created_at());
         let show = how.show.clone();
+        let run_folder = place.folder(run.name());
+        let follows = match &show {
+            Show::Logs(_) => true,
+            Show::Watch => place.cluster.is_some(),
+            Show::Result => false,
+        };
+        let followed = follows.then(|| Followed::new(place, run.name(), how));
         let is_live = session.ui.is_live && matches!(show, Show::Watch) && !how.is_one_of_many;
-        let folder = run_folder.clone().filter(|_| matches!(show, Show::Logs(_)));
-        let follower = folder.map(|folder| Follower::new(folder, how.container.clone()));
         Ok(Self {
             ui: &session.ui,
             watch: Watch::new(run.name().as_str(), began),
@@ -85,7 +127,7 @@ impl<'a> Reporter<'a> {
             unsaid: Vec::new(),
             drawn_second: 0,
             bar: is_live.then(bar),
-            follower,
+            follower: followed.flatten(),
             events: how.events.as_deref().map(open_events).transpose()?,
             only: how.only.clone(),
             leaves_when_suspended: how.leaves_when_suspended,
@@ -159,7 +201,7 @@ impl<'a> Reporter<'a> {
             (Show::Watch, _) if is_old => {}
             (Show::Watch, _) => self.tell_watched(change),
             (Show::Logs(_), Some(follower)) if is_below(&change.label, self.only.as_deref()) => {
-                follower.add(change.ix, &change.label, change.what == What::Ended);
+                follower.add(change);
             }
             _ => self.tell_hints_of_suspension(change),
         }
@@ -172,15 +214,25 @@ impl<'a> Reporter<'a> {
         } else {
             vec![change.stamped(self.watch.began(), look)]
         };
-        if let Some(folder) = self.run_folder.as_ref().filter(|_| change.wants_log_tail()) {
-            let bar = if look.utf8 { "│" } else { "|" };
-            let tail = logs::last_lines(folder, change.ix, TAIL_LINES);
-            lines.extend(tail.iter().map(|line| format!("  {} {line}", look.dim(bar))));
+        if change.wants_log_tail() {
+            lines.extend(self.last_lines(change));
         }
         lines.iter().for_each(|line| self.say(line));
         if self.bar.is_none() {
             self.tell_hints_of_suspension(change);
         }
+    }
+
+    /// Returns the last lines of a step that failed; those of a pod come a moment later.
+    fn last_lines(&mut self, change: &Change) -> Vec<String> {
+        if let Some(Followed::Pods(follower)) = &mut self.follower {
+            follower.add_end(change.ix, &change.label, TAIL_LINES);
+        }
+        let Some(folder) = &self.run_folder else { return Vec::new() };
+        let look = self.ui.err();
+        let bar = if look.utf8 { "│" } else { "|" };
+        let tail = logs::last_lines(folder, change.ix, TAIL_LINES);
+        tail.iter().map(|line| format!("  {} {line}", look.dim(bar))).collect()
     }
 
     /// Without a footer that says so, a pause is silent: say how to end it.
@@ -227,14 +279,42 @@ impl<'a> Reporter<'a> {
     }
 
     fn drain_logs(&mut self) {
-        let (Some(follower), Show::Logs(choice)) = (&mut self.follower, &self.show) else { return };
-        for (label, line) in follower.read_new() {
+        let Some(follower) = &mut self.follower else { return };
+        let lines = follower.read_new();
+        let Show::Logs(choice) = &self.show else { return self.tell_ends(lines) };
+        for (label, line) in lines {
             let Some(shown) = choice.show(&label, &line, self.ui.out()) else { continue };
             if let Err(error) = self.ui.data_bytes(&shown) {
                 self.failure.get_or_insert(error);
                 return;
             }
         }
+    }
+
+    /// Tells the last lines of steps that failed in a cluster, which come a moment later.
+    fn tell_ends(&mut self, lines: Vec<(String, Line)>) {
+        let look = self.ui.err();
+        let bar = if look.utf8 { "│" } else { "|" };
+        for (label, line) in lines {
+            let text = look::harmless(&String::from_utf8_lossy(&line.text));
+            self.say(&format!("  {} {} {text}", look.dim(bar), look.dim(&format!("[{label}]"))));
+        }
+    }
+
+    /// Hands out the followers of pods, whose last lines must be waited for.
+    pub fn take_pod_logs(&mut self) -> Option<PodFollower> {
+        match self.follower.take() {
+            Some(Followed::Pods(follower)) => Some(follower),
+            other => {
+                self.follower = other;
+                None
+            }
+        }
+    }
+
+    /// Takes back what [`Reporter::take_pod_logs`] handed out.
+    pub fn give_pod_logs(&mut self, follower: PodFollower) {
+        self.follower = Some(Followed::Pods(follower));
     }
 
     /// Returns why nobody can be told any more, once.

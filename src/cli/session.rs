@@ -47,11 +47,16 @@ impl Session {
         self.global.local || (self.env.cluster.is_none() && !is_asked_for)
     }
 
+    /// Returns whether pods are made by this process: it lives in the cluster, or was told to.
+    pub fn makes_pods(&self) -> bool {
+        self.global.managed || self.env.is_in_cluster
+    }
+
     /// Returns the namespace that keeps manifests of a kind: those for all namespaces are in one of
     /// their own.
     pub fn namespace_of(&self, kind: crate::spec::Kind, cluster: &Cluster) -> String {
         match kind {
-            crate::spec::Kind::ClusterWorkflowTemplate => self.global.library.clone(),
+            crate::spec::Kind::ClusterWorkflowTemplate => self.global.shared_namespace.clone(),
             _ => cluster.namespace.clone(),
         }
     }

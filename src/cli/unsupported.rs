@@ -8,10 +8,8 @@ use crate::source::{Diagnostic, Path, RuleId, Severity};
 use crate::spec::Read;
 
 /// The rules under which it is told, with their meanings in one line.
-pub const RULES: [(RuleId, &str); 2] = [
-    (HERE, "the local backend cannot run this"),
-    (IN_A_CLUSTER, "this release cannot run this in a cluster"),
-];
+pub const RULES: [(RuleId, &str); 2] =
+    [(HERE, "the local backend cannot run this"), (IN_A_CLUSTER, "this release cannot run this in a cluster")];
 
 const HERE: RuleId = RuleId("WF090");
 const IN_A_CLUSTER: RuleId = RuleId("WF091");

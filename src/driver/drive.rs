@@ -54,6 +54,8 @@ pub struct Driven<M = Run> {
     pub run: M,
     /// Why the last summary could not be written, so that listings are out of date.
     pub stale_summary: Option<StoreError>,
+    /// Why the backend could not clean up after the run.
+    pub left_behind: Option<BackendError>,
 }
 
 /// Why a drive ended well.
@@ -135,7 +137,12 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
             }
         }
         let (run, summarized) = owner.close().await;
-        Ok(Driven { end: end.unwrap_or(End::Interrupted), run, stale_summary: summarized.err() })
+        let end = end.unwrap_or(End::Interrupted);
+        let left_behind = match end {
+            End::Finished(phase) => backend.finish(phase).await.err(),
+            End::Interrupted | End::Waiting => None,
+        };
+        Ok(Driven { end, run, stale_summary: summarized.err(), left_behind })
     }
 }
 

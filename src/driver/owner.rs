@@ -10,9 +10,6 @@ use crate::store::{Answer, Log, Request, RequestId, StoreError};
 /// this, which bounds the length of a line.
 const RECORD_INPUTS_MAX: usize = 4096;
 
-/// How often the summary is replaced while a run goes on. Listings may lag by it; the log never does.
-const SUMMARY_EVERY: TimeSpan = TimeSpan(500);
-
 /// The least time between two looks at a timer that is due and changes nothing, as while a run is
 /// suspended; it doubles with each look in vain, up to the most.
 const TIMER_STEP_MIN: TimeSpan = TimeSpan(10);
@@ -136,7 +133,7 @@ impl<'a, M: Machine, L: Log, C: Clock, T: FnMut(&M, &[Batch])> Owner<'a, M, L, C
         let Decided { batches, taken, answers } = decided;
         if !batches.is_empty() || !taken.is_empty() {
             self.log.append(&batches, &taken).await?;
-            self.summary_due.get_or_insert(self.summary_at.map_or(at, |last| last + SUMMARY_EVERY));
+            self.summary_due.get_or_insert(self.summary_at.map_or(at, |last| last + self.log.summarize_every()));
             (self.tell)(&self.run, &batches);
         }
         for (id, answer) in answers {

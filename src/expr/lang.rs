@@ -31,6 +31,12 @@ pub fn eval(ast: &Ast, scope: &dyn Scope, ambient: &Ambient) -> Result<Value, Ev
     eval::Evaluator::new(ast, scope, ambient).run()
 }
 
+/// Finds operators whose operands can never fit, when of the variables only this is known: those
+/// that `is_text` says so of, by their full name, are texts.
+pub fn check_texts(ast: &Ast, is_text: &dyn Fn(&str) -> bool) -> Result<(), EvalError> {
+    check::check_texts(ast, is_text)
+}
+
 /// Evaluates an expression that must be true or false: Argo's `EvalBool`, for hooks, retries
 /// and stop strategies.
 pub fn eval_bool(text: &str, scope: &dyn Scope, ambient: &Ambient) -> Result<bool, EvalError> {

@@ -27,6 +27,7 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
     };
     let (draft, mut problems) = judge(resolved, problems, Purpose::Run);
     problems.extend(empty_enums(&read.document));
+    problems.retain(|problem| !is_about_files(problem));
     let has_errors = problems.iter().any(Problem::is_error);
     let documents = Documents::new(read, library, Some(&draft.resolved.spec));
     let diagnostics = diagnostics(&documents, sources, problems);
@@ -36,9 +37,16 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
 
 /// As [`check`], for what has no text: the plan unless there are errors, and every problem.
 pub fn plan_of(resolved: Resolved) -> (Option<Plan>, Vec<Problem>) {
-    let (draft, problems) = judge(resolved, Vec::new(), Purpose::Run);
+    let (draft, mut problems) = judge(resolved, Vec::new(), Purpose::Run);
+    problems.retain(|problem| !is_about_files(problem));
     let has_errors = problems.iter().any(Problem::is_error);
     (if has_errors { None } else { draft.finish().ok() }, problems)
+}
+
+/// Returns whether a problem is of the file and not of a run: matters of taste, and templates that a call
+/// with another entrypoint leaves out.
+fn is_about_files(problem: &Problem) -> bool {
+    rules::PEDANTIC.contains(&problem.rule) || problem.rule == rules::TEMPLATE_UNUSED
 }
 
 /// Returns everything that is wrong with a document as a file: a workflow, a CronWorkflow, or
@@ -68,6 +76,12 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
         found.extend(diagnostics(&Documents::verbatim(read, library), sources, cron::check(cron)));
     }
     found
+}
+
+/// Returns whether there is something to check among the documents: ConfigMaps and Secrets alone are only
+/// there to be referred to.
+pub fn is_checkable(reads: &[spec::Read]) -> bool {
+    reads.iter().any(|read| !matches!(read.manifest, Manifest::ConfigMap(_) | Manifest::Secret(_)))
 }
 
 /// Returns everything that is wrong with documents that are given together: each sees the others,

@@ -1,9 +1,11 @@
 //! What a CronWorkflow says beside its workflow.
 //!
-//! Source: `CronWorkflow` in `validate.go`. Schedules and time zones are read where they are used.
+//! Source: `CronWorkflow` in `validate.go`; conditions are read as `workflow/cron/operator.go` does.
 
 use super::problem::{Place, Problem};
 use super::rules;
+use crate::base::cron::{Schedule, zone};
+use crate::expr::{lang, when};
 use crate::spec;
 
 /// A CronWorkflow's runs are named after it and the time: 52 characters leave room for it in 63.
@@ -29,30 +31,71 @@ pub(super) fn check(cron: &spec::CronWorkflow) -> Vec<Problem> {
     }
     let schedules = cron.spec.schedules.iter().enumerate();
     let schedules = schedules.map(|(index, schedule)| (schedule, spec.key("schedules").index(index)));
-    for (schedule, place) in schedules.chain(cron.spec.schedule.iter().map(|schedule| (schedule, spec.key("schedule"))))
-    {
-        if !has_form(schedule) {
-            let message = format!("`{schedule}` is not a schedule: it has not five fields");
-            problems.push(Problem::error(rules::CRON, place, message));
-        }
+    for (text, place) in schedules.chain(cron.spec.schedule.iter().map(|schedule| (schedule, spec.key("schedule")))) {
+        problems.extend(schedule(text, &place));
     }
+    problems.extend(cron.spec.timezone.as_deref().and_then(|zone| no_zone(zone, &spec.key("timezone"))));
+    problems.extend(conditions(&cron.spec, &spec));
     let policy = cron.spec.concurrency_policy.as_deref().unwrap_or_default();
     if !policy.is_empty() && !POLICIES.contains(&policy) {
         let message = format!("`{policy}` is not a concurrency policy");
         problems.push(Problem::error(rules::CHOICE, spec.key("concurrencyPolicy"), message).suggest(policy, POLICIES));
     }
-    if cron.spec.starting_deadline_seconds.is_some_and(|seconds| seconds < 0) {
-        let message = "`startingDeadlineSeconds` is less than zero";
-        problems.push(Problem::error(rules::CRON, spec.key("startingDeadlineSeconds"), message));
+    problems.extend(negative(&cron.spec, &spec));
+    problems
+}
+
+fn schedule(text: &str, place: &Place) -> Option<Problem> {
+    let fault = match Schedule::parse(text) {
+        Err(fault) => fault,
+        Ok(schedule) if !schedule.comes() => {
+            let message = format!("the schedule `{text}` never comes: no such month has such a day");
+            return Some(Problem::warning(rules::CRON, place.clone(), message));
+        }
+        Ok(_) => return zone(text).and_then(|zone| no_zone(zone, place)),
+    };
+    let message = format!("`{text}` is not a schedule: {}", fault.message);
+    let problem = Problem::error(rules::CRON, place.clone(), message);
+    Some(Problem { help: fault.help, ..problem })
+}
+
+fn no_zone(name: &str, place: &Place) -> Option<Problem> {
+    // Go takes no name for UTC.
+    if name.is_empty() || jiff::tz::TimeZone::get(name).is_ok() {
+        return None;
+    }
+    let problem = Problem::error(rules::CRON, place.clone(), format!("there is no time zone `{name}`"));
+    Some(problem.help("use a name of the IANA database, such as `Europe/Berlin`"))
+}
+
+/// The conditions under which a run is submitted, or none is any more.
+fn conditions(cron: &spec::CronWorkflowSpec, spec: &Place) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let text = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty() && !text.contains("{{"));
+    if let Some(text) = text(&cron.when)
+        && let Err(fault) = when::parse_as(&text, when::Names::Variables)
+    {
+        let message = format!("`when` cannot be read: {}", fault.message);
+        problems.push(Problem::error(rules::WHEN_SYNTAX, spec.key("when"), message).within(fault.at));
+    }
+    if let Some(strategy) = &cron.stop_strategy
+        && let Err(fault) = lang::parse(&strategy.expression)
+    {
+        let message = format!("the expression cannot be read: {}", fault.message);
+        let place = spec.down("stopStrategy.expression");
+        problems.push(Problem::error(rules::EXPRESSION, place, message).within(fault.at));
     }
     problems
 }
 
-/// Returns whether a schedule has five fields, or is one of cron's words.
-fn has_form(schedule: &str) -> bool {
-    let schedule = match schedule.strip_prefix("TZ=").or_else(|| schedule.strip_prefix("CRON_TZ=")) {
-        Some(zoned) => zoned.split_once(' ').map_or("", |(_, schedule)| schedule),
-        None => schedule,
-    };
-    schedule.starts_with('@') || schedule.split_whitespace().count() == 5
+fn negative(cron: &spec::CronWorkflowSpec, spec: &Place) -> Vec<Problem> {
+    let numbers = [
+        ("startingDeadlineSeconds", cron.starting_deadline_seconds),
+        ("successfulJobsHistoryLimit", cron.successful_jobs_history_limit.map(i64::from)),
+        ("failedJobsHistoryLimit", cron.failed_jobs_history_limit.map(i64::from)),
+    ];
+    let negative = numbers.into_iter().filter(|(_, number)| number.is_some_and(|number| number < 0));
+    negative
+        .map(|(field, _)| Problem::error(rules::CRON, spec.key(field), format!("`{field}` is less than zero")))
+        .collect()
 }

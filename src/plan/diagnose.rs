@@ -5,9 +5,9 @@
 
 use super::library::Library;
 use super::model::Scope;
-use super::problem::{Place, Problem};
+use super::problem::{Mend, Place, Problem};
 use super::resolve::scope_of;
-use crate::source::{Diagnostic, Document, Label, Path, Segment, Sources, Span, Tree, tree};
+use crate::source::{Diagnostic, Document, Fix, Label, Path, Segment, Sources, Span, Tree, tree};
 use crate::spec::{self, Manifest};
 
 /// The documents that a plan was made of.
@@ -57,6 +57,7 @@ impl<'a> Documents<'a> {
         let mut diagnostic = Diagnostic::new(problem.rule, problem.severity, primary, problem.message.clone());
         diagnostic = diagnostic.says(problem.label.clone());
         diagnostic.help = problem.help.clone();
+        diagnostic.fix = sources.zip(primary).and_then(|(sources, span)| fix(problem.mend.as_ref()?, span, sources));
         diagnostic.labels.extend(problem.also.iter().filter_map(|(place, text)| {
             let (document, path) = self.locate(place)?;
             Some(Label { span: telling_span(document, &path), text: text.clone() })
@@ -114,6 +115,20 @@ impl<'a> Documents<'a> {
             _ => arguments.artifacts.get(index).map(|artifact| artifact.name.as_str()),
         }
     }
+}
+
+/// Returns the change of a mend, where the text is written plainly at the place.
+fn fix(mend: &Mend, span: Span, sources: &Sources) -> Option<Fix> {
+    let (raw, of) = (sources.slice(span), mend.of.as_str());
+    let quoted = |quote: &str| raw.strip_prefix(quote).and_then(|raw| raw.strip_suffix(quote)) == Some(of);
+    let inner = match raw {
+        _ if raw == of => span,
+        _ if quoted("'") || quoted("\"") => Span { start: span.start + 1, end: span.end - 1, ..span },
+        _ => return None,
+    };
+    // What would need quotes or escapes is left to people.
+    let is_plain = mend.by.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    is_plain.then(|| Fix { span: inner, replacement: mend.by.clone(), is_certain: mend.is_certain })
 }
 
 fn index_named(list: &Tree, name: &str) -> Option<usize> {

@@ -41,8 +41,8 @@ pub(super) fn runs_before_end(draft: &Draft) -> Vec<bool> {
     reached
 }
 
-/// Returns, by template, whether it can be reached from one.
-fn reachable(draft: &Draft, from: Option<TemplateIx>) -> Vec<bool> {
+/// Returns, by template, whether it can be reached from some.
+pub(super) fn reachable(draft: &Draft, from: impl IntoIterator<Item = TemplateIx>) -> Vec<bool> {
     let mut reached = vec![false; draft.templates.len()];
     let mut queue: Vec<_> = from.into_iter().collect();
     while let Some(ix) = queue.pop() {

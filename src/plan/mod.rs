@@ -11,6 +11,7 @@ mod check;
 mod checks;
 mod collect;
 mod compile;
+mod convert;
 mod cron;
 mod diagnose;
 mod globals;
@@ -31,11 +32,12 @@ mod texts;
 mod wire;
 
 pub use crate::source::Segment;
-pub use check::{check, lint, lint_all, plan_of};
+pub use check::{check, is_checkable, lint, lint_all, plan_of};
+pub use convert::{Converted, convert};
 pub use library::Library;
 pub use model::{Body, Dag, Plan, Resolved, Scope, Task, TaskIx, Template, TemplateIx, Text};
 pub use pod_parts::PodParts;
-pub use problem::{Place, Problem};
+pub use problem::{Mend, Place, Problem};
 pub use resolve::{Call, from_cron, from_template, resolve};
 
 #[cfg(test)]

@@ -77,6 +77,19 @@ pub struct Problem {
     pub help: Option<String>,
     /// Other places that it is about, and what to say there.
     pub also: Vec<(Place, String)>,
+    /// What of the place's text to replace, when that is known.
+    pub mend: Option<Mend>,
+}
+
+/// A change of the text at the place of a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mend {
+    /// What stands there; where it does not, as behind an escape or an alias, nothing is changed.
+    pub of: String,
+    /// What should stand there.
+    pub by: String,
+    /// Whether nothing else can have been meant.
+    pub is_certain: bool,
 }
 
 impl Problem {
@@ -91,6 +104,7 @@ impl Problem {
             label: String::new(),
             help: None,
             also: Vec::new(),
+            mend: None,
         }
     }
 
@@ -127,13 +141,24 @@ impl Problem {
         self
     }
 
+    /// Adds what to write instead of `of`, which is certain.
+    #[must_use]
+    pub fn mend(mut self, of: &str, by: impl Into<String>) -> Self {
+        self.mend = Some(Mend { of: of.to_owned(), by: by.into(), is_certain: true });
+        self
+    }
+
     /// Adds what was probably meant instead of `name`, when one of the names is near, and
-    /// otherwise what there is.
+    /// otherwise what there is. A word that differs in its case only is certain.
     #[must_use]
     pub fn suggest<'a>(self, name: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<&str> = names.into_iter().take(limits::SUGGESTION_NAMES_MAX).collect();
         match (suggest::nearest(name, names.iter().copied()), names.len()) {
-            (Some(near), _) => self.help(format!("did you mean `{near}`?")),
+            (Some(near), _) => {
+                let is_certain = names.iter().filter(|other| other.eq_ignore_ascii_case(name)).count() == 1;
+                let mend = Mend { of: name.to_owned(), by: near.to_owned(), is_certain };
+                Self { mend: Some(mend), ..self }.help(format!("did you mean `{near}`?"))
+            }
             (None, 0) => self,
             (None, 1..=8) => self.help(format!("there is `{}`", names.join("`, `"))),
             (None, _) => self,

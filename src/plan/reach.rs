@@ -25,6 +25,13 @@ impl Plan {
         }
         reached
     }
+
+    /// Returns the templates among `reachable` whose `outputs.result` some task asks for, as far as
+    /// their names are known.
+    pub fn captured(&self, reachable: &BTreeSet<TemplateIx>) -> BTreeSet<TemplateIx> {
+        let all = reachable.iter().flat_map(|ix| self.template(*ix).body.tasks());
+        all.filter(|task| task.captures_result).filter_map(|task| task.target).collect()
+    }
 }
 
 impl Body {

@@ -1,5 +1,7 @@
 //! The rules that a plan checks, `WF100` to `WF199`.
 
+use crate::source::RuleId;
+
 crate::source::rules::rules! {
     /// Where a workflow begins.
     ENTRYPOINT = "WF100", "the workflow does not say which template comes first";
@@ -98,12 +100,52 @@ crate::source::rules::rules! {
     /// Templates that call themselves.
     RECURSION = "WF147", "templates call each other and nothing can end it";
     /// When a CronWorkflow is submitted.
-    CRON = "WF148", "a schedule is absent or cannot be read";
+    CRON = "WF148", "a schedule is absent, cannot be read, or never comes";
     /// A path into an object.
     QUERY = "WF149", "a query over an object cannot be read";
     /// The names of environment variables.
     ENV = "WF150", "an environment variable has no name";
+    /// A template that nothing leads to.
+    TEMPLATE_UNUSED = "WF151", "nothing calls a template";
+    /// An input or a parameter of the workflow that nothing reads.
+    INPUT_UNUSED = "WF152", "nothing reads an input or a parameter";
+    /// A `when` that is false whatever its tags become.
+    WHEN_NEVER = "WF153", "`when` can never hold";
+    /// A `depends` that no results of the tasks satisfy.
+    DEPENDS_NEVER = "WF154", "`depends` can never hold";
+    /// The outputs of a loop where one value is needed.
+    AGGREGATE = "WF155", "the outputs of all items of a loop are used as if they were one value";
+    /// Retries that do not do what their numbers say.
+    RETRY_EFFECT = "WF156", "a part of a retry strategy has no effect";
+    /// Names, labels and annotations.
+    METADATA = "WF157", "Kubernetes refuses a name, a label or an annotation";
+    /// The parts of a pod.
+    POD = "WF158", "Kubernetes refuses a part of the pod";
+    /// What a container asks for and what it may have.
+    REQUESTS = "WF159", "a container asks for more than its limit allows";
+    /// The parts of a lock.
+    LOCK = "WF160", "a mutex or a semaphore cannot be found";
+    /// A lock that its holder waits for.
+    DEADLOCK = "WF161", "a template waits for a lock that its caller holds";
+    /// Secrets in the manifest.
+    SECRET = "WF162", "a secret stands in the manifest as plain text";
+    /// The types of an expression's parts.
+    EXPRESSION_TYPE = "WF163", "an expression treats a text as something else";
+    /// Images that change under their name.
+    IMAGE_TAG = "WF164", "an image has no tag or digest, so what runs may change";
+    /// Values that become part of a program.
+    SHELL = "WF165", "a value becomes part of a program's text";
+    /// What only some machines have.
+    HOST = "WF166", "the outcome depends on the machine that it runs on";
+    /// The parts of a request.
+    HTTP = "WF167", "an HTTP template has no URL, or one that cannot be";
 }
+
+/// The pages of these rules.
+pub const PAGES: &str = include_str!("rules.md");
+
+/// Rules that are a matter of taste: they tell only who asks for it.
+pub const PEDANTIC: &[RuleId] = &[INPUT_UNUSED, IMAGE_TAG, SHELL, HOST];
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 //! **Invariant:** nothing here is read by what ships; it only stands in for clocks, disks and
 //! backends behind their traits.
 
+pub mod apiserver;
 mod chance;
 mod check;
 mod cluster;

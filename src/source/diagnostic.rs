@@ -1,4 +1,4 @@
-//! A diagnostic is a value: rule, severity, places, help, and the fix when it is certain.
+//! A diagnostic is a value: rule, severity, places, help, and the fix when it is known.
 //! How it looks is decided by renderers, elsewhere.
 
 use serde::{Deserialize, Serialize};
@@ -45,13 +45,15 @@ pub struct Label {
     pub text: String,
 }
 
-/// A replacement of text that mends the fault for certain.
+/// A replacement of text that mends the fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fix {
     /// What is replaced; empty to insert.
     pub span: Span,
     /// What stands there afterwards.
     pub replacement: String,
+    /// Whether nothing else can have been meant. What is not certain is never applied unasked.
+    pub is_certain: bool,
 }
 
 /// One problem.
@@ -67,7 +69,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// How to mend it.
     pub help: Option<String>,
-    /// The mend itself, when it is certain.
+    /// The mend itself, when it is known.
     pub fix: Option<Fix>,
 }
 
@@ -111,10 +113,17 @@ impl Diagnostic {
         self
     }
 
-    /// Adds the mend itself.
+    /// Adds the mend itself, which is certain.
     #[must_use]
     pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
-        self.fix = Some(Fix { span, replacement: replacement.into() });
+        self.fix = Some(Fix { span, replacement: replacement.into(), is_certain: true });
+        self
+    }
+
+    /// Adds what was probably meant instead.
+    #[must_use]
+    pub fn guess(mut self, span: Span, replacement: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, replacement: replacement.into(), is_certain: false });
         self
     }
 

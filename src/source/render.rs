@@ -28,7 +28,8 @@ pub fn full(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.rule.0);
     let mut group = title.elements(snippets(diagnostic, sources));
     let mut groups = Vec::new();
-    match (&diagnostic.help, &diagnostic.fix) {
+    // A guess is said in words; only what is certain is shown as a change.
+    match (&diagnostic.help, diagnostic.fix.as_ref().filter(|fix| fix.is_certain)) {
         (help, Some(fix)) => {
             groups.push(group);
             groups.push(mend(help.as_deref().unwrap_or("mend it so"), fix, sources));

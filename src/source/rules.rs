@@ -40,4 +40,11 @@ rules! {
     IGNORED_TEXT = "WF013", "text after `...` is not read";
     /// More problems than are told.
     TOO_MANY = "WF014", "the file has more problems than are told";
+    /// A comment that allows what is no rule.
+    ALLOW = "WF015", "a comment `# wf: allow …` cannot be understood";
+    /// The project's configuration.
+    SETTINGS = "WF016", "`.wf.yaml` says something that wf does not understand";
 }
+
+/// The pages of these rules.
+pub const PAGES: &str = include_str!("rules.md");

@@ -100,9 +100,11 @@ impl Checker<'_> {
         let message = format!("`{}` has no field `{key}`", object.name);
         let mut fault = Diagnostic::new(rules::UNKNOWN_FIELD, severity, Some(span), message);
         fault.help = suggestion.help;
-        if let Some(name) = suggestion.same_word {
-            fault = fault.fix(span, name);
-        }
+        fault = match (suggestion.same_word, suggestion.near) {
+            (Some(name), _) => fault.fix(span, name),
+            (None, Some(name)) => fault.guess(span, name),
+            (None, None) => fault,
+        };
         self.complaints.push(fault);
     }
 }
@@ -231,16 +233,41 @@ fn type_help(tree: &Tree, shape: &Shape, field: &str) -> Option<String> {
     }
 }
 
+/// Returns the complaint of a field of Argo 3, with what Argo 4 has instead.
 fn deprecated(key: &str, entry: &Entry, instead: &str, sources: &Sources) -> Diagnostic {
     let message = format!("Argo 4 has no field `{key}`; it is read as Argo 3 did");
     let fault = Diagnostic::warning(rules::DEPRECATED_FIELD, entry.key_span, message);
-    match &entry.value.value {
-        Value::Str(_) if instead == "schedules" => {
-            let span = Span { end: entry.value.span.end, ..entry.key_span };
-            let replacement = format!("{instead}: [{}]", sources.slice(entry.value.span));
-            fault.help(format!("write `{replacement}`")).fix(span, replacement)
+    match (&entry.value.value, as_list(instead, entry, sources)) {
+        (Value::Str(_), Some((span, text))) => fault.help(format!("write `{text}`")).fix(span, text),
+        (Value::Map(_), Some((span, text))) => {
+            fault.help(format!("use `{instead}`, a list of such maps")).fix(span, text)
         }
-        Value::Map(_) => fault.help(format!("use `{instead}`, a list of such maps")),
+        (Value::Map(_), None) => fault.help(format!("use `{instead}`, a list of such maps")),
         _ => fault.help(format!("use `{instead}`")),
+    }
+}
+
+/// Returns what to replace, and by what, so that the one value of `entry` becomes a list of one under the
+/// key `instead`; none where the layout is not one of the usual ones.
+fn as_list(instead: &str, entry: &Entry, sources: &Sources) -> Option<(Span, String)> {
+    let (key, value) = (entry.key_span, &entry.value);
+    if key.end > value.span.start {
+        return None;
+    }
+    let raw = sources.slice(value.span);
+    let whole = Span { end: value.span.end, ..key };
+    match &value.value {
+        Value::Str(_) if instead == "schedules" && !raw.contains('\n') => Some((whole, format!("{instead}: [{raw}]"))),
+        Value::Map(_) if raw.starts_with('{') => Some((whole, format!("{instead}: [{raw}]"))),
+        Value::Map(map) => {
+            // The first of the map's keys takes the mark of the item before it, the others stay where they are.
+            let first = map.values().next()?.key_span;
+            let between = sources.slice(Span { start: key.end, end: first.start, ..key });
+            let before = between.strip_suffix("  ").filter(|before| before.contains('\n'))?;
+            let (at_key, at_first) = (sources.position(key.file, key.start), sources.position(key.file, first.start));
+            let fits = at_first.column >= at_key.column + 2;
+            fits.then(|| (Span { end: first.start, ..key }, format!("{instead}{before}- ")))
+        }
+        _ => None,
     }
 }

@@ -21,6 +21,7 @@ mod metrics;
 mod parameter;
 mod pod;
 mod policy;
+mod publish;
 mod read;
 mod retry;
 pub mod rules;
@@ -56,6 +57,7 @@ pub use pod::{
     ExecutorPluginSidecar, ExecutorPluginSpec, ManifestFrom, ResourceTemplate, ScriptTemplate, UserContainer,
 };
 pub use policy::{PodGC, TTLStrategy, VolumeClaimGC};
+pub use publish::json_schema;
 pub use read::{Read, read, read_all};
 pub use retry::{Backoff, RetryAffinity, RetryNodeAntiAffinity, RetryStrategy};
 pub use scalar::{Amount, AnyString, IntOrString, Item, Json};

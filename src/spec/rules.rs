@@ -18,3 +18,6 @@ crate::source::rules::rules! {
     /// A value that passed the checks and yet cannot be read.
     UNREADABLE = "WF027", "the object cannot be read";
 }
+
+/// The pages of these rules.
+pub const PAGES: &str = include_str!("rules.md");

@@ -121,7 +121,7 @@ impl Schemas {
     }
 }
 
-fn root_schema(kind: Kind, generator: &mut SchemaGenerator) -> Value {
+pub(super) fn root_schema(kind: Kind, generator: &mut SchemaGenerator) -> Value {
     fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
         generator.subschema_for::<T>().to_value()
     }

@@ -10,6 +10,8 @@ const FIELDS_LISTED_MAX: usize = 12;
 pub(super) struct Suggestion {
     /// A field that is the same word in other letters (`image_pull_policy`, `Image`): certain.
     pub(super) same_word: Option<String>,
+    /// A field with a similar name: probable.
+    pub(super) near: Option<String>,
     /// What to tell the user.
     pub(super) help: Option<String>,
 }
@@ -19,9 +21,10 @@ pub(super) struct Suggestion {
 pub(super) fn field(schemas: &'static Schemas, object: &Object, above: Option<&Object>, key: &str) -> Suggestion {
     let names = || object.fields.keys().map(String::as_str);
     let same_word = names().find(|name| squeezed(name) == squeezed(key)).map(str::to_owned);
+    let near = nearest(key, names()).map(str::to_owned);
     let help = same_word
         .as_deref()
-        .or_else(|| nearest(key, names()))
+        .or(near.as_deref())
         .map(|name| format!("did you mean `{name}`?"))
         .or_else(|| below(schemas, object, key))
         .or_else(|| {
@@ -29,7 +32,7 @@ pub(super) fn field(schemas: &'static Schemas, object: &Object, above: Option<&O
             Some(format!("`{key}` is a field of `{}`: indent it less", above.name))
         })
         .or_else(|| list(object));
-    Suggestion { same_word, help }
+    Suggestion { same_word, near, help }
 }
 
 /// Returns a name without what people vary: case, `-` and `_`.

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{RunName, RunUid, Timestamp};
+use crate::engine::Event;
 
 /// What a run asks of a lock; it replaces what the run asked of it before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +119,13 @@ impl Claims {
     }
 }
 
+/// Returns whether the last that happened to a run was its end.
+pub(super) fn has_ended(records: &[super::Record]) -> bool {
+    let events = records.iter().rev().flat_map(|record| record.batches.iter().rev());
+    let last = events.flat_map(|batch| batch.events.iter().rev()).next();
+    matches!(last, Some(Event::Ended { .. }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +144,7 @@ mod tests {
                 since: Timestamp(at as i64),
                 outlives_driver: true,
             };
-            record.claim(&run, &RunUid(format!("{name}-uid")), &claim);
+            record.claim(&run, &RunUid(format!("{name}-uid").into()), &claim);
             let has = record.claimants.iter().map(|claimant| format!("{}:{}", claimant.run, claimant.granted));
             seen.push(has.collect::<Vec<_>>().join(" "));
         }

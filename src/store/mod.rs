@@ -199,6 +199,9 @@ pub trait Log {
     /// Replaces the summary that listings show. It may be lost; the log is the truth.
     fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// Returns how often the summary may be replaced while a run goes on: listings lag by it.
+    fn summarize_every(&self) -> TimeSpan;
+
     /// Waits for requests of other processes, and returns them in the order of asking. Each comes
     /// once to each holder until it is answered; one that a record has taken never comes. Safe to
     /// drop while it waits.
@@ -240,6 +243,12 @@ pub enum StoreError {
         run: String,
         /// The nearest name that exists.
         nearest: Option<String>,
+    },
+    /// It was deleted while we held or followed it.
+    #[error("run `{run}` was deleted")]
+    Deleted {
+        /// The name.
+        run: RunName,
     },
     /// There is one already.
     #[error("a run named `{run}` exists already")]

@@ -17,6 +17,7 @@ pub mod watch;
 pub mod footer;
 pub mod events;
 pub mod ending;
+pub mod graph;
 
 pub use look::Look;
 pub use model::{NodeView, RunView};

@@ -14,6 +14,11 @@ fn the_short_help_names_every_command() {
 
     Commands:
       lint        Check manifests, and show every problem where it stands
+      graph       Draw what a workflow will do
+      fmt         Give manifests one layout, and nothing else
+      convert     Write manifests anew in the form of Argo 4, and Jobs and CronJobs as workflows
+      schema      Print the JSON Schema of a kind, or of all kinds, for editors
+      eval        Evaluate an expression, a text with tags, or a condition
       submit      Check manifests and run their workflows
       list        List runs, newest first [alias: ls]
       get         Show a run and its nodes
@@ -28,7 +33,7 @@ fn the_short_help_names_every_command() {
       resubmit    Run again what runs ran, as new runs
       node        Act on single nodes of a run
       delete      Delete runs with their logs and artifacts
-      explain     Say what a rule of `wf lint` means
+      explain     Say what a rule of `wf lint` means, and how to mend what it finds
       completion  Print the script that makes a shell complete commands, flags, runs and nodes
       version     Print the version
 
@@ -144,7 +149,13 @@ fn a_shell_can_ask_what_fits() {
 #[test]
 fn rules_are_explained() {
     let env = TestEnv::new();
-    assert_snapshot!(env.wf(&["explain", "wf004"]).success(), @"WF004: a value that starts with `{{` is not quoted, so YAML reads a map");
+    assert_snapshot!(env.wf(&["explain", "wf004"]).success(), @r#"
+    WF004: a value that starts with `{{` is not quoted, so YAML reads a map
+
+    A value that begins with `{{` is a map to YAML. Put it in quotes:
+
+        value: "{{inputs.parameters.name}}"
+    "#);
     let all = env.wf(&["explain"]).success();
     assert!(all.lines().count() > 20, "{all}");
     assert_snapshot!(env.wf(&["explain", "WFX04"]).all(), @"

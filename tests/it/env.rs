@@ -58,6 +58,13 @@ impl TestEnv {
         self.finish(self.command(args), b"")
     }
 
+    /// Runs `wf ARGS` with a variable in its environment.
+    pub fn wf_with_variable(&self, name: &str, value: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Outcome {
+        let mut command = self.command(args);
+        command.env(name, value);
+        self.finish(command, b"")
+    }
+
     /// Runs `wf ARGS` with `input` on its standard input.
     pub fn wf_with_input(&self, args: &[&str], input: &[u8]) -> Outcome {
         let mut command = self.command(args);

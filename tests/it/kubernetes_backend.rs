@@ -110,7 +110,9 @@ impl TestRun {
         let clock = RealClock::new();
         let driver = Driver::resume(self.plan(), log, &stored, &backend, &clock);
         let driven = tokio::time::timeout(PATIENCE, driver.drive(stop, |run, _| tell(run))).await;
-        driven.expect("it takes no longer").expect("it is driven").run
+        let driven = driven.expect("it takes no longer").expect("it is driven");
+        assert!(driven.left_behind.is_none(), "{:?}", driven.left_behind);
+        driven.run
     }
 
     async fn run(&self) -> Run {
@@ -346,7 +348,6 @@ async fn in_managed_mode_this_process_makes_the_pods() {
     let mut ends: Vec<String> = jobs.items.iter().map(end_of).collect();
     ends.sort();
     assert_eq!(ends, ["wf.internal/driver Complete", "wf.internal/driver Complete", "wf.internal/driver Failed"]);
-    run.backend().finish(ended.phase()).await.expect("it is cleaned up");
     let pods = run.pods().list(&run.selector()).await.expect("pods are listed");
     assert!(pods.items.iter().all(|pod| pod.metadata.deletion_timestamp.is_some()), "podGC");
     run.end().await;
@@ -440,4 +441,83 @@ async fn a_quota_is_waited_for() {
 
 fn is_refused(waiting: Option<&Waiting>) -> bool {
     matches!(waiting, Some(Waiting::Pod { reason }) if reason.contains("exceeded quota: two"))
+}
+
+#[tokio::test]
+async fn resource_templates_are_done_by_the_driver() {
+    let Some(cluster) = cluster().await else { return };
+    let run = TestRun::new(
+        &cluster,
+        "resource",
+        r#"
+        entrypoint: all
+        templates:
+        - name: all
+          steps:
+          - - {name: make, template: make}
+          - - name: look
+              template: look
+              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+            - name: patch
+              template: patch
+              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+            - {name: fails, template: fails, continueOn: {failed: true}}
+          - - {name: gone, template: gone}
+        - name: make
+          outputs:
+            parameters:
+            - {name: name, valueFrom: {jsonPath: "{.metadata.name}"}}
+            - {name: done, valueFrom: {jqFilter: ".status.succeeded"}}
+          resource:
+            action: create
+            setOwnerReference: true
+            successCondition: status.succeeded > 0
+            failureCondition: status.failed > 3
+            manifest: |
+              apiVersion: batch/v1
+              kind: Job
+              metadata: {generateName: made-, labels: {test: "{{workflow.name}}"}}
+              spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["true"]}]}}}
+        - name: look
+          inputs: {parameters: [{name: job}]}
+          resource: {action: get, flags: ["job/{{inputs.parameters.job}}"]}
+          outputs: {parameters: [{name: n, valueFrom: {jsonPath: "{.status.succeeded}"}}]}
+        - name: patch
+          inputs: {parameters: [{name: job}]}
+          resource:
+            action: patch
+            mergeStrategy: json
+            flags: ["job", "{{inputs.parameters.job}}"]
+            manifest: '[{op: add, path: /metadata/labels/more, value: "1"}]'
+        - name: fails
+          resource:
+            action: create
+            successCondition: status.succeeded > 0
+            failureCondition: status.failed > 0
+            manifest: |
+              apiVersion: batch/v1
+              kind: Job
+              metadata: {name: "{{workflow.name}}-fails", labels: {test: "{{workflow.name}}"}}
+              spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["false"]}]}}}
+        - name: gone
+          resource: {action: delete, flags: ["jobs", "--selector", "test={{workflow.name}}"]}
+        "#,
+    )
+    .await;
+    let ended = run.run().await;
+    let mut shown = shown(&ended);
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "[0].make Succeeded",
+            "[1].fails Failed failure condition 'status.failed > 0' evaluated true",
+            "[1].look Succeeded",
+            "[1].patch Succeeded",
+            "[2].gone Succeeded",
+        ]
+    );
+    let made = ended.nodes().find(|node| node.name.ends_with(".make")).and_then(|node| node.outputs.clone());
+    assert_eq!(made.expect("it has outputs").parameter("done").map(|done| &**done), Some("1"));
+    run.end().await;
 }

@@ -1,10 +1,13 @@
 //! The integration tests: one binary, a module a subject.
 
+mod bad_cluster;
 mod bad_input;
+mod bombs;
 mod cli_errors;
 mod cli_help;
 mod cli_lint;
 mod cli_runs;
+mod cli_tools;
 mod cluster;
 mod conformance;
 mod engine_operate;
@@ -12,11 +15,15 @@ mod engine_retry;
 mod engine_runs;
 mod env;
 mod examples;
+mod fuzz;
 mod generated;
 mod golden_log;
 mod helper;
+mod json_schema;
 mod kill;
 mod kubernetes_backend;
+mod lint_formats;
+mod lint_project;
 mod local_backend;
 mod local_runs;
 mod readme;

@@ -83,7 +83,8 @@ fn explain(status: &Status) -> (ApiErrorKind, String, Option<String>) {
     match status.code {
         401 => (
             ApiErrorKind::Unauthorized,
-            "the cluster does not accept your credentials: the token or certificate is wrong, or has expired".to_owned(),
+            "the cluster does not accept your credentials: the token or certificate is wrong, or has expired"
+                .to_owned(),
             Some("log in to the cluster again, or choose another context with --context".to_owned()),
         ),
         403 => forbidden(&status.message),
@@ -171,30 +172,62 @@ mod tests {
     fn each_refusal_is_one_clear_sentence() {
         let cases = [
             (
-                status(403, "Forbidden", "jobs.batch is forbidden: User \"bob\" cannot create resource \"jobs\" in API group \"batch\" in the namespace \"ci\""),
+                status(
+                    403,
+                    "Forbidden",
+                    "jobs.batch is forbidden: User \"bob\" cannot create resource \"jobs\" in API group \"batch\" in the namespace \"ci\"",
+                ),
                 ApiErrorKind::Forbidden,
                 "failed to create run `a`: user `bob` may not create jobs.batch in namespace `ci`",
             ),
             (
-                status(403, "Forbidden", "configmaps \"x\" is forbidden: User \"system:serviceaccount:ci:d\" cannot get resource \"configmaps\" in API group \"\" in the namespace \"ci\""),
+                status(
+                    403,
+                    "Forbidden",
+                    "configmaps \"x\" is forbidden: User \"system:serviceaccount:ci:d\" cannot get resource \"configmaps\" in API group \"\" in the namespace \"ci\"",
+                ),
                 ApiErrorKind::Forbidden,
                 "failed to create run `a`: user `system:serviceaccount:ci:d` may not get configmaps in namespace `ci`",
             ),
             (
-                status(403, "Forbidden", "jobs.batch \"a\" is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2"),
+                status(
+                    403,
+                    "Forbidden",
+                    "jobs.batch \"a\" is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2",
+                ),
                 ApiErrorKind::Forbidden,
                 "failed to create run `a`: exceeded quota: small, requested: count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2",
             ),
-            (status(404, "NotFound", "namespaces \"nope\" not found"), ApiErrorKind::NotFound, "failed to create run `a`: there is no namespace `nope` in the cluster"),
+            (
+                status(404, "NotFound", "namespaces \"nope\" not found"),
+                ApiErrorKind::NotFound,
+                "failed to create run `a`: there is no namespace `nope` in the cluster",
+            ),
             (
                 status(401, "Unauthorized", "Unauthorized"),
                 ApiErrorKind::Unauthorized,
                 "failed to create run `a`: the cluster does not accept your credentials: the token or certificate is wrong, or has expired",
             ),
-            (status(409, "AlreadyExists", "jobs.batch \"a\" already exists"), ApiErrorKind::Exists, "failed to create run `a`: jobs.batch \"a\" already exists"),
-            (status(409, "Conflict", "Operation cannot be fulfilled"), ApiErrorKind::Conflict, "failed to create run `a`: it was changed by somebody else meanwhile"),
-            (status(503, "ServiceUnavailable", "etcd is away"), ApiErrorKind::Unreachable, "failed to create run `a`: the API server answered 503: etcd is away"),
-            (status(0, "", "odd"), ApiErrorKind::Unreachable, "failed to create run `a`: the API server answered 0: odd"),
+            (
+                status(409, "AlreadyExists", "jobs.batch \"a\" already exists"),
+                ApiErrorKind::Exists,
+                "failed to create run `a`: jobs.batch \"a\" already exists",
+            ),
+            (
+                status(409, "Conflict", "Operation cannot be fulfilled"),
+                ApiErrorKind::Conflict,
+                "failed to create run `a`: it was changed by somebody else meanwhile",
+            ),
+            (
+                status(503, "ServiceUnavailable", "etcd is away"),
+                ApiErrorKind::Unreachable,
+                "failed to create run `a`: the API server answered 503: etcd is away",
+            ),
+            (
+                status(0, "", "odd"),
+                ApiErrorKind::Unreachable,
+                "failed to create run `a`: the API server answered 0: odd",
+            ),
         ];
         for (status, kind, message) in cases {
             let refusal = ApiError::of_status("create run `a`", &status);

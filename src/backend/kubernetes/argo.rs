@@ -19,7 +19,8 @@ pub async fn argo_object(cluster: &Cluster, kind: Kind, name: &str) -> Result<Op
     };
     match api.get_opt(name).await {
         Ok(object) => Ok(object.map(|object| manifest(kind, name, &object))),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(None),
+        // A cluster without Argo answers that there is no such path, and some let nobody look.
+        Err(kube::Error::Api(status)) if status.is_forbidden() || status.code == 404 => Ok(None),
         Err(error) => Err(ApiError::new(&format!("read the {kind} `{name}`"), &error)),
     }
 }

@@ -56,6 +56,10 @@ impl Calls {
         }
     }
 
+    pub(super) async fn post_event(&self, event: &Value) -> Result<(), kube::Error> {
+        self.post::<Value>("api/v1", "events", event).await.map(drop)
+    }
+
     async fn post<K: DeserializeOwned>(&self, group: &str, kind: &str, object: &Value) -> Result<K, kube::Error> {
         let path = format!("/{group}/namespaces/{}/{kind}", self.cluster.namespace);
         let body = serde_json::to_vec(object).expect("plain data");

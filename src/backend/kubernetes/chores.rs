@@ -7,11 +7,13 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 
 use super::client::{KubernetesBackend, now};
+use super::events::Told;
 use super::fault::failed;
 use super::track::Effect;
 use super::{managed, names, outputs};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::base::limits::EVENTS_PER_DRIVER_MAX;
 use crate::engine::PodReport;
 
 /// A call under way.
@@ -83,11 +85,37 @@ impl KubernetesBackend {
                 }
                 .boxed()
             }
+            Effect::Tell(told) => self.tell(&told),
+            Effect::Expire => async { Ok(Answer::Nothing) }.boxed(),
             Effect::EndJob => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()
             }
         }
+    }
+
+    /// Lets people know of what is reported: waits and bad ends.
+    pub(super) fn tell_people(&self, reports: &[(NodeIx, PodReport)]) {
+        let mut state = self.state();
+        for (node, report) in reports {
+            let told = Told::of(report, &self.job_name(*node)).filter(|_| state.events < EVENTS_PER_DRIVER_MAX);
+            if let Some(told) = told {
+                state.events += 1;
+                state.chores.push_back((*node, Effect::Tell(told)));
+            }
+        }
+    }
+
+    /// Writes an event; what comes of it concerns nobody.
+    fn tell(&self, told: &Told) -> BoxFuture<'static, Result<Answer, kube::Error>> {
+        let number = self.state().events;
+        let event = told.event(&self.owner, &self.cluster.namespace, now(), number);
+        let calls = self.calls();
+        async move {
+            let _ = calls.post_event(&event).await;
+            Ok(Answer::Nothing)
+        }
+        .boxed()
     }
 
     /// Takes what became of a call; one that failed is made again, and the error is the caller's.

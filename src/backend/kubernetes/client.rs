@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
@@ -21,9 +22,11 @@ use super::job_state::is_managed;
 use super::listen::Ears;
 use super::parked::{Parked, unstarted};
 use super::pod::PodFacts;
+use super::resource::Resources;
 use super::track::{Effect, Track};
 use super::{Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
+use crate::base::limits::PENDING_SECONDS_MAX;
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodReport, PodRequest};
 use crate::plan::Resolved;
@@ -73,10 +76,16 @@ pub(super) struct State {
     pub tracks: BTreeMap<NodeIx, Track>,
     /// What is to be reported next; a few per node that is alive.
     pub reports: Vec<(NodeIx, PodReport)>,
+    /// The nodes whose pods lack something, and when they had their time; in the order of time.
+    pub stuck: VecDeque<(Instant, NodeIx)>,
+    /// How many events were written.
+    pub events: u32,
     /// What is to be done next; one or two per node that is alive.
     pub chores: VecDeque<(NodeIx, Effect)>,
     /// The nodes whose Jobs have no pod yet, by the Jobs' names.
     pub by_job: BTreeMap<String, NodeIx>,
+    /// What the driver does itself.
+    pub resources: Resources,
     /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
     pub sweeps: VecDeque<(Instant, NodeIx)>,
     /// What the cluster does not take for now.
@@ -90,6 +99,9 @@ impl State {
     pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Expire => {
+                    self.stuck.push_back((Instant::now() + Duration::from_secs(PENDING_SECONDS_MAX), node));
+                }
                 Effect::Report(report) => {
                     if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
                         self.parked.hurry();
@@ -258,12 +270,17 @@ impl Backend for KubernetesBackend {
             if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
                 return Ok(());
             }
-            if request.is_running && state.is_listed {
+            if request.is_running && state.is_listed && request.template.resource.is_none() {
                 // It ran when the log was written, and there is no trace of it.
                 state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
                 self.wake.notify_one();
                 return Ok(());
             }
+        }
+        if request.template.resource.is_some() {
+            self.state().resources.begin(&self.cluster, &self.owner, request, now());
+            self.wake.notify_one();
+            return Ok(());
         }
         let new = self.job(request)?;
         if new.needs_helper {
@@ -282,6 +299,9 @@ impl Backend for KubernetesBackend {
                 self.wake.notify_one();
                 return Ok(());
             }
+            if state.resources.stop(node) {
+                return Ok(());
+            }
             let track = state.tracks.entry(node).or_default();
             track.stop();
             track.live_pods().cloned().collect()
@@ -296,9 +316,14 @@ impl Backend for KubernetesBackend {
             self.listen_once(&mut ears).await?;
             let reports = std::mem::take(&mut self.state().reports);
             if !reports.is_empty() {
+                self.tell_people(&reports);
                 return Ok(reports);
             }
         }
+    }
+
+    async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+        self.clean_up(phase).await
     }
 
     fn recorded(&self, nodes: &[NodeIx]) {

@@ -21,6 +21,9 @@ pub(super) struct Due {
     /// Whether it serves others while it runs.
     #[serde(default, skip_serializing_if = "is_false")]
     pub daemon: bool,
+    /// Whether the manifest says how long its pod may be pending, which is the engine's to watch.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_patience: bool,
 }
 
 fn is_false(word: &bool) -> bool {
@@ -35,6 +38,7 @@ impl Due {
             result: needs.result,
             parameters: needs.parameters.into_iter().map(|file| file.name).collect(),
             daemon: request.template.daemon == Some(true),
+            has_patience: request.template.pending_timeout.is_some(),
         }
     }
 

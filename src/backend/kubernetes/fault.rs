@@ -1,5 +1,6 @@
 //! Why something cannot be done in a cluster, as sentences.
 
+use super::api_error::ApiError;
 use crate::backend::BackendError;
 
 /// A pod that can never start as it was asked for: the node's end, in these words.
@@ -86,7 +87,12 @@ pub(super) fn trouble(error: &kube::Error) -> Trouble {
 /// Returns whether a refusal is one of quota or of permissions, which come and go; what an
 /// admission rule refuses, it refuses again. Only the text tells them apart: all are `Forbidden`.
 fn is_blocked(message: &str) -> bool {
-    message.contains("exceeded quota") || (message.contains("User \"") && message.contains("\" cannot "))
+    is_quota(message) || (message.contains("User \"") && message.contains("\" cannot "))
+}
+
+/// Returns whether a refusal is one of quota.
+pub(super) fn is_quota(message: &str) -> bool {
+    message.contains("exceeded quota")
 }
 
 /// Returns an error with its causes: the first alone says little more than that there is one.
@@ -107,9 +113,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub(super) fn failed(action: impl Into<String>, error: &kube::Error) -> BackendError {
     let action = action.into();
     match trouble(error) {
-        Trouble::Never(reason) => {
-            BackendError::Refused { reason: format!("the cluster refuses to {action}: {reason}") }
-        }
+        Trouble::Never(_) => BackendError::Refused { reason: ApiError::new(&action, error).message },
         Trouble::Later(reason) | Trouble::Blocked(reason) => unavailable(action, reason),
         Trouble::Exists => unavailable(action, "there is one already".to_owned()),
         Trouble::Missing => unavailable(action, "there is none".to_owned()),

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Api;
@@ -13,7 +14,9 @@ use kube::core::Selector;
 use tokio::time::Instant;
 
 use super::client::KubernetesBackend;
+use super::events::Told;
 use super::fault::failed;
+use super::track::Effect;
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;
 use crate::base::{NodeIx, TimeSpan};
@@ -102,7 +105,9 @@ impl KubernetesBackend {
 
     /// Cleans up after a run that has ended in `phase`, as `podGC` and `volumeClaimGC` say. Its log is
     /// complete by now. What fails here is left for the run's deletion.
-    pub async fn finish(&self, phase: Phase) -> Result<(), BackendError> {
+    pub(super) async fn clean_up(&self, phase: Phase) -> Result<(), BackendError> {
+        self.state().chores.push_back((NodeIx(0), Effect::Tell(Told::end(phase))));
+        self.end_chores().await?;
         let succeeded = phase == Phase::Succeeded;
         if let Some(policy) =
             self.policy.as_ref().filter(|policy| policy.is_per_pod || !policy.needs_success || succeeded)
@@ -117,6 +122,18 @@ impl KubernetesBackend {
             Some("OnWorkflowCompletion") => self.delete_claims().await,
             _ if succeeded => self.delete_claims().await,
             _ => Ok(()),
+        }
+    }
+
+    /// Does what news have left to do, such as having the last Job say how it ended.
+    async fn end_chores(&self) -> Result<(), BackendError> {
+        let mut ears = self.ears.lock().await;
+        loop {
+            self.begin_chores(&ears.chores);
+            match ears.chores.next().await {
+                Some(done) => self.heed_done(done)?,
+                None => return Ok(()),
+            }
         }
     }
 

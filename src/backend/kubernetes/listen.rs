@@ -12,12 +12,14 @@ use tokio::time::Instant;
 
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
-use super::fault::failed;
+use super::fault::{failed, is_quota};
+use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
 use super::{job_state, names, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::engine::PodReport;
 
 /// The events that the Job controller leaves when a pod cannot be made: a quota, an admission rule.
 /// A Job says nothing of it.
@@ -31,6 +33,8 @@ pub(super) struct Ears {
     refusals: Option<Watch<Event>>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
+    /// Resource templates under way.
+    work: FuturesUnordered<Work>,
 }
 
 impl Ears {
@@ -41,6 +45,7 @@ impl Ears {
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
             chores: FuturesUnordered::new(),
+            work: FuturesUnordered::new(),
         }
     }
 }
@@ -56,6 +61,7 @@ async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kub
 enum Heard {
     Pod(News<Pod>),
     Job(News<Job>),
+    Worked(NodeIx, PodReport),
     Refusal(Result<News<Event>, kube::Error>),
     Done(Done),
     Due,
@@ -76,14 +82,16 @@ impl KubernetesBackend {
             return self.list(ears).await;
         }
         self.begin_chores(&ears.chores);
+        ears.work.extend(std::mem::take(&mut self.state().resources.new));
         if !self.state().reports.is_empty() {
             return Ok(());
         }
         let due = self.due();
-        let Ears { pods, jobs, refusals, chores } = ears;
+        let Ears { pods, jobs, refusals, chores, work } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
+            Some((node, report)) = work.next(), if !work.is_empty() => Heard::Worked(node, report),
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
             news = refusal(refusals) => Heard::Refusal(news),
@@ -94,6 +102,7 @@ impl KubernetesBackend {
             Heard::Pod(news) => self.heed_pod(&news),
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
+            Heard::Worked(node, report) => self.state().reports.push((node, report)),
             Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,
@@ -106,7 +115,8 @@ impl KubernetesBackend {
     /// Returns when there is something to do by time alone.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        state.parked.due().into_iter().chain(state.sweeps.front().map(|(due, _)| *due)).min()
+        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten();
+        state.parked.due().into_iter().chain(fronts.map(|(due, _)| *due)).min()
     }
 
     async fn heed_time(&self) -> Result<(), BackendError> {
@@ -116,6 +126,11 @@ impl KubernetesBackend {
             while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
                 state.sweeps.pop_front();
                 state.chores.push_back((node, Effect::Sweep));
+            }
+            while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
+                state.stuck.pop_front();
+                let effects = state.tracks.entry(node).or_default().expired();
+                state.take(node, effects);
             }
             state.parked.due().is_some_and(|due| due <= now)
         };
@@ -157,7 +172,7 @@ impl KubernetesBackend {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
-        let effects = state.tracks.entry(node).or_default().refused(words);
+        let effects = state.tracks.entry(node).or_default().refused(words, is_quota(words));
         state.take(node, effects);
     }
 

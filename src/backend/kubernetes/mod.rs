@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
-//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
+//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs`, `resource`, `events` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs | `support`, `install` |
+//! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `installer`, `doctor` |
+//! | what Argo keeps there | `argo` |
 
 pub mod helper;
 pub mod install;
+pub mod installer;
 pub mod names;
 
 mod api_error;
@@ -20,7 +22,9 @@ mod chores;
 mod client;
 mod cluster;
 mod containers;
+mod doctor;
 mod due;
+mod events;
 mod fault;
 mod files;
 mod gc;
@@ -36,6 +40,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod resource;
 mod support;
 mod track;
 mod watch;
@@ -44,5 +49,6 @@ pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
+pub use doctor::{Finding, Health, examine};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};

@@ -42,6 +42,8 @@ pub(super) struct PodFacts {
 pub(super) enum PodState {
     /// It does not run yet; with the reason when it is one to be told.
     Waiting(Option<String>),
+    /// It does not run, since its containers lack something: an image, a secret. It may never.
+    Stuck(String),
     /// It runs.
     Running {
         /// Whether all its containers are ready.
@@ -82,7 +84,7 @@ fn state(pod: &Pod) -> PodState {
         // The containers that it waits for are those beside the main one: the work is done.
         Some("Running") if main_succeeded(status) => ended(pod, status, Phase::Succeeded, String::new()),
         Some("Running" | "Unknown") => running(pod, status),
-        _ => PodState::Waiting(waiting_reason(status)),
+        _ => waiting(status),
     }
 }
 
@@ -96,19 +98,22 @@ fn main_succeeded(status: &PodStatus) -> bool {
 }
 
 /// Returns why a pod that is pending will be for longer than it takes to start.
-fn waiting_reason(status: &PodStatus) -> Option<String> {
+fn waiting(status: &PodStatus) -> PodState {
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let waiting = containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref());
-    let words = waiting.filter_map(|waiting| {
+    let mut lacking = waiting.filter_map(|waiting| {
         let reason = waiting.reason.as_deref().filter(|reason| !ON_THE_WAY.contains(reason))?;
         Some(joined(reason, waiting.message.as_deref()))
     });
-    let of_scheduler = status.conditions.iter().flatten().filter_map(|condition| {
+    if let Some(reason) = lacking.next() {
+        return PodState::Stuck(reason);
+    }
+    let mut of_scheduler = status.conditions.iter().flatten().filter_map(|condition| {
         let reason = condition.reason.as_deref()?;
         let waits = condition.type_ == "PodScheduled" && condition.status == "False";
         waits.then(|| joined(reason, condition.message.as_deref()))
     });
-    words.chain(of_scheduler).next()
+    PodState::Waiting(of_scheduler.next())
 }
 
 fn joined(reason: &str, message: Option<&str>) -> String {
@@ -269,6 +274,7 @@ mod tests {
         assert_eq!(facts.node, NodeIx(7));
         match facts.state {
             PodState::Waiting(reason) => format!("waiting {}", reason.unwrap_or_default()),
+            PodState::Stuck(reason) => format!("stuck {reason}"),
             PodState::Running { ready, ip, host } => {
                 format!("running {ready} {} {}", ip.unwrap_or_default(), host.unwrap_or_default())
             }
@@ -319,7 +325,7 @@ mod tests {
         );
         check(
             json!({ "phase": "Pending", "containerStatuses": [waiting("main", "ImagePullBackOff", "no such image")] }),
-            "waiting ImagePullBackOff: no such image",
+            "stuck ImagePullBackOff: no such image",
         );
         check(
             json!({
@@ -327,7 +333,7 @@ mod tests {
                 "initContainerStatuses": [waiting("first", "CreateContainerConfigError", "secret \"x\" not found")],
                 "containerStatuses": [waiting("main", "PodInitializing", "")],
             }),
-            "waiting CreateContainerConfigError: secret \"x\" not found",
+            "stuck CreateContainerConfigError: secret \"x\" not found",
         );
     }
 

@@ -2,12 +2,11 @@
 //!
 //! Pure: it looks at the plan alone.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::helper;
-use crate::plan::{Body, Plan, Template, TemplateIx};
+use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
 /// Something that the Kubernetes backend cannot run.
@@ -31,20 +30,14 @@ const NO_STORE: &str = "hand it over as a parameter, or through a volume";
 
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
-    let captured = captured(plan);
-    let faults = plan.reachable().into_iter().flat_map(|ix| {
+    let reachable = plan.reachable();
+    let captured = plan.captured(&reachable);
+    let faults = reachable.into_iter().flat_map(|ix| {
         let template = plan.template(ix);
         let found = template_faults(template, captured.contains(&ix));
         found.into_iter().map(|(what, help)| Unsupported { template: template.name.clone(), what, help })
     });
     faults.collect()
-}
-
-/// Returns the templates whose result somebody asks for.
-fn captured(plan: &Plan) -> BTreeSet<TemplateIx> {
-    let reachable = plan.reachable();
-    let tasks = reachable.iter().flat_map(|ix| plan.template(*ix).body.tasks());
-    tasks.filter(|task| task.captures_result).filter_map(|task| task.target).collect()
 }
 
 fn template_faults(template: &Template, result: bool) -> Vec<(String, &'static str)> {
@@ -63,6 +56,9 @@ fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static 
     if template.container_set.is_some() {
         let what = "it runs several containers in one pod as a graph".to_owned();
         return vec![(what, "make each a template of its own")];
+    }
+    if template.resource.is_some() {
+        return Vec::new();
     }
     let mut faults: Vec<_> =
         helper::template_fault(template, result).map(|fault| (fault.to_string(), fault.help())).into_iter().collect();
@@ -119,5 +115,37 @@ mod tests {
             json!({ "container": container, "outputs": { "artifacts": [{ "name": "a", "path": "/a" }] } }),
             &["its output artifact `a` has no store"],
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::plan::{Resolved, plan_of};
+
+    fn check(caller: &str, expected: &[&str]) {
+        let spec: Value = json!({ "entrypoint": "main", "templates": [
+            { "name": "main", "steps": [
+                [{ "name": "a", "template": "image" }],
+                [{ "name": "b", "template": "known", "when": caller }],
+            ]},
+            { "name": "image", "container": { "image": "mine" } },
+            { "name": "known", "container": { "image": "mine", "command": ["x"] } },
+        ]});
+        let resolved: Resolved =
+            serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
+        let plan = plan_of(resolved).0.expect("a plan");
+        let actual: Vec<String> = unsupported(&plan).into_iter().map(|fault| fault.what).collect();
+        assert_eq!(actual, expected, "{caller}");
+    }
+
+    #[test]
+    fn an_image_must_say_its_command_when_its_result_is_asked_for() {
+        check("1 == 1", &[]);
+        let what =
+            "its outputs cannot be collected, since it has no `command`, and what the image `mine` runs is not known";
+        check("{{steps.a.outputs.result}} == 1", &[what]);
     }
 }

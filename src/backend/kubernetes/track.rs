@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::due::Due;
+use super::events::Told;
 use super::pod::{PodFacts, PodState};
-use crate::base::Timestamp;
-use crate::base::limits::DISRUPTIONS_PER_NODE_MAX;
+use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
+use crate::base::{TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What follows from news.
@@ -41,6 +42,10 @@ pub(super) enum Effect {
     EndJob,
     /// The node's pods may go.
     Sweep,
+    /// The pod does not start; it is to be looked at when its time is over.
+    Expire,
+    /// People are to know.
+    Tell(Told),
     /// The Job is to get its next pod, after so many, from this process.
     NextPod(u32),
     /// The Job is to say how its pod ended; nobody else does.
@@ -85,6 +90,10 @@ pub(super) struct Track {
     /// Whether this process makes its pods.
     is_managed: bool,
     is_stopped: bool,
+    /// Whether its pod lacked something once.
+    is_stuck: bool,
+    /// Whether it has no pod, since a policy forbids it.
+    is_refused: bool,
     is_over: bool,
     told: Option<PodReport>,
 }
@@ -153,6 +162,7 @@ impl Track {
         match state {
             PodState::Waiting(None) => Vec::new(),
             PodState::Waiting(Some(reason)) => self.tell(PodReport::Waiting { reason }),
+            PodState::Stuck(reason) => self.stuck(reason),
             PodState::Running { ready, ip, host } => self.tell(PodReport::Running { ready, ip, host }),
             PodState::Disrupted(reason) => self.disrupted(uid, &reason),
             PodState::Deleted => self.deleted(uid),
@@ -167,10 +177,31 @@ impl Track {
         }
     }
 
+    /// The server goes on trying what its containers lack, and would for ever.
+    fn stuck(&mut self, reason: String) -> Vec<Effect> {
+        let is_first = !std::mem::replace(&mut self.is_stuck, true);
+        let mut effects = self.tell(PodReport::Waiting { reason });
+        effects.extend((is_first && !self.due.has_patience).then_some(Effect::Expire));
+        effects
+    }
+
+    /// Takes the news that a pod had its time to start: one that still lacks something never will.
+    pub(super) fn expired(&mut self) -> Vec<Effect> {
+        let reason = match (&self.counted, &self.told) {
+            _ if self.is_over => return Vec::new(),
+            (Some(PodFacts { state: PodState::Stuck(reason), .. }), _) => reason,
+            (None, Some(PodReport::Waiting { reason })) if self.is_refused => reason,
+            _ => return Vec::new(),
+        };
+        let limit = TimeSpan::from_secs(PENDING_SECONDS_MAX);
+        let words = format!("its pod did not start within {limit} (`pendingTimeout` when not given): {reason}");
+        self.gives_up(Phase::Error, words)
+    }
+
     /// The Job controller ends the surplus of pods that are alive together itself; after the end of
     /// the one that counts it is ours to do.
     fn does_not_count(&mut self, pod: PodFacts) -> Vec<Effect> {
-        if !matches!(pod.state, PodState::Waiting(_) | PodState::Running { .. }) {
+        if !matches!(pod.state, PodState::Waiting(_) | PodState::Stuck(_) | PodState::Running { .. }) {
             self.others.remove(&pod.uid);
             return Vec::new();
         }
@@ -255,13 +286,15 @@ impl Track {
         }
     }
 
-    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying.
-    pub(super) fn refused(&mut self, words: &str) -> Vec<Effect> {
+    /// Takes the news that the Job controller may not make a pod for the Job; it goes on trying. A
+    /// quota may have room again, what a policy forbids stays forbidden.
+    pub(super) fn refused(&mut self, words: &str, is_quota: bool) -> Vec<Effect> {
         if self.is_over || self.counted.is_some() {
             return Vec::new();
         }
         let reason = words.strip_prefix("Error creating: ").unwrap_or(words).to_owned();
-        self.tell(PodReport::Waiting { reason })
+        self.is_refused = !is_quota;
+        if is_quota { self.tell(PodReport::Waiting { reason }) } else { self.stuck(reason) }
     }
 
     /// Takes the answer to [`Effect::Search`] when there is no pod: what the Job says is all that is known.
@@ -336,7 +369,8 @@ mod tests {
         };
         let state = match word {
             "waits" => PodState::Waiting(None),
-            "stuck" => PodState::Waiting(Some("Unschedulable".to_owned())),
+            "unplaced" => PodState::Waiting(Some("Unschedulable".to_owned())),
+            "stuck" => PodState::Stuck("ImagePullBackOff".to_owned()),
             "runs" | "evicted-away" => PodState::Running { ready: true, ip: None, host: None },
             "disrupted" => PodState::Disrupted("drained".to_owned()),
             "deleted" => PodState::Deleted,
@@ -367,6 +401,8 @@ mod tests {
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
             Effect::Sweep => "sweep".to_owned(),
+            Effect::Expire => "expire".to_owned(),
+            Effect::Tell(told) => format!("tell {}", told.reason),
             Effect::NextPod(before) => format!("next pod after {before}"),
             Effect::Settle { phase, .. } => format!("settle {phase}"),
         }
@@ -388,6 +424,8 @@ mod tests {
                 ["job", "complete"] => track.job(JobState::Complete),
                 ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
                 ["job", "gone"] => track.job(JobState::Gone),
+                ["refused", word] => track.refused(word, word == "quota"),
+                ["expired"] => track.expired(),
                 ["none", "found"] => track.searched_in_vain(),
                 ["stop"] => {
                     track.stop();
@@ -408,8 +446,8 @@ mod tests {
     fn news_that_repeat_are_told_once() {
         check(
             "pod a waits:
-             pod a stuck: waiting (Unschedulable)
-             pod a stuck:
+             pod a unplaced: waiting (Unschedulable)
+             pod a unplaced:
              pod a runs: running
              pod a runs:
              pod a succeeded: Succeeded
@@ -435,6 +473,28 @@ mod tests {
              gone a evicted-away: waiting (replaced after a disruption: evicted)
              pod b succeeded: Succeeded",
         );
+    }
+
+    #[test]
+    fn what_cannot_start_is_given_up() {
+        check(
+            "pod a stuck: waiting (ImagePullBackOff), expire
+             pod a stuck:
+             expired: Error (its pod did not start within 1h00m (`pendingTimeout` when not given): ImagePullBackOff), end job
+             expired:",
+        );
+        check(
+            "pod a stuck: waiting (ImagePullBackOff), expire
+             pod a runs: running
+             expired:",
+        );
+        check(
+            "refused policy: waiting (policy), expire
+             refused policy:
+             expired: Error (its pod did not start within 1h00m (`pendingTimeout` when not given): policy), end job",
+        );
+        check("refused quota: waiting (quota)\n expired:");
+        check_due(Due { has_patience: true, ..Due::default() }, "pod a stuck: waiting (ImagePullBackOff)");
     }
 
     #[test]

@@ -4,13 +4,13 @@ use clap::Args;
 
 use crate::base::suggest;
 use crate::cli::error::{Error, Kind};
+use crate::cli::rulebook;
 use crate::cli::session::Session;
-use crate::cli::unsupported;
-use crate::source::RuleId;
-use crate::{plan, source, spec};
+use crate::source::formats::RuleText;
 
-/// Say what a rule of `wf lint` means
+/// Say what a rule of `wf lint` means, and how to mend what it finds
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  wf explain\n  wf explain WF119")]
 pub struct Explain {
     /// The rule, such as WF004; all rules when absent
     #[arg(value_name = "RULE")]
@@ -18,44 +18,24 @@ pub struct Explain {
 }
 
 impl Explain {
-    /// Prints the meaning of the rule, or of all.
+    /// Prints the page of the rule, or all rules with their meaning.
     pub fn run(&self, session: &Session) -> Result<(), Error> {
-        let rules = rules();
+        let rules = rulebook::all();
         let Some(wanted) = &self.rule else {
-            let lines: String = rules.iter().map(|(rule, meaning)| format!("{}  {meaning}\n", rule.0)).collect();
+            let lines: String = rules.iter().map(|rule| format!("{}  {}\n", rule.id.0, rule.meaning)).collect();
             return session.ui.data(&lines);
         };
-        match rules.iter().find(|(rule, _)| rule.0.eq_ignore_ascii_case(wanted)) {
-            Some((rule, meaning)) => session.ui.data(&format!("{}: {meaning}\n", rule.0)),
+        match rules.iter().find(|rule| rule.id.0.eq_ignore_ascii_case(wanted)) {
+            Some(rule) => session.ui.data(&format!("{}: {}\n\n{}\n", rule.id.0, rule.meaning, rule.page)),
             None => Err(unknown(wanted, &rules)),
         }
     }
 }
 
-/// Returns every rule with its meaning, in the order of their names.
-pub fn rules() -> Vec<(RuleId, &'static str)> {
-    let mut rules: Vec<_> = [source::rules::ALL, spec::rules::ALL, plan::rules::ALL].concat();
-    rules.extend(unsupported::RULES);
-    rules.sort();
-    rules
-}
-
-fn unknown(wanted: &str, rules: &[(RuleId, &str)]) -> Error {
+fn unknown(wanted: &str, rules: &[RuleText]) -> Error {
     let error = Error::new(Kind::NotFound, format!("there is no rule `{wanted}`"));
-    match suggest::nearest(wanted, rules.iter().map(|(rule, _)| rule.0)) {
+    match suggest::nearest(wanted, rules.iter().map(|rule| rule.id.0)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint("wf explain"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_rules_have_one_name() {
-        let rules = rules();
-        let names: std::collections::BTreeSet<&str> = rules.iter().map(|(rule, _)| rule.0).collect();
-        assert_eq!(names.len(), rules.len());
     }
 }

@@ -4,12 +4,14 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use regex::Regex;
 
-use crate::base::{TimeSpan, Timestamp};
+use crate::backend::kubernetes::Cluster;
+use crate::base::{RunName, TimeSpan, Timestamp};
 use crate::cli::complete;
 use crate::cli::drive::{self, How};
 use crate::cli::env;
 use crate::cli::error::{Error, Kind};
 use crate::cli::logs::{self, Choice, Log};
+use crate::cli::pod_logs;
 use crate::cli::report::Show;
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
@@ -78,7 +80,11 @@ impl Logs {
         }
         let chosen = self.choose(&view)?;
         let choice = self.choice(chosen.len() > 1);
-        let Some(folder) = session.place().await?.folder(&name) else { return Err(not_here(&name)) };
+        let place = session.place().await?;
+        if let Some(cluster) = &place.cluster {
+            return self.print_pods(session, cluster, &name, &view, &chosen, &choice).await;
+        }
+        let Some(folder) = place.folder(&name) else { return Ok(()) };
         for place in chosen {
             let node = &view.nodes[place];
             let files = logs::files(&folder, node.ix, self.container.as_deref());
@@ -89,6 +95,31 @@ impl Logs {
                     lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out())).collect();
                 let skipped = self.tail.map_or(0, |tail| shown.len().saturating_sub(tail));
                 session.ui.data_bytes(&shown[skipped..].concat())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what pods wrote, as far as they are still there.
+    async fn print_pods(
+        &self,
+        session: &Session,
+        cluster: &Cluster,
+        name: &RunName,
+        view: &RunView,
+        chosen: &[usize],
+        choice: &Choice,
+    ) -> Result<(), Error> {
+        let pods = pod_logs::pods(cluster, name).await?;
+        for node in chosen.iter().map(|place| &view.nodes[*place]) {
+            let label = node.label(&view.name);
+            for pod in pods.get(&node.ix).into_iter().flatten() {
+                let lines = pod_logs::read(cluster, pod, self.container.as_deref(), self.tail).await?;
+                let shown = lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out()));
+                session.ui.data_bytes(&shown.collect::<Vec<_>>().concat())?;
+            }
+            if node.kind == NodeType::Pod && !pods.contains_key(&node.ix) {
+                session.ui.status(&format!("`{label}` has no pod any more, and its log went with it"));
             }
         }
         Ok(())
@@ -128,9 +159,4 @@ impl Logs {
         let how = How { show: Show::Logs(choice), container: self.container.clone(), only, ..How::default() };
         drive::attach(session, name, &how).await
     }
-}
-
-fn not_here(run: &crate::base::RunName) -> Error {
-    Error::new(Kind::Usage, "logs of pods cannot be printed by this release")
-        .hint(format!("kubectl logs --prefix --selector wf.internal/run={run}"))
 }

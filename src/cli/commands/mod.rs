@@ -1,6 +1,11 @@
 //! One command, one file: the arguments are the manual, `run` is the behaviour.
 
 pub mod lint;
+pub mod graph;
+pub mod fmt;
+pub mod convert;
+pub mod schema;
+pub mod eval;
 pub mod submit;
 pub mod list;
 pub mod get;
@@ -16,6 +21,10 @@ pub mod retry;
 pub mod resubmit;
 pub mod node;
 pub mod delete;
+pub mod template;
+pub mod doctor;
+pub mod install;
+pub mod uninstall;
 pub mod explain;
 pub mod completion;
 pub mod version;

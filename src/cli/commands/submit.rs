@@ -278,7 +278,7 @@ fn find<'a>(manifests: &'a Manifests, kind: ManifestKind, name: &str, is_local: 
 }
 
 /// Returns the kind of a name that kubectl would take: in full, plural or short.
-fn kind_of(text: &str) -> Result<ManifestKind, Error> {
+pub fn kind_of(text: &str) -> Result<ManifestKind, Error> {
     match text.to_lowercase().trim_end_matches('s') {
         "workflowtemplate" | "wftmpl" => Ok(ManifestKind::WorkflowTemplate),
         "clusterworkflowtemplate" | "cwft" | "clusterwftmpl" => Ok(ManifestKind::ClusterWorkflowTemplate),

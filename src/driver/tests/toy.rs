@@ -220,6 +220,10 @@ impl Log for MemoryLog {
         Ok(self.requests.borrow_mut().drain(..).collect())
     }
 
+    fn summarize_every(&self) -> TimeSpan {
+        TimeSpan(500)
+    }
+
     async fn release(self) {
         drop(self);
     }

@@ -27,7 +27,31 @@ enum Shape {
 
 /// Checks an expression against the variables of a scope.
 pub(super) fn check(ast: &Ast, scope: &dyn Scope) -> Result<(), EvalError> {
-    let mut checker = Checker { ast, scope, shapes: Vec::with_capacity(ast.nodes.len()) };
+    run(Checker { ast, scope, is_text: &|_| false, shapes: Vec::with_capacity(ast.nodes.len()) })
+}
+
+/// Checks an expression of whose variables only is known which are texts.
+pub(super) fn check_texts(ast: &Ast, is_text: &dyn Fn(&str) -> bool) -> Result<(), EvalError> {
+    run(Checker { ast, scope: &Anything, is_text, shapes: Vec::with_capacity(ast.nodes.len()) })
+}
+
+/// The scope of which nothing is known: every name is of a map.
+struct Anything;
+
+impl Scope for Anything {
+    fn get(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    fn under(&self, _root: &str, _each: &mut dyn FnMut(&str, Value)) {}
+
+    fn has_below(&self, _name: &str) -> bool {
+        true
+    }
+}
+
+fn run(mut checker: Checker<'_>) -> Result<(), EvalError> {
+    let ast = checker.ast;
     // A node stands behind its operands, so one pass is enough.
     for at in 0..ast.nodes.len() {
         let shape = checker.shape(NodeId(at as u32))?;
@@ -39,6 +63,8 @@ pub(super) fn check(ast: &Ast, scope: &dyn Scope) -> Result<(), EvalError> {
 struct Checker<'a> {
     ast: &'a Ast,
     scope: &'a dyn Scope,
+    /// Whether a variable, by its full name, is known to be a text.
+    is_text: &'a dyn Fn(&str) -> bool,
     shapes: Vec<Shape>,
 }
 
@@ -140,6 +166,9 @@ impl Checker<'_> {
             && path.is_some()
         {
             return self.name(property, name);
+        }
+        if path.is_some_and(self.is_text) {
+            return Ok(Shape::Str);
         }
         let key = self.of(property);
         match self.of(object) {

@@ -38,7 +38,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// Returns every container of a template with its place.
-fn containers(template: &Template) -> Vec<(&Value, Place)> {
+pub(super) fn containers(template: &Template) -> Vec<(&Value, Place)> {
     let spec = &template.spec;
     let at = |key: &str| template.place.key(key);
     let mut found: Vec<(&Value, Place)> = Vec::new();
@@ -53,11 +53,13 @@ fn containers(template: &Template) -> Vec<(&Value, Place)> {
     found
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+/// Returns the text of a key, empty where there is none.
+pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+/// Returns the items of a key, none where there is no list.
+pub(super) fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -117,8 +119,10 @@ fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems
 
 fn set_names(names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
     let error = |place: Place, message: String| Problem::error(rules::CONTAINER_SET, place, message);
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, name) in names.iter().enumerate() {
-        let first = names.iter().position(|other| other == name).filter(|first| *first < index);
+        let first = seen.get(name).copied();
+        seen.entry(name).or_insert(index);
         if name.is_empty() {
             problems
                 .push(error(place.index(index), "a container of the set has no name".to_owned()).help("add `name`"));

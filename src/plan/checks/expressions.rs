@@ -77,6 +77,13 @@ fn of_workflow<'a>(checked: &'a Checked<'_>, found: &mut Vec<Field<'a>>) {
     found.extend(retry.map(|text| Field { text, place: place.down("retryStrategy.expression") }));
 }
 
+/// Returns the expressions over the inputs, steps and tasks of a template, with their places.
+pub(super) fn fields(template: &crate::plan::model::Template) -> Vec<(&str, Place)> {
+    let mut found = Vec::new();
+    over_nodes(template, &mut found);
+    found.into_iter().map(|field| (field.text, field.place)).collect()
+}
+
 /// Expressions over what only a run knows: their names are not looked at.
 fn of_template<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Field<'a>>) {
     let spec = &template.spec;

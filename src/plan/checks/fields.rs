@@ -73,7 +73,7 @@ fn timeouts(template: &Template, problems: &mut Vec<Problem>) {
             problems.push(unused(template, field, only));
         } else if field == "timeout" && text.parse::<i64>().is_ok() {
             let problem = Problem::error(rules::DURATION, place, format!("`timeout` is `{text}`, which has no unit"));
-            problems.push(problem.help(format!("write `{text}s`")));
+            problems.push(problem.help(format!("write `{text}s`")).mend(text, format!("{text}s")));
         } else {
             problems.extend(duration(Some(text), &place));
         }

@@ -3,6 +3,7 @@
 //! Each looks at the whole draft and collects; none stops at the first problem, and none
 //! depends on another. An error is what fails for certain; what may run is a warning.
 
+mod aggregates;
 mod arguments;
 mod artifacts;
 mod conditions;
@@ -10,14 +11,23 @@ mod containers;
 mod dag;
 mod expressions;
 mod fields;
+mod http;
+mod locks;
 mod loops;
+mod metadata;
 mod metrics;
 mod names;
+mod never;
 mod outputs;
+mod pods;
+mod reach;
 mod references;
 mod resources;
 mod retries;
+mod secrets;
+mod taste;
 mod templates;
+mod types;
 mod workflow;
 
 use super::compile::Draft;
@@ -47,7 +57,7 @@ struct Checked<'a> {
 pub(super) fn run(draft: &Draft, purpose: Purpose) -> Vec<Problem> {
     let globals = Globals::of(draft, purpose == Purpose::Library);
     let checked = Checked { draft, purpose, globals };
-    let families: [fn(&Checked<'_>, &mut Vec<Problem>); 16] = [
+    let families: [fn(&Checked<'_>, &mut Vec<Problem>); 26] = [
         workflow::check,
         names::check,
         templates::check,
@@ -64,6 +74,16 @@ pub(super) fn run(draft: &Draft, purpose: Purpose) -> Vec<Problem> {
         retries::check,
         fields::check,
         metrics::check,
+        reach::check,
+        never::check,
+        aggregates::check,
+        metadata::check,
+        pods::check,
+        locks::check,
+        secrets::check,
+        types::check,
+        http::check,
+        taste::check,
     ];
     let mut problems = Vec::new();
     for family in families {

@@ -20,13 +20,13 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
         let variables = Variables::of(checked.draft, &checked.globals, template, !before_end);
         // The texts of an inline template are those of its call too, and see what that sees.
         if !(kinds::is_inline(template) && kinds::is_leaf(&template.spec)) {
-            own_texts(template, &variables, problems);
+            own_texts(template, has_retry(checked, template), &variables, problems);
         }
         calls(checked, template, &variables, problems);
     }
 }
 
-fn own_texts(template: &Template, variables: &Variables<'_>, problems: &mut Vec<Problem>) {
+fn own_texts(template: &Template, has_retry: bool, variables: &Variables<'_>, problems: &mut Vec<Problem>) {
     let graph = matches!(template.body, Body::Steps(_) | Body::Dag(_));
     for text in &template.texts {
         // Argo looks at no more than this of a template that calls others.
@@ -36,7 +36,8 @@ fn own_texts(template: &Template, variables: &Variables<'_>, problems: &mut Vec<
                 true => Severity::Error,
                 false => Severity::Warning,
             };
-            let judge = Judge { variables, items: &Items::None, severity };
+            let words = Words { has_retry, in_metrics: begins_with(text, "metrics") };
+            let judge = Judge { variables, items: &Items::None, severity, words };
             problems.extend(judge.problem(&variable, || template.place.below(&text.pointer)));
         }
     }
@@ -47,7 +48,9 @@ fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, 
     let mut uses = Vec::new();
     for call in &called {
         let items = Items::of(&call.task.spec);
-        let judge = Judge { variables, items: &items, severity: Severity::Error };
+        // Argo replaces such a word where it arrives, if that is tried again.
+        let words = Words { has_retry: true, in_metrics: false };
+        let judge = Judge { variables, items: &items, severity: Severity::Error, words };
         for text in &call.task.texts {
             for variable in text.text.variables() {
                 if begins_with(text, "inline") && in_inline(checked, call, &items, &variable) {
@@ -85,7 +88,8 @@ fn use_of_task<'a>(judge: &Judge<'_>, call: &Called<'a>, text: &'a Text, variabl
 fn in_inline(checked: &Checked<'_>, call: &Called<'_>, items: &Items<'_>, variable: &Variable<'_>) -> bool {
     let Some(inline) = checked.target(call.task).filter(|inline| kinds::is_leaf(&inline.spec)) else { return true };
     let variables = Variables::of(checked.draft, &checked.globals, inline, false);
-    Judge { variables: &variables, items, severity: Severity::Error }.look_up(variable) == Look::Known
+    let words = Words { has_retry: true, in_metrics: false };
+    Judge { variables: &variables, items, severity: Severity::Error, words }.look_up(variable) == Look::Known
 }
 
 fn begins_with(text: &Text, key: &str) -> bool {
@@ -127,6 +131,33 @@ struct Judge<'a> {
     variables: &'a Variables<'a>,
     items: &'a Items<'a>,
     severity: Severity,
+    words: Words,
+}
+
+/// Which of the words are known that exist in some places only.
+#[derive(Clone, Copy)]
+struct Words {
+    has_retry: bool,
+    in_metrics: bool,
+}
+
+impl Words {
+    /// Returns where a word would be known that is not known here.
+    fn elsewhere(self, name: &str) -> Option<&'static str> {
+        match name {
+            _ if name == "retries" || name.starts_with("lastRetry.") => {
+                (!self.has_retry && !self.in_metrics).then_some("a template with a `retryStrategy`")
+            }
+            _ if name.starts_with("resourcesDuration.") => (!self.in_metrics).then_some("a metric"),
+            _ if name.starts_with("cronworkflow.") => Some("the conditions of a CronWorkflow"),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a template is tried again, by its own word or by that of the workflow.
+fn has_retry(checked: &Checked<'_>, template: &Template) -> bool {
+    template.spec.retry_strategy.is_some() || checked.draft.resolved.spec.retry_strategy.is_some()
 }
 
 impl Judge<'_> {
@@ -164,7 +195,11 @@ impl Judge<'_> {
         let message = match name {
             "item" if self.items.exist() => return None,
             "item" => "`item` stands outside of a loop, and stays as it is".to_owned(),
-            _ if scopes::is_known_word(name) || !is_path(name) => return None,
+            _ if scopes::is_known_word(name) => {
+                let place_of = self.words.elsewhere(name)?;
+                format!("`{name}` exists only in {place_of}, and stays as it is here")
+            }
+            _ if !is_path(name) => return None,
             _ => format!("`{name}` is nothing that Argo knows, and stays as it is"),
         };
         let problem = Problem::warning(rules::VARIABLE_KEPT, place(), message).within(variable.at.clone());

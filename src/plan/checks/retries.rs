@@ -5,6 +5,7 @@
 
 use super::Checked;
 use super::fields::duration;
+use crate::base::TimeSpan;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::rules;
 use crate::spec;
@@ -34,6 +35,10 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Vec
         problems.push(Problem::error(rules::CHOICE, place.key("retryPolicy"), message).suggest(policy, POLICIES));
     }
     problems.extend(no_number(strategy.limit.as_ref(), "limit", place));
+    if strategy.limit.as_ref().is_some_and(|limit| limit.as_text().parse::<i32>().is_ok_and(|limit| limit < 0)) {
+        let message = "`limit` is less than zero, so that nothing is tried again";
+        problems.push(Problem::warning(rules::RETRY_EFFECT, place.key("limit"), message));
+    }
     if let Some(backoff) = &strategy.backoff {
         let place = place.key("backoff");
         problems.extend(no_number(backoff.factor.as_ref(), "factor", &place));
@@ -42,11 +47,33 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Vec
         {
             problems.extend(duration(text.as_deref(), &place.key(field)));
         }
+        problems.extend(no_effect(strategy, backoff, &place));
         if backoff.duration.as_deref().unwrap_or_default().is_empty() {
             let problem = Problem::error(rules::RETRY, place, "`backoff` does not say how long to wait");
             problems.push(problem.help("add `duration`"));
         }
     }
+}
+
+/// Numbers that can be read and do not do what they say. Source: `processNodeRetries`, which waits only
+/// where there is a limit, and gives up where a wait would pass `maxDuration`.
+fn no_effect(strategy: &spec::RetryStrategy, backoff: &spec::Backoff, place: &Place) -> Option<Problem> {
+    let span = |text: &Option<String>| text.as_deref().and_then(|text| TimeSpan::parse(text).ok());
+    let warning = |place: Place, message: &str| Problem::warning(rules::RETRY_EFFECT, place, message);
+    let (duration, most) = (span(&backoff.duration)?, span(&backoff.max_duration));
+    if strategy.limit.is_none() && duration > TimeSpan::ZERO {
+        let message = "without a `limit`, Argo does not wait between the attempts";
+        return Some(warning(place.key("duration"), message).help("add `limit` to `retryStrategy`"));
+    }
+    if most.is_some_and(|most| most > TimeSpan::ZERO && most < duration) {
+        let message = "`maxDuration` is shorter than the first wait, so that nothing is ever tried again";
+        return Some(warning(place.key("maxDuration"), message).also(place.key("duration"), "the first wait"));
+    }
+    if span(&backoff.cap).is_some_and(|cap| cap < duration) {
+        let message = "`cap` is shorter than `duration`, which has no effect then";
+        return Some(warning(place.key("cap"), message).also(place.key("duration"), "the first wait"));
+    }
+    None
 }
 
 fn no_number(number: Option<&spec::IntOrString>, field: &str, place: &Place) -> Option<Problem> {

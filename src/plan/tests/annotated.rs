@@ -1,17 +1,21 @@
 //! Small manifests, each with a note at the end of every line that is wrong: `#! RULE words`.
 
-use crate::plan::lint_all;
-use crate::source::{Severity, Sources};
+use crate::plan::{lint_all, rules};
+use crate::source::{RuleId, Severity, Sources};
 use crate::spec;
 
 /// Checks that exactly the lines with a note are complained about, by the rule of the note and
 /// with its words.
-fn check(yaml: &str) {
+pub(super) fn check(yaml: &str) {
     let mut sources = Sources::new();
     let file = sources.add("test.yaml", yaml);
     let (reads, mut diagnostics) = spec::read_all(&sources);
     diagnostics.extend(lint_all(&sources, &reads));
-    let found = diagnostics.iter().filter(|diagnostic| diagnostic.severity >= Severity::Warning).map(|diagnostic| {
+    // What every small manifest would be told is only looked at where a note names it.
+    let quiet = [rules::PEDANTIC, &[rules::TEMPLATE_UNUSED]].concat();
+    let is_quiet = |rule: &RuleId| quiet.contains(rule) && !yaml.contains(&format!("#! {}", rule.0));
+    let told = diagnostics.iter().filter(|found| found.severity >= Severity::Warning && !is_quiet(&found.rule));
+    let found = told.map(|diagnostic| {
         let line = diagnostic.span().map_or(0, |span| sources.position(file, span.start).line);
         (line, diagnostic.rule.0, diagnostic.message.as_str())
     });
@@ -32,7 +36,7 @@ fn check(yaml: &str) {
 }
 
 /// As [`check`], with the templates of a workflow only.
-fn check_templates(templates: &str) {
+pub(super) fn check_templates(templates: &str) {
     check(&format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{generateName: w-}}\nspec:\n  entrypoint: main\n  templates:\n{templates}"
     ));
@@ -420,7 +424,7 @@ fn schedules() {
 kind: CronWorkflow
 metadata: {name: c}
 spec:
-  schedules: ['0 * * * *', '0 * * *'] #! WF148 five fields
+  schedules: ['0 * * * *', '0 * * *'] #! WF148 not five
   concurrencyPolicy: Sometimes #! WF138 `Sometimes`
   workflowSpec:
     entrypoint: main

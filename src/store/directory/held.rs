@@ -11,8 +11,11 @@ use super::blobs::BlobWriter;
 use super::control::Inbox;
 use super::paths::{RunPaths, draft_of, failed};
 use super::{DirectoryShared, DirectoryStore};
-use crate::base::{RunName, RunUid};
+use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
+
+/// How often the summary is replaced: a small file that is never synced.
+const SUMMARIZE_EVERY: TimeSpan = TimeSpan(500);
 
 /// The right to write the log of one run in a folder.
 pub struct DirectoryLog<D: Disk = RealDisk> {
@@ -97,6 +100,10 @@ impl<D: Disk + 'static> Log for DirectoryLog<D> {
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
         write_summary(&self.disk, &self.paths, self.chain, summary)
+    }
+
+    fn summarize_every(&self) -> TimeSpan {
+        SUMMARIZE_EVERY
     }
 
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {

@@ -4,13 +4,13 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::super::blob::Digest;
-use super::super::claims::{Claim, Claimant, Claims};
+use super::super::claims::{self, Claim, Claimant, Claims};
 use super::super::disk::{Disk, RealDisk, Watch};
 use super::super::{Shared, Store, StoreError};
 use super::paths::{RunPaths, draft_of, failed};
 use super::root::DirectoryStore;
 use crate::base::{RunName, RunUid};
-use crate::engine::{Event, Memo};
+use crate::engine::Memo;
 
 /// The length of a lock's record, or of a cache's entry: the outputs of one node, with room to spare.
 const SHARED_BYTES_MAX: usize = 16 << 20;
@@ -82,17 +82,10 @@ impl<D: Disk + 'static> DirectoryShared<D> {
             return free;
         }
         match self.store.load(&claimant.run).await {
-            Ok(stored) => stored.header.uid != claimant.uid || has_ended(&stored.records),
+            Ok(stored) => stored.header.uid != claimant.uid || claims::has_ended(&stored.records),
             Err(error) => matches!(error, StoreError::NotFound { .. }),
         }
     }
-}
-
-/// Returns whether the last that happened to a run was its end.
-fn has_ended(records: &[super::super::Record]) -> bool {
-    let events = records.iter().rev().flat_map(|record| record.batches.iter().rev());
-    let last = events.flat_map(|batch| batch.events.iter().rev()).next();
-    matches!(last, Some(Event::Ended { .. }))
 }
 
 impl<D: Disk + 'static> Shared for DirectoryShared<D> {

@@ -31,7 +31,6 @@ impl<D: Disk> DirectoryTail<D> {
         (self.chain, self.offset) = (part.chain, part.offset);
         Ok(part.records)
     }
-
 }
 
 impl<D: Disk> Tail for DirectoryTail<D> {

@@ -43,11 +43,10 @@ pub(super) struct StoredSummary {
     pub(super) summary: Summary,
 }
 
-/// Returns the head Job of a run whose header takes `pieces` pieces.
-pub(super) fn job(header: &Header, pieces: usize) -> Value {
+/// Returns the head Job of a run.
+pub(super) fn job(header: &Header) -> Value {
     let summary = record::pending_summary(header);
     let mut annotations = own(header.resolved.metadata.annotations.iter());
-    annotations.insert(names::PIECES.to_owned(), pieces.to_string().into());
     annotations.insert(names::FORMAT.to_owned(), FORMAT_VERSION.to_string().into());
     annotations.insert(names::SUMMARY.to_owned(), summary_text(1, &summary).into());
     let mut labels = own(header.resolved.metadata.labels.iter());
@@ -122,6 +121,8 @@ pub(super) struct Standing {
     /// Whether its status says that the run has ended. A server never takes that back, so that
     /// the Job of a run that was retried shows its first end.
     pub(super) has_ended: bool,
+    /// After how many seconds from its end the cluster removes it.
+    pub(super) seconds_to_live: Option<i32>,
 }
 
 /// Returns the metadata that shows `summary`; `records` is how far the log has come.
@@ -183,8 +184,9 @@ pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary) -> O
     let ttl = ttl?;
     let phase = phase(summary);
     let own = match phase {
-        Phase::Failed | Phase::Error => ttl.seconds_after_failure,
-        _ if phase.is_final() => ttl.seconds_after_success,
+        Phase::Failed => ttl.seconds_after_failure,
+        Phase::Succeeded => ttl.seconds_after_success,
+        _ if phase.is_final() => None,
         _ => return None,
     };
     own.or(ttl.seconds_after_completion).map(|seconds| i32::try_from(seconds.max(0)).unwrap_or(i32::MAX))
@@ -197,8 +199,6 @@ pub(super) struct Head {
     pub(super) uid: String,
     /// What a listing says; made up when the annotation is lost.
     pub(super) stored: Option<StoredSummary>,
-    /// Of how many pieces the header consists.
-    pub(super) pieces: Option<usize>,
     /// The version of the format.
     pub(super) format: Option<u32>,
     /// Whether it is being removed.
@@ -218,7 +218,6 @@ impl Head {
         Some(Self {
             uid: metadata.uid.clone()?,
             stored,
-            pieces: annotations.get(names::PIECES).and_then(|text| text.parse().ok()),
             format: annotations.get(names::FORMAT).and_then(|text| text.parse().ok()),
             is_leaving: metadata.deletion_timestamp.is_some(),
         })
@@ -241,5 +240,116 @@ impl Head {
                 labels: BTreeMap::new(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(metadata: Value) -> Header {
+        let value = json!({
+            "version": 1, "name": "a", "uid": "u", "createdAt": 1_500,
+            "resolved": {"metadata": metadata, "spec": {"entrypoint": "main", "templates": []}},
+        });
+        serde_json::from_value(value).expect("a header")
+    }
+
+    fn summary(phase: &str, started_at: Option<i64>, finished_at: Option<i64>) -> Summary {
+        Summary {
+            phase: phase.to_owned(),
+            message: "why".to_owned(),
+            started_at: started_at.map(Timestamp),
+            finished_at: finished_at.map(Timestamp),
+            ..record::pending_summary(&header(json!({})))
+        }
+    }
+
+    #[test]
+    fn the_head_carries_what_is_the_users_and_has_no_pod() {
+        let given = json!({
+            "labels": {"team": "a", "kueue.x-k8s.io/queue-name": "q", "wf.internal/kind": "node"},
+            "annotations": {"why": "x", "long": "x".repeat(ANNOTATION_BYTES_MAX + 1)},
+        });
+        let job = job(&header(given));
+        assert_eq!((&job["spec"]["parallelism"], &job["spec"]["managedBy"]), (&json!(0), &json!("wf.internal/driver")));
+        let labels = json!({
+            "team": "a", "wf.internal/kind": "run", "wf.internal/run": "a",
+            "workflows.argoproj.io/workflow": "a", "workflows.argoproj.io/phase": "Pending",
+            "workflows.argoproj.io/completed": "false",
+        });
+        assert_eq!(job["metadata"]["labels"], labels);
+        let annotations: Vec<&String> = job["metadata"]["annotations"].as_object().expect("a map").keys().collect();
+        assert_eq!(annotations, ["why", "wf.internal/format", "wf.internal/summary"]);
+        serde_json::from_value::<k8s_openapi::api::batch::v1::Job>(job).expect("it is a Job");
+    }
+
+    #[test]
+    fn the_status_tells_the_truth_once() {
+        let managed = Standing { is_managed: true, ..Standing::default() };
+        let begun = Standing { has_begun: true, ..managed };
+        let ended = Standing { has_ended: true, ..begun };
+        let shown = |summary: &Summary, standing| {
+            let Some(status) = status_patch(summary, standing) else { return "nothing".to_owned() };
+            let conditions = status["conditions"].as_array().into_iter().flatten();
+            let kinds: Vec<&str> = conditions.filter_map(|condition| condition["type"].as_str()).collect();
+            format!("{} {} {}", status["startTime"], status["completionTime"], kinds.join("+"))
+        };
+        let (running, failed) = (summary("Running", Some(2_700), None), summary("Failed", Some(2_700), Some(9_100)));
+        let succeeded = summary("Succeeded", Some(2_700), Some(9_100));
+        let start = "\"1970-01-01T00:00:02Z\"";
+        for (summary, standing, expected) in [
+            (&summary("Pending", None, None), managed, "nothing".to_owned()),
+            (&running, managed, format!("{start} null ")),
+            (&running, begun, "nothing".to_owned()),
+            (&succeeded, begun, format!("{start} \"1970-01-01T00:00:09Z\" SuccessCriteriaMet+Complete")),
+            (&failed, begun, format!("{start} null FailureTarget+Failed")),
+            (&summary("Error", None, Some(9_100)), managed, "\"1970-01-01T00:00:01Z\" null FailureTarget+Failed".to_owned()),
+            (&failed, Standing::default(), format!("{start} null Failed")),
+            (&succeeded, ended, "nothing".to_owned()),
+        ] {
+            assert_eq!(shown(summary, standing), expected, "{} {standing:?}", summary.phase);
+        }
+    }
+
+    #[test]
+    fn the_time_to_live_is_that_of_the_end() {
+        let ttl = |completion: Option<i32>, success: Option<i32>, failure: Option<i32>| TTLStrategy {
+            seconds_after_completion: completion,
+            seconds_after_success: success,
+            seconds_after_failure: failure,
+        };
+        for (ttl, phase, expected) in [
+            (ttl(Some(1), Some(2), Some(3)), "Succeeded", Some(2)),
+            (ttl(Some(1), Some(2), Some(3)), "Failed", Some(3)),
+            (ttl(Some(1), Some(2), None), "Failed", Some(1)),
+            (ttl(None, Some(2), None), "Failed", None),
+            (ttl(Some(1), None, None), "Running", None),
+            (ttl(Some(-5), None, Some(3)), "Error", Some(0)),
+        ] {
+            assert_eq!(seconds_to_live(Some(&ttl), &summary(phase, None, None)), expected, "{phase}");
+        }
+    }
+
+    #[test]
+    fn a_summary_is_read_as_it_was_written_and_a_long_message_is_cut() {
+        let mut long = summary("Running", Some(1), None);
+        long.message = "é".repeat(MESSAGE_CHARS_MAX + 1);
+        let patch = metadata_patch(7, &long);
+        let text = patch["annotations"][names::SUMMARY].as_str().expect("a text").to_owned();
+        let metadata = ObjectMeta {
+            uid: Some("u".to_owned()),
+            labels: Some([(names::KIND.to_owned(), KIND.to_owned())].into()),
+            annotations: Some([(names::SUMMARY.to_owned(), text), (names::FORMAT.to_owned(), "2".to_owned())].into()),
+            ..ObjectMeta::default()
+        };
+        let head = Head::read(&metadata).expect("it is one");
+        assert_eq!((head.format, head.stored.as_ref().map(|stored| stored.records)), (Some(2), Some(7)));
+        let read = head.summary(long.name.clone(), Timestamp(0));
+        assert_eq!(read.message.chars().count(), MESSAGE_CHARS_MAX + 1);
+        assert!(Head::read(&ObjectMeta::default()).is_none());
+        let lost = ObjectMeta { annotations: None, ..metadata };
+        let lost = Head::read(&lost).expect("it is one").summary(long.name.clone(), Timestamp(9));
+        assert_eq!((lost.phase.as_str(), lost.created_at), ("Unknown", Timestamp(9)));
     }
 }

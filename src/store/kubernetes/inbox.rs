@@ -82,7 +82,8 @@ impl Inbox {
 /// Returns the requests that annotations hold.
 pub(super) fn requests(annotations: Option<&BTreeMap<String, String>>) -> BTreeMap<RequestId, String> {
     let all = annotations.into_iter().flatten();
-    all.filter_map(|(key, text)| Some((RequestId(key.strip_prefix(names::REQUEST)?.to_owned()), text.clone()))).collect()
+    all.filter_map(|(key, text)| Some((RequestId(key.strip_prefix(names::REQUEST)?.to_owned()), text.clone())))
+        .collect()
 }
 
 /// Returns the answer to a request, if annotations hold it.

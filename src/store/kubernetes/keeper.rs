@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::inbox;
 use super::lease::RunLease;
+use super::objects::Owner;
 use crate::backend::kubernetes::names;
 use crate::base::RunName;
 use crate::store::RequestId;
@@ -34,10 +35,17 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to watch the head of `run` whose uid is `uid`.
-    pub(super) fn new(jobs: Api<PartialObjectMeta<Job>>, run: &RunName, uid: String, lease: RunLease) -> Self {
+    /// Begins to watch the head of `owner`'s run; `pinged` is the last question whether somebody
+    /// drives it that was there before we took the Lease.
+    pub(super) fn new(
+        jobs: Api<PartialObjectMeta<Job>>,
+        owner: &Owner,
+        pinged: Option<String>,
+        lease: RunLease,
+    ) -> Self {
         let (sender, news) = unbounded_channel();
-        let watch = watch(jobs, run.clone(), Watched { uid, pinged: None, is_there: false, lease, sender });
+        let watched = Watched { uid: owner.uid.clone(), pinged, is_there: false, lease, sender };
+        let watch = watch(jobs, owner.run.clone(), watched);
         Self { news, task: tokio::spawn(watch).abort_handle() }
     }
 
@@ -56,8 +64,8 @@ impl Drop for Keeper {
 /// What is known of the head so far.
 struct Watched {
     uid: String,
-    /// The last question whether we live; none before the first look, whose answer was the Lease.
-    pinged: Option<Option<String>>,
+    /// The last question whether we live that was answered.
+    pinged: Option<String>,
     is_there: bool,
     lease: RunLease,
     sender: UnboundedSender<News>,
@@ -96,11 +104,11 @@ impl Watched {
             self.tell(News::Requests(requests));
         }
         let ping = annotations.and_then(|annotations| annotations.get(names::PING)).cloned();
-        if self.pinged.as_ref().is_some_and(|before| *before != ping) {
+        if self.pinged != ping {
             // Who asked in vain takes over, and our next append says so.
             let _ = self.lease.renew().await;
         }
-        self.pinged = Some(ping);
+        self.pinged = ping;
     }
 
     fn tell(&self, news: News) {

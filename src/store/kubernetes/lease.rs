@@ -23,7 +23,7 @@ use super::objects::Owner;
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
 
 /// How long a driver may take to answer: it does so at once, unless it or its cluster is overloaded.
-const ANSWER_WAIT: Duration = Duration::from_millis(1500);
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// How often a Lease that changes under our hands is looked at again.
 const TRIES_MAX: usize = 4;
@@ -55,11 +55,6 @@ impl RunLease {
         Self { leases, jobs, owner, me }
     }
 
-    /// Returns the Lease of another run.
-    pub(super) fn of(&self, owner: Owner) -> Self {
-        Self { owner, ..self.clone() }
-    }
-
     fn name(&self) -> String {
         format!("wf.{}", self.owner.run)
     }
@@ -77,7 +72,9 @@ impl RunLease {
             match taken {
                 Ok(()) => return Ok(Wanted::Ours),
                 // Somebody was faster, or let go.
-                Err(error) if matches!(error.kind, ApiErrorKind::Exists | ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {}
+                Err(error)
+                    if matches!(error.kind, ApiErrorKind::Exists | ApiErrorKind::Conflict | ApiErrorKind::NotFound) => {
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -96,8 +93,11 @@ impl RunLease {
     pub(super) async fn renew(&self) -> Result<(), ApiError> {
         let patch = json!({"spec": {"renewTime": self.now(), "holderIdentity": self.me.name}});
         let action = format!("renew the Lease `{}`", self.name());
-        let patched = self.leases.patch(&self.name(), &self.me.patch_params(), &Patch::Merge(patch)).await;
-        patched.map(drop).map_err(|error| ApiError::new(&action, &error))
+        match self.leases.patch(&self.name(), &self.me.patch_params(), &Patch::Merge(patch)).await {
+            // Somebody took it, and found that we had not stopped.
+            Err(kube::Error::Api(status)) if status.is_not_found() => self.create().await,
+            patched => patched.map(drop).map_err(|error| ApiError::new(&action, &error)),
+        }
     }
 
     /// Lets go, if it is still ours.

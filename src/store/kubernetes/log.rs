@@ -10,16 +10,15 @@ use kube::api::{Patch, PostParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Identity, KubernetesShared};
 use super::head::{self, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::{Keeper, News};
 use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
-use super::{pieces, upload};
+use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::RunName;
+use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -30,12 +29,18 @@ use crate::store::{Answer, Log, Request, RequestId, StoreError, Summary, record}
 /// as long as the backend is waited for. Pods go on meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often listings are brought up to date: each costs a write to the API server, which a run
+/// whose steps take seconds would pay for each of them.
+const SUMMARIZE_EVERY: TimeSpan = TimeSpan::from_secs(5);
+
 /// The first wait between two tries, doubled up to the most.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The right to write the log of one run in a cluster.
 pub struct KubernetesLog {
+    pub(super) store: KubernetesStore,
+    pub(super) uid: RunUid,
     pub(super) maps: Api<ConfigMap>,
     pub(super) jobs: Api<Job>,
     pub(super) owner: Owner,
@@ -76,8 +81,7 @@ impl KubernetesLog {
     async fn write(&mut self, write: &Write) -> Result<(), StoreError> {
         let version = if write.is_new { None } else { self.version.clone() };
         let object = objects::segment(&self.owner, write, &self.term, version.as_deref());
-        let give_up_at = Instant::now() + PATIENCE;
-        let mut wait = RETRY_MIN;
+        let mut patience = Patience::new();
         loop {
             let error = match self.try_write(write.is_new, &object).await {
                 Ok(version) => {
@@ -88,15 +92,12 @@ impl KubernetesLog {
             };
             match error.kind {
                 ApiErrorKind::Exists | ApiErrorKind::Conflict => match self.read_back(write).await {
-                    Err(StoreError::Cluster(error)) if is_patient(&error) && Instant::now() < give_up_at => {}
+                    Err(StoreError::Cluster(error)) => patience.wait(error).await?,
                     known => return known,
                 },
                 ApiErrorKind::NotFound => return Err(self.gone()),
-                _ if is_patient(&error) && Instant::now() < give_up_at => {}
-                _ => return Err(error.into()),
+                _ => patience.wait(error).await?,
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
         }
     }
 
@@ -131,7 +132,7 @@ impl KubernetesLog {
     }
 
     fn gone(&self) -> StoreError {
-        StoreError::NotFound { run: self.owner.run.to_string(), nearest: None }
+        StoreError::Deleted { run: self.owner.run.clone() }
     }
 
     /// Makes texts durable beside the log.
@@ -140,7 +141,12 @@ impl KubernetesLog {
             if self.kept.insert(digest.clone()) {
                 let name = |index| objects::blob_name(&self.owner.run, &digest, index);
                 let cut = pieces::cut(text.as_bytes());
-                upload::upload(&self.maps, &self.owner, objects::BLOB, cut, name).await?;
+                let mut patience = Patience::new();
+                while let Err(error) =
+                    upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await
+                {
+                    patience.wait(error).await?;
+                }
             }
         }
         Ok(())
@@ -161,26 +167,52 @@ impl KubernetesLog {
         patched.map_err(|error| ApiError::new(&format!("show how run `{run}` stands"), &error))
     }
 
-    /// Says when the cluster removes the run, before it knows that the run has ended.
-    async fn set_time_to_live(&self, summary: &Summary) -> Result<(), ApiError> {
-        let Some(seconds) = head::seconds_to_live(self.ttl.as_ref(), summary) else { return Ok(()) };
+    /// Says when the cluster removes the run, before it knows that the run has ended; a run that
+    /// goes on after its end is not removed.
+    async fn set_time_to_live(&mut self, summary: &Summary) -> Result<(), ApiError> {
+        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary);
+        if self.ttl.is_none() || seconds == self.standing.seconds_to_live {
+            return Ok(());
+        }
         let patch = json!({"metadata": {"uid": self.owner.uid}, "spec": {"ttlSecondsAfterFinished": seconds}});
         let run = self.owner.run.as_str();
         let patched = self.jobs.patch_metadata(run, &self.me.patch_params(), &Patch::Merge(patch)).await;
-        patched.map(drop).map_err(|error| ApiError::new(&format!("set the time to live of run `{run}`"), &error))
+        patched.map_err(|error| ApiError::new(&format!("set the time to live of run `{run}`"), &error))?;
+        self.standing.seconds_to_live = seconds;
+        Ok(())
     }
 }
 
-/// Returns whether an append tries again: what can pass, and a permission that may come back.
-fn is_patient(error: &ApiError) -> bool {
-    error.is_passing() || matches!(error.kind, ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized)
+/// How long an append goes on trying.
+struct Patience {
+    ends_at: Instant,
+    wait: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { ends_at: Instant::now() + PATIENCE, wait: RETRY_MIN }
+    }
+
+    /// Waits before another try; gives `error` back where none is worth it. What can pass is, and a
+    /// permission that may come back.
+    async fn wait(&mut self, error: ApiError) -> Result<(), ApiError> {
+        let may_pass = error.is_passing() || matches!(error.kind, ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized);
+        if !may_pass || Instant::now() >= self.ends_at {
+            return Err(error);
+        }
+        tokio::time::sleep(self.wait).await;
+        self.wait = (self.wait * 2).min(RETRY_MAX);
+        Ok(())
+    }
 }
 
 impl Log for KubernetesLog {
     type Shared = KubernetesShared;
 
     fn shared(&self) -> KubernetesShared {
-        KubernetesShared::new(self.maps.clone(), self.jobs.clone(), self.owner.clone(), self.lease.clone())
+        let (run, uid) = (self.owner.run.clone(), self.uid.clone());
+        KubernetesShared::new(self.store.clone(), self.maps.clone(), self.me.clone(), run, uid)
     }
 
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
@@ -195,14 +227,12 @@ impl Log for KubernetesLog {
     }
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
+        self.set_time_to_live(summary).await?;
         let metadata = head::metadata_patch(self.chain.seq(), summary);
         let Some(status) = head::status_patch(summary, self.standing).filter(|_| self.may_write_status) else {
             return Ok(self.patch_head(metadata, None).await?);
         };
         let ends = status.get("conditions").is_some();
-        if ends {
-            self.set_time_to_live(summary).await?;
-        }
         match self.patch_head(metadata.clone(), Some(status)).await {
             Err(error) if error.kind == ApiErrorKind::Forbidden => {
                 self.may_write_status = false;
@@ -213,6 +243,10 @@ impl Log for KubernetesLog {
         self.standing.has_begun = true;
         self.standing.has_ended |= ends;
         Ok(())
+    }
+
+    fn summarize_every(&self) -> TimeSpan {
+        SUMMARIZE_EVERY
     }
 
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {

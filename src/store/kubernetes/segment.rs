@@ -243,7 +243,9 @@ mod tests {
         let mut segments = Segments::new();
         let mut segmenter = Segmenter::fresh(0, 0);
         let mut expected = Vec::new();
-        for (seed, length) in (0..400).map(|at| (at, 100 + at as usize * 7)).chain([(7, 300_000), (9, 3_000_000), (8, 1)]) {
+        for (seed, length) in
+            (0..400).map(|at| (at, 100 + at as usize * 7)).chain([(7, 300_000), (9, 3_000_000), (8, 1)])
+        {
             let line = line(seed, length);
             expected.extend_from_slice(&line);
             let writes = segmenter.append(&line);
@@ -267,11 +269,8 @@ mod tests {
 
     #[test]
     fn a_torn_record_is_replaced_and_nothing_else_is() {
-        let sealed = |from, text: &[u8]| Segment {
-            from,
-            packed: Segmenter::reopen(0, 0, text).packed,
-            is_sealed: true,
-        };
+        let sealed =
+            |from, text: &[u8]| Segment { from, packed: Segmenter::reopen(0, 0, text).packed, is_sealed: true };
         let mut segments = Segments::from([(0, sealed(0, b"one\ntw"))]);
         write(&mut segments, Segmenter::fresh(1, 4).append(b"three\n"));
         assert_eq!(read(&segments), b"one\nthree\n");

@@ -10,22 +10,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 
-use super::head::Head;
-use super::lease::RunLease;
-use super::objects::Owner;
+use super::{Identity, KubernetesStore};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
-use crate::base::RunUid;
+use crate::base::{RunName, RunUid};
 use crate::engine::{Memo, Phase};
 use crate::store::blob::Digest;
-use crate::store::claims::{Claim, Claimant, Claims};
-use crate::store::{Shared, StoreError};
+use crate::store::claims::{self, Claim, Claimant, Claims};
+use crate::store::{Shared, Store, StoreError};
 
 /// The key of a lock's record, and of an entry that has an object of its own.
 const KEY: &str = "data";
@@ -48,19 +45,22 @@ const CACHE_LABEL: (&str, &str) = ("workflows.argoproj.io/configmap-type", "Cach
 
 /// What one run shares with the others of its namespace.
 pub struct KubernetesShared {
+    store: KubernetesStore,
     maps: Api<ConfigMap>,
-    jobs: Api<Job>,
-    owner: Owner,
-    lease: RunLease,
+    me: Identity,
+    run: RunName,
+    uid: RunUid,
 }
 
 impl KubernetesShared {
-    pub(super) fn new(maps: Api<ConfigMap>, jobs: Api<Job>, owner: Owner, lease: RunLease) -> Self {
-        Self { maps, jobs, owner, lease }
-    }
-
-    fn uid(&self) -> RunUid {
-        RunUid(self.owner.uid.as_str().into())
+    pub(super) fn new(
+        store: KubernetesStore,
+        maps: Api<ConfigMap>,
+        me: Identity,
+        run: RunName,
+        uid: RunUid,
+    ) -> Self {
+        Self { store, maps, me, run, uid }
     }
 
     /// Claims once; `None` when somebody else changed the record meanwhile.
@@ -71,17 +71,8 @@ impl KubernetesShared {
             Some(map) => read_claims(&claim.lock, map)?,
             None => Claims::new(&claim.lock),
         };
-        let (before, uid) = (claims.clone(), self.uid());
-        let mut granted = claims.claim(&self.owner.run, &uid, claim);
-        if granted < claim.wanted {
-            let holders: Vec<Claimant> = claims.holders(&uid).cloned().collect();
-            for holder in holders {
-                if self.is_over(&holder).await? {
-                    claims.forget(&holder.uid);
-                }
-            }
-            granted = claims.claim(&self.owner.run, &uid, claim);
-        }
+        let before = claims.clone();
+        let granted = self.settle(&mut claims, claim).await;
         if claims == before {
             return Ok(Some(granted));
         }
@@ -110,21 +101,40 @@ impl KubernetesShared {
         }
     }
 
+    /// Grants what is free, after it was taken from runs that are over.
+    async fn settle(&self, claims: &mut Claims, claim: &Claim) -> u32 {
+        let granted = claims.claim(&self.run, &self.uid, claim);
+        if granted >= claim.wanted {
+            return granted;
+        }
+        let holders: Vec<Claimant> = claims.holders(&self.uid).cloned().collect();
+        for holder in holders {
+            if self.is_over(&holder).await {
+                claims.forget(&holder.uid);
+            }
+        }
+        claims.claim(&self.run, &self.uid, claim)
+    }
+
     /// Returns whether a run that has places has lost its right to them.
-    async fn is_over(&self, claimant: &Claimant) -> Result<bool, StoreError> {
-        let run = claimant.run.as_str();
-        let found = self.jobs.get_metadata_opt(run).await;
-        let found = found.map_err(|error| ApiError::new(&format!("look at run `{run}`"), &error))?;
-        let Some(head) = found.and_then(|job| Head::read(&job.metadata)) else { return Ok(true) };
-        let summary = head.stored.map(|stored| stored.summary);
-        if head.uid != claimant.uid.to_string() || summary.is_some_and(|summary| has_ended(&summary.phase)) {
-            return Ok(true);
+    async fn is_over(&self, claimant: &Claimant) -> bool {
+        let head = match self.store.head_of(&claimant.run).await {
+            Ok(Some(head)) => head,
+            Ok(None) => return true,
+            // What cannot be asked now is no reason to take anything away.
+            Err(_) => return false,
+        };
+        let Some(summary) = head.stored.map(|stored| stored.summary) else { return false };
+        if summary.uid != claimant.uid || has_ended(&summary.phase) {
+            return true;
         }
-        if claimant.outlives_driver {
-            return Ok(false);
+        if !matches!(self.store.is_held(&claimant.run).await, Ok(false)) {
+            return false;
         }
-        let owner = Owner { run: claimant.run.clone(), uid: head.uid };
-        Ok(self.lease.of(owner).holder().await?.is_none())
+        match self.store.load(&claimant.run).await {
+            Ok(stored) => !claimant.outlives_driver || claims::has_ended(&stored.records),
+            Err(error) => matches!(error, StoreError::NotFound { .. }),
+        }
     }
 
     async fn entry(&self, name: &str, key: &str) -> Result<Option<String>, StoreError> {
@@ -137,7 +147,7 @@ impl KubernetesShared {
     async fn put(&self, name: &str, key: &str, entry: &str, labels: BTreeMap<String, String>) -> Result<(), ApiError> {
         let action = format!("keep a result in the cache `{name}`");
         let patch = Patch::Merge(json!({"data": {key: entry}}));
-        let patched = self.maps.patch(name, &PatchParams::default(), &patch).await;
+        let patched = self.maps.patch(name, &self.me.patch_params(), &patch).await;
         let error = match patched.map_err(|error| ApiError::new(&action, &error)) {
             Ok(_) => return Ok(()),
             Err(error) => error,
@@ -168,7 +178,7 @@ impl Shared for KubernetesShared {
         let name = lock_name(lock);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let changes = watcher::watcher(self.maps.clone(), config).default_backoff().applied_objects();
-        let uid = self.uid();
+        let uid = self.uid.clone();
         let other = changes.try_filter(|map| {
             let is_other = read_claims(lock, map).map_or(true, |claims| claims.granted(&uid) != granted);
             std::future::ready(is_other)
@@ -250,7 +260,6 @@ fn record(name: &str, claims: &Claims, version: Option<String>) -> ConfigMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::RunName;
 
     #[test]
     fn keys_of_any_text_have_a_place() {

@@ -21,7 +21,7 @@ use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
-use crate::base::{RunName, TimeSpan, Timestamp, suggest};
+use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
 use crate::store::frame::Chain;
 use crate::store::{Answer, Header, RequestId, Store, StoreError, Stored, Summary, record};
@@ -67,6 +67,11 @@ impl KubernetesStore {
         StoreError::NotFound { run: run.to_string(), nearest }
     }
 
+    /// Reads the head of a run, if there is one.
+    pub(super) async fn head_of(&self, run: &RunName) -> Result<Option<Head>, StoreError> {
+        self.reader.head(run).await
+    }
+
     async fn head(&self, run: &RunName) -> Result<Head, StoreError> {
         match self.reader.head(run).await? {
             Some(head) if !head.is_leaving => Ok(head),
@@ -75,9 +80,9 @@ impl KubernetesStore {
     }
 
     /// Creates the head, which takes the name.
-    async fn create_head(&self, header: &Header, pieces: usize) -> Result<Job, StoreError> {
+    async fn create_head(&self, header: &Header) -> Result<Job, StoreError> {
         let run = &header.name;
-        let job = head::job(header, pieces);
+        let job = head::job(header);
         let job: Job = serde_json::from_value(job).map_err(|error| StoreError::Io {
             action: format!("write the Job of run `{run}`"),
             source: error.into(),
@@ -124,10 +129,12 @@ impl KubernetesStore {
     }
 
     fn log(&self, held: Held) -> KubernetesLog {
-        let Held { owner, standing, chain, segmenter, term, version, taken, ttl } = held;
+        let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let lease = self.lease(&owner);
-        let keeper = Keeper::new(self.heads(), &owner.run, owner.uid.clone(), lease.clone());
+        let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
         KubernetesLog {
+            store: self.clone(),
+            uid,
             maps: self.reader.maps.clone(),
             jobs: self.jobs().clone(),
             me: self.me.clone(),
@@ -147,13 +154,17 @@ impl KubernetesStore {
     }
 
     /// Patches annotations of the head of a run.
-    async fn annotate(&self, run: &RunName, annotations: serde_json::Map<String, serde_json::Value>) -> Result<(), StoreError> {
+    async fn annotate(
+        &self,
+        run: &RunName,
+        annotations: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), StoreError> {
         let patch = json!({"metadata": {"annotations": annotations}});
         match self.jobs().patch_metadata(run.as_str(), &self.me.patch_params(), &Patch::Merge(patch)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.not_found(run).await),
-            patched => {
-                Ok(patched.map(drop).map_err(|error| ApiError::new(&format!("ask run `{run}` for something"), &error))?)
-            }
+            patched => Ok(patched
+                .map(drop)
+                .map_err(|error| ApiError::new(&format!("ask run `{run}` for something"), &error))?),
         }
     }
 }
@@ -161,7 +172,9 @@ impl KubernetesStore {
 /// What it takes to hold a log.
 struct Held {
     owner: Owner,
+    uid: RunUid,
     standing: Standing,
+    pinged: Option<String>,
     chain: Chain,
     segmenter: Segmenter,
     term: Term,
@@ -178,7 +191,7 @@ impl Store for KubernetesStore {
         let json = record::write_header(header)?;
         let mut chain = Chain::default();
         let cut = pieces::cut(&chain.frame(&json));
-        let job = self.create_head(header, cut.len()).await?;
+        let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
         if let Err(error) = self.fill(&owner, cut).await {
             // Nobody may take half a run for one; what cannot be removed says so when it is read.
@@ -187,7 +200,9 @@ impl Store for KubernetesStore {
         }
         Ok(self.log(Held {
             owner,
+            uid: header.uid.clone(),
             standing: standing(&job),
+            pinged: None,
             chain,
             segmenter: Segmenter::fresh(0, 0),
             term: Term { epoch: 1, holder: self.me.name.clone() },
@@ -276,7 +291,9 @@ impl Store for KubernetesStore {
             let limit = inbox::REQUEST_BYTES_MAX >> 10;
             return Err(StoreError::Cluster(ApiError {
                 kind: ApiErrorKind::Invalid,
-                message: format!("the request has {length} bytes, more than the {limit} KiB (REQUEST_BYTES_MAX) of one"),
+                message: format!(
+                    "the request has {length} bytes, more than the {limit} KiB (REQUEST_BYTES_MAX) of one"
+                ),
                 hint: None,
             }));
         }
@@ -321,9 +338,12 @@ impl KubernetesStore {
             None => Segmenter::fresh(assembled.next, part.bytes),
         };
         let epoch = segments.values().map(|kept| kept.term.epoch).max().unwrap_or(1) + 1;
+        let annotations = job.metadata.annotations.as_ref();
         let mut log = self.log(Held {
             owner,
+            uid: opening.header.uid.clone(),
             standing: standing(job),
+            pinged: annotations.and_then(|annotations| annotations.get(names::PING)).cloned(),
             chain: part.chain,
             segmenter,
             term: Term { epoch, holder: self.me.name.clone() },
@@ -332,7 +352,7 @@ impl KubernetesStore {
             ttl: opening.header.resolved.spec.ttl_strategy.clone(),
         });
         log.fence().await?;
-        log.inbox.see(inbox::requests(job.metadata.annotations.as_ref()));
+        log.inbox.see(inbox::requests(annotations));
         Ok((log, read::stored(opening.header, part)))
     }
 }
@@ -349,6 +369,7 @@ fn standing(job: &Job) -> Standing {
     Standing {
         is_managed: job.spec.as_ref().is_some_and(|spec| spec.managed_by.as_deref() == Some(names::DRIVER)),
         has_begun: status.is_some_and(|status| status.start_time.is_some()),
+        seconds_to_live: job.spec.as_ref().and_then(|spec| spec.ttl_seconds_after_finished),
         has_ended: { conditions }.any(|condition| ends(&condition.type_) && condition.status == "True"),
     }
 }

@@ -111,7 +111,7 @@ impl KubernetesTail {
     }
 
     fn gone(&self) -> StoreError {
-        StoreError::NotFound { run: self.opening.owner.run.to_string(), nearest: None }
+        StoreError::Deleted { run: self.opening.owner.run.clone() }
     }
 }
 

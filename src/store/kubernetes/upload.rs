@@ -22,7 +22,8 @@ pub(super) async fn upload(
 ) -> Result<(), ApiError> {
     let count = cut.len();
     let pieces = cut.into_iter().enumerate();
-    let creates = pieces.map(|(index, bytes)| create(maps, owner, objects::piece(owner, kind, name(index), count, bytes)));
+    let creates =
+        pieces.map(|(index, bytes)| create(maps, owner, objects::piece(owner, kind, name(index), count, bytes)));
     try_join_all(creates).await.map(drop)
 }
 
@@ -33,7 +34,9 @@ pub(super) async fn download(
     name: impl Fn(usize) -> String,
 ) -> Result<Option<Result<Vec<u8>, String>>, ApiError> {
     let Some(first) = get(maps, owner, &name(0)).await? else { return Ok(None) };
-    let Some(count) = objects::pieces(&first) else { return Ok(Some(Err("its first piece says no number".to_owned()))) };
+    let Some(count) = objects::pieces(&first) else {
+        return Ok(Some(Err("its first piece says no number".to_owned())));
+    };
     let rest = try_join_all((1..count).map(|index| {
         let name = name(index);
         async move { get(maps, owner, &name).await }
@@ -44,7 +47,8 @@ pub(super) async fn download(
 }
 
 async fn get(maps: &Api<ConfigMap>, owner: &Owner, name: &str) -> Result<Option<ConfigMap>, ApiError> {
-    let map = maps.get_opt(name).await.map_err(|error| ApiError::new(&format!("read the ConfigMap `{name}`"), &error))?;
+    let map =
+        maps.get_opt(name).await.map_err(|error| ApiError::new(&format!("read the ConfigMap `{name}`"), &error))?;
     Ok(map.filter(|map| owner.owns(&map.metadata)))
 }
 

@@ -1,0 +1,11 @@
+//! Templates that act on an object of the cluster: done by the driver itself, with its own rights.
+//!
+//! No pod is started for it, as Argo does; what it comes to is told as if one had run.
+
+mod run;
+mod act;
+mod conditions;
+mod flags;
+mod outputs;
+
+pub(super) use run::{Resources, Work};

@@ -1,0 +1,93 @@
+//! Checks manifests as files: what is wrong with those that were given, by the project's settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::input::{self, Input};
+use super::project::Project;
+use super::rulebook;
+use crate::plan;
+use crate::source::{Allowed, Diagnostic, FileId, Sources};
+use crate::spec::{self, Read};
+
+/// Texts to be checked, and those that are only looked things up in.
+pub struct Texts {
+    /// All of them, those to be checked first.
+    pub input: Input,
+    /// How many are to be checked.
+    checked: usize,
+}
+
+/// What checking found.
+pub struct Linted {
+    /// What is wrong, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many manifests were checked.
+    pub manifests: usize,
+}
+
+impl Texts {
+    /// Reads the files to be checked and those of the library; a file that is both is checked.
+    pub fn read(files: &[PathBuf], library: &[PathBuf]) -> Result<Self, Error> {
+        let mut input = input::read(files)?;
+        let checked = input.sources.ids().count();
+        if !library.is_empty() {
+            let lent = input::read(library)?;
+            for (id, path) in lent.sources.ids().zip(&lent.files) {
+                if !input.files.contains(path) {
+                    input.sources.add(lent.sources.name(id), lent.sources.text(id));
+                }
+            }
+        }
+        Ok(Self { input, checked })
+    }
+
+    /// Returns the ids of the texts that are to be checked.
+    pub fn checked(&self) -> impl Iterator<Item = FileId> + use<> {
+        self.input.sources.ids().take(self.checked)
+    }
+
+    /// Replaces texts by others.
+    pub fn replace(&mut self, texts: &BTreeMap<FileId, String>) {
+        let mut sources = Sources::new();
+        for id in self.input.sources.ids() {
+            let text = texts.get(&id).map_or(self.input.sources.text(id), String::as_str);
+            sources.add(self.input.sources.name(id), text);
+        }
+        self.input.sources = sources;
+    }
+
+    /// Checks the texts.
+    pub fn lint(&self, project: &Project) -> Linted {
+        let sources = &self.input.sources;
+        let (reads, mut found) = spec::read_all(sources);
+        found.extend(plan::lint_all(sources, &reads));
+        let (allowed, faults) = Allowed::read(sources, &rulebook::ids());
+        found.extend(faults);
+        let missing = plan::rules::OBJECT_NOT_FOUND;
+        let kept = found.into_iter().filter(|diagnostic| {
+            self.is_told(diagnostic)
+                && !(project.ignore_missing && diagnostic.rule == missing)
+                && !allowed.covers(diagnostic, sources)
+        });
+        let mut diagnostics: Vec<Diagnostic> = kept.filter_map(|diagnostic| project.levels.judge(diagnostic)).collect();
+        diagnostics.sort_by(|a, b| (a.span(), a.rule, &a.message).cmp(&(b.span(), b.rule, &b.message)));
+        diagnostics.dedup();
+        Linted { diagnostics, manifests: reads.iter().filter(|read| self.is_checked(read.document.file)).count() }
+    }
+
+    /// Returns whether one of the texts to be checked has something to check.
+    pub fn is_something(&self) -> bool {
+        let reads: Vec<Read> = self.checked().flat_map(|file| spec::read(&self.input.sources, file).0).collect();
+        plan::is_checkable(&reads)
+    }
+
+    fn is_told(&self, diagnostic: &Diagnostic) -> bool {
+        diagnostic.span().is_none_or(|span| self.is_checked(span.file))
+    }
+
+    fn is_checked(&self, file: FileId) -> bool {
+        (file.0 as usize) < self.checked
+    }
+}

@@ -1,0 +1,176 @@
+//! What pods of a cluster wrote: read as it is, or followed while the run goes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::error::Error;
+use super::logs::Line;
+use crate::backend::BackendError;
+use crate::backend::kubernetes::{Cluster, LogOptions, LoggedPod, logged_pods, logs};
+use crate::base::{NodeIx, RunName, Timestamp};
+
+/// How long after the end of a run the last lines of its pods are waited for.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a log is asked for whose container has not started, and how long in between: no watch
+/// tells when a container's log can be read.
+const OPENS_MAX: u32 = 60;
+const OPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// Returns the logs of a run's pods that are still there, by node, the oldest first.
+pub async fn pods(cluster: &Cluster, run: &RunName) -> Result<BTreeMap<NodeIx, Vec<LoggedPod>>, Error> {
+    let mut by_node: BTreeMap<NodeIx, Vec<LoggedPod>> = BTreeMap::new();
+    for pod in logged_pods(cluster, run, None).await? {
+        by_node.entry(pod.node).or_default().push(pod);
+    }
+    Ok(by_node)
+}
+
+/// Reads all that a pod's container has written.
+pub async fn read(
+    cluster: &Cluster,
+    pod: &LoggedPod,
+    container: Option<&str>,
+    tail: Option<usize>,
+) -> Result<Vec<Line>, Error> {
+    let tail = tail.map(|lines| u32::try_from(lines).unwrap_or(u32::MAX));
+    let options = LogOptions { tail, ..options(pod, container) };
+    let mut opened = logs(cluster, &pod.name, &options).await?;
+    let mut lines = Vec::new();
+    while let Some(raw) = opened.next().await? {
+        lines.push(line(&raw));
+    }
+    Ok(lines)
+}
+
+/// Returns which container is meant: the main one, which comes last, when none is named.
+fn options(pod: &LoggedPod, container: Option<&str>) -> LogOptions {
+    let container = container.map(str::to_owned).or_else(|| pod.containers.last().cloned());
+    LogOptions { container, timestamps: true, ..LogOptions::default() }
+}
+
+/// Takes the time off a line.
+fn line(raw: &[u8]) -> Line {
+    let space = raw.iter().position(|byte| *byte == b' ').unwrap_or(raw.len());
+    let stamp = String::from_utf8_lossy(&raw[..space]).into_owned();
+    match Timestamp::parse_rfc3339(&stamp) {
+        Some(at) => Line { at: Some(at), stamp, text: raw.get(space + 1..).unwrap_or_default().to_vec() },
+        None => Line { at: None, stamp: String::new(), text: raw.to_vec() },
+    }
+}
+
+/// The logs of the nodes that go on, each followed by a task of its own.
+pub struct PodFollower {
+    cluster: Cluster,
+    run: RunName,
+    container: Option<String>,
+    sender: UnboundedSender<(String, Line)>,
+    lines: UnboundedReceiver<(String, Line)>,
+    tasks: BTreeMap<NodeIx, JoinHandle<()>>,
+}
+
+impl PodFollower {
+    /// Returns a follower of no node yet.
+    pub fn new(cluster: Cluster, run: RunName, container: Option<String>) -> Self {
+        let (sender, lines) = unbounded_channel();
+        Self { cluster, run, container, sender, lines, tasks: BTreeMap::new() }
+    }
+
+    /// Follows a node from the beginning of its log to its end.
+    pub fn add(&mut self, node: NodeIx, label: &str) {
+        let Self { cluster, run, container, sender, .. } = self;
+        self.tasks.entry(node).or_insert_with(|| {
+            let (cluster, run, container) = (cluster.clone(), run.clone(), container.clone());
+            let (sender, label) = (sender.clone(), label.to_owned());
+            tokio::spawn(async move {
+                // What cannot be read any more is not followed; `wf logs` says why.
+                let _ = follow(&cluster, &run, node, container.as_deref(), |line| {
+                    let _ = sender.send((label.clone(), line));
+                })
+                .await;
+            })
+        });
+    }
+
+    /// Reads the last lines of a node's log, once.
+    pub fn add_end(&mut self, node: NodeIx, label: &str, count: usize) {
+        let Self { cluster, run, container, sender, .. } = self;
+        let (cluster, run, container) = (cluster.clone(), run.clone(), container.clone());
+        let (sender, label) = (sender.clone(), label.to_owned());
+        let task = tokio::spawn(async move {
+            let pods = logged_pods(&cluster, &run, Some(node)).await.unwrap_or_default();
+            let Some(pod) = pods.last() else { return };
+            // Without its log, the node's message is all there is to tell.
+            for line in read(&cluster, pod, container.as_deref(), Some(count)).await.unwrap_or_default() {
+                let _ = sender.send((label.clone(), line));
+            }
+        });
+        self.tasks.insert(node, task);
+    }
+
+    /// Returns the new lines of all nodes with their labels.
+    pub fn read_new(&mut self) -> Vec<(String, Line)> {
+        std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
+    }
+
+    /// Waits until the logs of the nodes that are followed have ended.
+    pub async fn finish(&mut self) {
+        let tasks = std::mem::take(&mut self.tasks).into_values();
+        let ends = futures_util::future::join_all(tasks);
+        // A pod that somebody deletes may never end its log.
+        let _ = tokio::time::timeout(LAST_LINES_WAIT, ends).await;
+    }
+}
+
+impl Drop for PodFollower {
+    fn drop(&mut self) {
+        self.tasks.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// Gives each line of a node's pod to `tell`, until the container ends.
+async fn follow(
+    cluster: &Cluster,
+    run: &RunName,
+    node: NodeIx,
+    container: Option<&str>,
+    tell: impl Fn(Line),
+) -> Result<(), BackendError> {
+    let mut opens = 0;
+    let mut opened = loop {
+        let pods = logged_pods(cluster, run, Some(node)).await?;
+        if let Some(pod) = pods.last() {
+            let options = LogOptions { follow: true, ..options(pod, container) };
+            match logs(cluster, &pod.name, &options).await {
+                Ok(opened) => break opened,
+                Err(error) if opens >= OPENS_MAX => return Err(error),
+                Err(_) => {}
+            }
+        }
+        opens += 1;
+        if opens > OPENS_MAX {
+            return Ok(());
+        }
+        tokio::time::sleep(OPEN_EVERY).await;
+    };
+    while let Some(raw) = opened.next().await? {
+        tell(line(&raw));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_taken_off_a_line() {
+        let parsed = line(b"2026-11-22T11:03:12.123456789Z hello world");
+        assert_eq!((parsed.text.as_slice(), parsed.at.is_some()), (&b"hello world"[..], true));
+        assert_eq!(line(b"2026-11-22T11:03:12Z").text, b"");
+        assert_eq!(line(b"no time").text, b"no time");
+    }
+}

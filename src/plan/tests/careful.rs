@@ -1,0 +1,335 @@
+//! What Argo accepts and what then fails, hangs or does nothing, as annotated manifests.
+
+use super::annotated::{check, check_templates};
+
+const HEAD: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: w-}\n";
+
+#[test]
+fn templates_that_nothing_calls() {
+    check(&format!(
+        "{HEAD}spec:
+  entrypoint: main
+  onExit: bye
+  hooks: {{early: {{template: hook, expression: 'true'}}}}
+  templates:
+  - name: main
+    steps: [[{{name: a, template: work, onExit: after}}]]
+  - {{name: work, suspend: {{}}}}
+  - {{name: after, suspend: {{}}}}
+  - {{name: bye, suspend: {{}}}}
+  - {{name: hook, suspend: {{}}}}
+  - {{name: spare, steps: [[{{name: a, template: below}}]]}} #! WF151 `spare`
+  - {{name: below, suspend: {{}}}} #! WF151 `below`
+"
+    ));
+    // Any template may be the one that a name with tags becomes.
+    check_templates(
+        "  - {name: main, inputs: {parameters: [{name: t, default: x}]}, steps: [[{name: a, template: '{{inputs.parameters.t}}'}]]}
+  - {name: x, suspend: {}}
+  # no note here: WF151 is not told
+",
+    );
+}
+
+#[test]
+fn values_that_nothing_reads() {
+    check(&format!(
+        "{HEAD}spec:
+  entrypoint: main
+  arguments:
+    parameters:
+    - {{name: used, value: 1}}
+    - {{name: taken, value: 1}}
+    - {{name: lost, value: 1}} #! WF152 parameter `lost`
+  templates:
+  - name: main
+    inputs:
+      parameters:
+      - {{name: taken}}
+      - {{name: spare, default: ''}} #! WF152 input `spare`
+      - {{name: with-dash, default: ''}}
+    container: {{image: 'a:1', args: ['{{{{inputs.parameters.taken}}}} {{{{workflow.parameters.used}}}}', \"{{{{=inputs.parameters['with-dash']}}}}\"]}}
+"
+    ));
+}
+
+#[test]
+fn conditions_that_never_hold() {
+    check_templates(
+        "  - name: main
+    inputs: {parameters: [{name: p, default: x}]}
+    steps:
+    - - {name: a, template: work}
+    - - {name: b, template: work, when: '{{steps.a.status}} == Success'} #! WF153 never hold
+      - {name: c, template: work, when: '{{steps.a.status}} == Succeeded'}
+      - {name: d, template: work, when: '{{inputs.parameters.p}} == x && {{inputs.parameters.p}} == y'} #! WF153
+      - {name: e, template: work, when: '{{inputs.parameters.p}} > 3 && {{inputs.parameters.p}} < 5'}
+      - {name: f, template: work, when: '{{inputs.parameters.p}} > 5 && {{inputs.parameters.p}} < 3'} #! WF153
+      - {name: g, template: work, when: '1 == 2'} #! WF153
+      - {name: h, template: work, when: 'false'}
+      - {name: i, template: work, when: \"'{{inputs.parameters.p}}' in ('a b', 'c')\"}
+      - {name: j, template: work, when: '{{inputs.parameters.p}} =~ \"^z\"'}
+      - {name: k, template: work, when: \"'{{inputs.parameters.p}}' == ''\"}
+      - {name: l, template: work, when: '{{inputs.parameters.p}} * 2 == 7'}
+      - {name: m, template: work, when: '{{inputs.parameters.p}}'}
+  - {name: work, suspend: {}}
+",
+    );
+    check_templates(
+        "  - name: main
+    dag:
+      tasks:
+      - {name: a, template: work}
+      - {name: b, template: work, when: '{{tasks.a.status}} == Failed', depends: a}
+      - {name: c, template: work, depends: 'a.Succeeded && a.Failed'} #! WF154 `c`
+      - {name: d, template: work, depends: 'a.Skipped'} #! WF154 `d`
+      - {name: e, template: work, depends: 'b.Skipped'}
+      - {name: f, template: work, depends: 'a.Omitted || a.Daemoned'} #! WF154 `f`
+      - {name: g, template: work, depends: 'b.Omitted && !a.Succeeded'}
+      - {name: h, template: work, depends: '!a'}
+  - {name: work, suspend: {}}
+",
+    );
+}
+
+#[test]
+fn loops_give_out_lists() {
+    check_templates(
+        "  - name: main
+    steps:
+    - - {name: each, template: work, withItems: [1, 2]}
+      - {name: one, template: work}
+    - - {name: b, template: work, when: '{{steps.each.outputs.result}} == 1'} #! WF155 `each`
+      - {name: c, template: work, when: \"'{{steps.each.outputs.result}}' != '[]'\"}
+      - {name: d, template: work, when: '{{steps.one.outputs.result}} == 1'}
+      - {name: e, template: work, withSequence: {count: '{{steps.each.outputs.parameters.o}}'}} #! WF155 `each`
+      - {name: f, template: work, withParam: '{{steps.each.outputs.result}}'}
+      - {name: g, template: work, withParam: '{{steps.one.status}}'} #! WF129 no list
+      - {name: h, template: take, arguments: {artifacts: [{name: f, from: '{{steps.each.outputs.artifacts.f}}'}]}} #! WF155 no artifacts
+  - name: work
+    script: {image: 'a:1', command: [sh], source: 'true'}
+    outputs: {parameters: [{name: o, valueFrom: {path: /o}}], artifacts: [{name: f, path: /f}]}
+  - {name: take, inputs: {artifacts: [{name: f, path: /f}]}, container: {image: 'a:1'}}
+",
+    );
+}
+
+#[test]
+fn retries_do_what_their_numbers_say() {
+    check_templates(
+        "  - name: main
+    steps: [[{name: a, template: b}, {name: b, template: c}, {name: c, template: d}, {name: d, template: e}]]
+  - {name: b, retryStrategy: {limit: -1}, container: {image: 'a:1'}} #! WF156 less than zero
+  - {name: c, retryStrategy: {backoff: {duration: 1m}}, container: {image: 'a:1'}} #! WF156 does not wait
+  - {name: d, retryStrategy: {limit: 3, backoff: {duration: 10m, maxDuration: 5m}}, container: {image: 'a:1'}} #! WF156 `maxDuration`
+  - {name: e, retryStrategy: {limit: 3, backoff: {duration: 10m, cap: 5m, factor: 2}}, container: {image: 'a:1'}} #! WF156 `cap`
+",
+    );
+}
+
+#[test]
+fn kubernetes_takes_what_is_named() {
+    check(
+        "apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata:
+  name: My_Flow #! WF157 `My_Flow`
+  labels:
+    fine: 'yes'
+    bad: a b #! WF157 `a b`
+    '{{x}}': z
+    -x: z #! WF157 `-x`
+  annotations: {anything: 'a b'}
+spec:
+  entrypoint: main
+  podMetadata: {labels: {app: x_}} #! WF157 `x_`
+  volumes:
+  - {name: V, emptyDir: {}} #! WF158 `V`
+  - {name: two, emptyDir: {}, hostPath: {path: /x}} #! WF158 both
+  tolerations:
+  - {key: a, operator: Exists, value: b} #! WF158 cannot ask for its value
+  volumeClaimTemplates:
+  - metadata: {name: work}
+    spec: {accessModes: [ReadWriteOnce]} #! WF158 how much
+  templates:
+  - name: main
+    container:
+      image: 'a:1'
+      imagePullPolicy: always #! WF158 `always`
+      ports: [{containerPort: 70000}] #! WF158 `70000`
+      env:
+      - {name: A=B, value: x} #! WF158 `A=B`
+      - {name: C, value: x, valueFrom: {fieldRef: {fieldPath: a}}} #! WF158 both
+      livenessProbe: {periodSeconds: 1} #! WF158 none
+      volumeMounts: [{name: work}] #! WF158 nowhere
+      securityContext: {privileged: true, allowPrivilegeEscalation: false} #! WF158 privileged
+      resources:
+        requests: {cpu: '2', memory: 1Gi} #! WF159 `cpu`
+        limits: {cpu: 1500m, memory: 1024Mi}
+    sidecars:
+    - {name: main, image: 'a:1'} #! WF158 `main`
+    - {name: s, image: 'a:1'}
+    - {name: s, image: 'a:1'} #! WF158 two containers
+",
+    );
+}
+
+#[test]
+fn locks_can_be_found_and_got() {
+    check(
+        "apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: w-}
+spec:
+  entrypoint: main
+  synchronization: {mutexes: [{name: whole}]}
+  templates:
+  - name: main
+    synchronization: {mutexes: [{name: a}]}
+    steps: [[{name: a, template: b}, {name: b, template: c}]]
+  - name: b
+    synchronization: {mutexes: [{name: a}, {}]} #! WF161 `a`; WF160 no name
+    suspend: {}
+  - name: c
+    synchronization:
+      mutexes: [{name: whole}] #! WF161 the workflow
+      semaphores:
+      - {} #! WF160 how many
+      - {configMapKeyRef: {name: conf}} #! WF160 no `key`
+      - {configMapKeyRef: {name: conf, key: lanes}} #! WF160 `none`
+      - {configMapKeyRef: {name: conf, key: good}}
+      - {configMapKeyRef: {name: conf, key: god}} #! WF160 no key `god`
+      - {configMapKeyRef: {name: elsewhere, key: x}}
+    suspend: {}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {lanes: none, good: '2'}
+",
+    );
+}
+
+#[test]
+fn secrets_are_referred_to() {
+    check_templates(
+        "  - name: main
+    container:
+      image: 'a:1'
+      env:
+      - {name: DB_PASSWORD, value: hunter2} #! WF162 `DB_PASSWORD`
+      - {name: TOKEN, value: '{{workflow.name}}'}
+      - {name: TOKEN_FILE, value: x}
+      - {name: PASSWORD, valueFrom: {secretKeyRef: {name: s, key: k}}}
+      args:
+      - --key=AKIAABCDEFGHIJKLMNOP #! WF162 AWS
+      - MAKIAABCDEFGHIJKLMNOP
+",
+    );
+}
+
+#[test]
+fn expressions_know_that_values_are_texts() {
+    check_templates(
+        "  - name: main
+    inputs: {parameters: [{name: num, default: '1'}]}
+    steps:
+    - - {name: a, template: work, arguments: {parameters: [{name: m, value: '{{=inputs.parameters.num + 1}}'}]}} #! WF163 string
+      - {name: b, template: work, arguments: {parameters: [{name: m, value: '{{=int(inputs.parameters.num) + 1}}'}]}}
+    - - {name: c, template: work, arguments: {parameters: [{name: m, value: '{{=steps.a.exitCode == 0}}'}]}} #! WF163 `==`
+      - {name: d, template: work, arguments: {parameters: [{name: m, value: \"{{=steps.a.exitCode == '0'}}\"}]}}
+    outputs:
+      parameters:
+      - {name: o, valueFrom: {expression: 'steps.a.outputs.result * 2'}} #! WF163 `*`
+  - name: work
+    inputs: {parameters: [{name: m}]}
+    script: {image: 'a:1', command: [sh], source: 'true'}
+",
+    );
+}
+
+#[test]
+fn matters_of_taste() {
+    check_templates(
+        "  - name: main
+    inputs: {parameters: [{name: p, default: x}]}
+    steps:
+    - - {name: a, template: plain}
+      - {name: b, template: tagged}
+      - {name: c, template: script}
+  - {name: plain, container: {image: alpine}} #! WF164 no tag
+  - {name: latest, container: {image: 'reg:5000/alpine:latest'}} #! WF164 changes
+  - name: tagged
+    inputs: {parameters: [{name: p, default: x}]}
+    volumes: [{name: v, hostPath: {path: /data}}] #! WF166 `/data`
+    nodeSelector: {kubernetes.io/hostname: n1} #! WF166 one machine
+    container:
+      image: reg:5000/alpine@sha256:0123
+      command: [sh, -c]
+      args: ['echo {{inputs.parameters.p}}'] #! WF165 `inputs.parameters.p`
+  - name: script
+    inputs: {parameters: [{name: p, default: x}]}
+    script:
+      image: 'a:1'
+      command: [sh]
+      source: |
+        echo {{inputs.parameters.p}} #! WF165 `inputs.parameters.p`
+",
+    );
+}
+
+#[test]
+fn requests_can_be_sent() {
+    check_templates(
+        "  - name: main
+    steps: [[{name: a, template: b}, {name: b, template: c}]]
+  - {name: b, http: {method: get, url: 'https://x'}} #! WF138 `get`
+  - {name: c, http: {url: example.org}} #! WF167 `example.org`
+  - {name: d, http: {}} #! WF167 no URL
+",
+    );
+}
+
+#[test]
+fn schedules_come() {
+    check(
+        "apiVersion: argoproj.io/v1alpha1
+kind: CronWorkflow
+metadata: {name: c}
+spec:
+  schedules:
+  - '0 0 30 2 *' #! WF148 never comes
+  - '61 * * * *' #! WF148 `61`
+  - '0 0 * * fry' #! WF148 `fry`
+  - TZ=Europe/Nowhere @daily #! WF148 `Europe/Nowhere`
+  - '@every 5m'
+  timezone: Mars/Base #! WF148 `Mars/Base`
+  when: 'a ==' #! WF130 cannot be read
+  stopStrategy: {expression: 'cronworkflow.failed >'} #! WF121 cannot be read
+  failedJobsHistoryLimit: -1 #! WF148 less than zero
+  workflowSpec:
+    entrypoint: main
+    templates: [{name: main, suspend: {}}]
+",
+    );
+}
+
+#[test]
+fn some_words_exist_in_some_places_only() {
+    check_templates(
+        "  - name: main
+    steps: [[{name: a, template: b}, {name: c, template: d, arguments: {parameters: [{name: p, value: '{{lastRetry.status}}'}]}}]]
+  - name: b
+    retryStrategy: {limit: 1}
+    metrics: {prometheus: [{name: m, help: h, gauge: {value: '{{resourcesDuration.cpu}}'}}]}
+    container: {image: 'a:1', args: ['{{retries}} {{lastRetry.exitCode}}', '{{resourcesDuration.cpu}}']} #! WF120 only in a metric
+  - name: d
+    inputs: {parameters: [{name: p}]}
+    container:
+      image: 'a:1'
+      args:
+      - '{{retries}}' #! WF120 `retryStrategy`
+      - '{{cronworkflow.name}}' #! WF120 CronWorkflow
+",
+    );
+}

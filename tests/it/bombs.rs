@@ -1,0 +1,151 @@
+//! Texts made to exhaust a reader: each is refused or checked, soon, and without ending the process.
+//!
+//! `WF_TEST_BOMB_SECONDS` is the bound on each, 1 for an optimised program. The texts are made here,
+//! since most of them are as large as a manifest may be.
+
+use std::time::{Duration, Instant};
+
+use crate::env::TestEnv;
+
+/// The bound for a program that is not optimised.
+const SECONDS: u64 = 40;
+
+/// The largest text that is read, less room for what stands around it.
+const BYTES: usize = (8 << 20) - 1024;
+
+fn workflow(fields: &str) -> String {
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{generateName: bomb-}}\nspec:\n  entrypoint: main\n{fields}"
+    )
+}
+
+/// Fills a manifest with `count` copies of a line.
+fn lines(head: &str, line: impl Fn(usize) -> String) -> String {
+    let mut text = workflow(head);
+    for number in 0.. {
+        let line = line(number);
+        if text.len() + line.len() > BYTES {
+            return text;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+fn repeated(head: &str, part: &str, tail: &str, bytes: usize) -> String {
+    format!("{head}{}{tail}", part.repeat((bytes - head.len() - tail.len()) / part.len()))
+}
+
+/// Aliases of aliases: ten times as many with each line.
+fn laughs(levels: usize) -> String {
+    let mut text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
+    for level in 1..levels {
+        let alias = format!("*a{}", level - 1);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(", ")));
+    }
+    text
+}
+
+type Bomb = (&'static str, String);
+
+const MAIN: &str = "  templates:\n  - {name: main, suspend: {}}\n";
+const ARGS: &str = "  templates:\n  - {name: main, container: {image: 'a:1', args: [";
+const ARGS_END: &str = "]}}\n";
+const DAG: &str = "  templates:\n  - {name: work, suspend: {}}\n  - name: main\n    dag:\n      tasks:\n";
+
+/// Texts that are hard to read as YAML.
+fn of_yaml() -> Vec<Bomb> {
+    vec![
+        ("nested flow maps", repeated("", "{a: ", "", 300 << 10)),
+        ("nested flow lists", repeated("", "[", "", BYTES)),
+        ("closed flow lists", "[".repeat(BYTES / 2) + &"]".repeat(BYTES / 2)),
+        ("nested blocks", (0..4000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect()),
+        ("nested dashes", repeated("", "- ", "", BYTES)),
+        ("billion laughs", laughs(12)),
+        ("wide laughs", format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(20_000), "*a,".repeat(20_000))),
+        ("merged laughs", format!("a: &a {{k: v}}\nb:\n{}", "- {<<: *a}\n".repeat(500_000))),
+        ("many anchors", lines(MAIN, |number| format!("# &a{number}\n")) + &"? &a b\n".repeat(10)),
+        ("many documents", repeated("", "---\n", "", BYTES)),
+        ("many small objects", repeated("", "---\n{kind: Workflow}\n", "", BYTES)),
+        ("one long text", workflow(ARGS) + "\"" + &"x".repeat(BYTES - 300) + "\"" + ARGS_END),
+        ("one long key", workflow("  ") + &"k".repeat(BYTES - 300) + ": 1\n"),
+        ("a list of letters", workflow(ARGS) + &"a,".repeat(BYTES / 2 - 300) + ARGS_END),
+        ("a map of keys", lines("  x:\n", |number| format!("    k{number}: 1\n"))),
+        ("equal keys", lines("  x:\n", |_| "    k: 1\n".to_owned())),
+        ("comments", repeated(&workflow(MAIN), "# c\n", "", BYTES)),
+        ("blank lines", repeated(&workflow(MAIN), "\n", "", BYTES)),
+        ("tabs", repeated(&workflow(MAIN), "\t", "", BYTES)),
+    ]
+}
+
+/// Tags, expressions and conditions.
+fn of_languages() -> Vec<Bomb> {
+    let quoted = |text: String| format!("{}'{text}'{ARGS_END}", workflow(ARGS));
+    vec![
+        ("open tags", quoted("{{".repeat(BYTES / 2 - 300))),
+        ("many tags", quoted("{{a.b}}".repeat(BYTES / 7 - 300))),
+        ("nested tags", quoted("{{a".repeat(80_000) + &"}}".repeat(80_000))),
+        ("nested expression", quoted(format!("{{{{={}}}}}", "(".repeat(120_000)))),
+        ("long expression", quoted(format!("{{{{={}1}}}}", "1+".repeat(120_000)))),
+        ("long when", task(&format!("when: '{}a == b'", "a == b || ".repeat(25_000)))),
+        ("long depends", task(&format!("depends: '{}b'", "b || ".repeat(50_000)))),
+    ]
+}
+
+fn task(field: &str) -> String {
+    format!("{}      - {{name: b, template: work}}\n      - {{name: a, template: work, {field}}}\n", workflow(DAG))
+}
+
+/// Graphs and lists that tempt a checker to compare everything with everything.
+fn of_graphs() -> Vec<Bomb> {
+    let tasks = |fields: &dyn Fn(usize) -> String| lines(DAG, |number| format!("      - {{{}}}\n", fields(number)));
+    let templates =
+        |fields: &dyn Fn(usize) -> String| lines("  templates:\n", |number| format!("  - {{{}}}\n", fields(number)));
+    let when = "{{workflow.name}} > 7 && {{workflow.uid}} < 1 && {{workflow.uid}} > 2";
+    let set = "  templates:\n  - name: main\n    containerSet:\n      containers:\n";
+    let inputs = "  templates:\n  - name: main\n    suspend: {}\n    inputs:\n      parameters:\n";
+    vec![
+        ("many mistakes", tasks(&|n| format!("name: t{n}, template: wrok, depends: 't{n}x && y{n}'"))),
+        ("the same task", tasks(&|_| "name: t, template: work".to_owned())),
+        ("a long circle", tasks(&|n| format!("name: t{n}, template: work, depends: 't{}'", n + 1))),
+        ("when of each task", tasks(&|n| format!("name: t{n}, template: work, when: '{when}'"))),
+        ("templates in a circle", templates(&|n| format!("name: t{n}, steps: [[{{name: a, template: t{}}}]]", n + 1))),
+        (
+            "locks of each template",
+            templates(&|n| {
+                format!(
+                    "name: t{n}, synchronization: {{mutexes: [{{name: a}}]}}, steps: [[{{name: a, template: t{}}}]]",
+                    n + 1
+                )
+            }),
+        ),
+        (
+            "inputs of each template",
+            templates(&|n| format!("name: t{n}, inputs: {{parameters: [{{name: a{n}}}]}}, suspend: {{}}")),
+        ),
+        ("containers of one set", lines(set, |n| format!("      - {{name: c{n}, image: 'a:1'}}\n"))),
+        ("inputs of one template", lines(inputs, |n| format!("      - {{name: p{n}, default: '1'}}\n"))),
+    ]
+}
+
+#[test]
+fn every_bomb_is_refused_or_checked_soon() {
+    let bound = std::env::var("WF_TEST_BOMB_SECONDS").ok().and_then(|bound| bound.parse().ok()).unwrap_or(SECONDS);
+    let env = TestEnv::new();
+    let mut slow = Vec::new();
+    let mut slowest = (Duration::ZERO, "");
+    for (name, text) in [of_yaml, of_languages, of_graphs].into_iter().flat_map(|bombs: fn() -> Vec<Bomb>| bombs()) {
+        assert!(text.len() <= 8 << 20, "{name} has {} bytes", text.len());
+        env.write("bomb.yaml", &text);
+        let begin = Instant::now();
+        let outcome = env.wf(&["lint", "-o", "short", "bomb.yaml"]);
+        let took = begin.elapsed();
+        assert!([0, 1, 3].contains(&outcome.code), "{name}: {}", outcome.stderr);
+        slowest = slowest.max((took, name));
+        if took > Duration::from_secs(bound) {
+            slow.push(format!("{name}: {took:?}"));
+        }
+    }
+    println!("bombs: the slowest is `{}`, {:?}", slowest.1, slowest.0);
+    assert_eq!(slow, Vec::<String>::new());
+}
