@@ -78,8 +78,8 @@ impl Drop for TestRun {
     fn drop(&mut self) {
         let nodes = fs::read_dir(self.path().join("nodes")).into_iter().flatten().flatten();
         let open = nodes.filter(|node| !node.path().join("exit.json").exists());
-        let numbers = open.filter_map(|node| node.file_name().to_str()?.parse().ok());
-        let monitors: Vec<i32> = numbers.filter_map(|node| self.monitor(node)).collect();
+        let monitor = |node: fs::DirEntry| self.monitor(node.file_name().to_str()?.parse().ok()?);
+        let monitors: Vec<i32> = open.filter_map(monitor).collect();
         self.supervisor().into_iter().chain(monitors).filter(|pid| is_process(*pid)).for_each(kill);
     }
 }
@@ -713,7 +713,7 @@ async fn a_hundred_pods_run_in_a_row() {
     let test = TestRun::new();
     let backend = test.backend();
     for node in 1..=100 {
-        let end = run(&backend, request(node, json!({ "container": { "command": ["true"] } }))).await;
+        let end = run(&backend, request(node, sh("true"))).await;
         assert_eq!(end.phase, Phase::Succeeded, "{}", end.message);
     }
 }
