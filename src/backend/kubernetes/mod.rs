@@ -4,10 +4,10 @@
 //! | --- | --- |
 //! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
-//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs`, `resource`, `events` |
+//! | a resource template, done by the driver | `resource` |
+//! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
 //! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `installer`, `doctor` |
-//! | what Argo keeps there | `argo` |
 
 pub mod helper;
 pub mod install;
