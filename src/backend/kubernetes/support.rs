@@ -116,16 +116,8 @@ mod tests {
             &["its output artifact `a` has no store"],
         );
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::plan::{Resolved, plan_of};
-
-    fn check(caller: &str, expected: &[&str]) {
+    fn check_result(caller: &str, expected: &[&str]) {
         let spec: Value = json!({ "entrypoint": "main", "templates": [
             { "name": "main", "steps": [
                 [{ "name": "a", "template": "image" }],
@@ -143,9 +135,9 @@ mod tests {
 
     #[test]
     fn an_image_must_say_its_command_when_its_result_is_asked_for() {
-        check("1 == 1", &[]);
+        check_result("1 == 1", &[]);
         let what =
             "its outputs cannot be collected, since it has no `command`, and what the image `mine` runs is not known";
-        check("{{steps.a.outputs.result}} == 1", &[what]);
+        check_result("{{steps.a.outputs.result}} == 1", &[what]);
     }
 }
