@@ -61,6 +61,7 @@ impl Place {
 }
 
 /// The runs of a place.
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceStore {
     /// Folders.
     Local(DirectoryStore),
@@ -77,6 +78,7 @@ pub enum PlaceLog {
 }
 
 /// What a run shares with others.
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceShared {
     /// Files.
     Local(DirectoryShared),
@@ -93,6 +95,7 @@ pub enum PlaceTail {
 }
 
 /// What starts pods.
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceBackend {
     /// Processes.
     Local(LocalBackend),

@@ -43,10 +43,10 @@ pub fn plan_of(resolved: Resolved) -> (Option<Plan>, Vec<Problem>) {
     (if has_errors { None } else { draft.finish().ok() }, problems)
 }
 
-/// Returns whether a problem is of the file and not of a run: matters of taste, and templates that a call
-/// with another entrypoint leaves out.
+/// Returns whether a problem is of the file and not of a run: matters of taste, templates that a call with
+/// another entrypoint leaves out, and what only the object's own place in a cluster has to hold.
 fn is_about_files(problem: &Problem) -> bool {
-    rules::PEDANTIC.contains(&problem.rule) || problem.rule == rules::TEMPLATE_UNUSED
+    rules::PEDANTIC.contains(&problem.rule) || [rules::TEMPLATE_UNUSED, rules::METADATA].contains(&problem.rule)
 }
 
 /// Returns everything that is wrong with a document as a file: a workflow, a CronWorkflow, or

@@ -127,7 +127,7 @@ connect() { # number, pid
     ip route add "10.$((128 + $1)).0.0/16" via "10.99.$1.2"
 }
 
-# Ends an instance, whatever state it is in; the logs stay until the next start.
+# Ends an instance, whatever state it is in; the logs stay.
 stop() { # folder
     local pid number
     [ -d "$1" ] || return 0
@@ -147,14 +147,14 @@ stop() { # folder
     find "$1" -mindepth 1 -maxdepth 1 -not -name log -exec rm -rf {} +
 }
 
-# Removes what is left of instances that were killed with their scripts.
+# Removes what is left of instances that were killed with their scripts, and the logs of earlier suites.
 sweep() {
     local other
     for other in "$cache"/instances/*/; do
         other="${other%/}"
-        if [ -f "$other/number" ] && [ "$other" != "$folder" ] && ! is_up "$other"; then
-            # One that starts has a number before it has a process.
-            [ -f "$other/pid" ] && stop "$other"
-        fi
+        [ "$other" != "$folder" ] && ! is_up "$other" || continue
+        # One that starts has a number before it has a process.
+        [ ! -f "$other/pid" ] || stop "$other"
+        case "${other##*/}" in suite-*) [ -f "$other/number" ] || rm -rf "$other" ;; esac
     done
 }

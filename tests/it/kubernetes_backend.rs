@@ -18,7 +18,7 @@ use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::driver::{Driver, RealClock, fold};
 use wf::engine::{Phase, PodReport, PodRequest, Run, STOP_GRACE, Waiting};
 use wf::plan::{Plan, Resolved};
-use wf::store::{DirectoryStore, FORMAT_VERSION, Header, Store, Stored};
+use wf::store::{DirectoryStore, FORMAT_VERSION, Header, Store};
 
 /// How long a run of a test may take, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -41,7 +41,6 @@ struct TestRun {
     cluster: Cluster,
     owner: Owner,
     resolved: Arc<Resolved>,
-    stored: Stored,
     options: Options,
     store: DirectoryStore,
     _folder: tempfile::TempDir,
@@ -72,14 +71,12 @@ impl TestRun {
             files: Vec::new(),
         };
         drop(store.create(&header).await.expect("a run"));
-        let stored = Stored { header, records: Vec::new(), torn: None };
         let head = head(cluster, &name).await;
         let owner = Owner { run: name, uid, head };
         Self {
             cluster: cluster.clone(),
             owner,
             resolved: Arc::new(resolved),
-            stored,
             store,
             options: Options::default(),
             _folder: folder,
@@ -357,7 +354,7 @@ async fn in_managed_mode_this_process_makes_the_pods() {
 fn end_of(job: &Job) -> String {
     let by = job.spec.as_ref().and_then(|spec| spec.managed_by.as_deref()).unwrap_or("-");
     let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    format!("{by} {}", conditions.map(|condition| condition.type_.as_str()).last().unwrap_or("-"))
+    format!("{by} {}", conditions.map(|condition| condition.type_.as_str()).next_back().unwrap_or("-"))
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -16,11 +15,10 @@ use wf::engine::{FileOutput, Inputs, Phase, PodEnd, PodReport, PodRequest, Saved
 use wf::plan::Resolved;
 use wf::spec;
 
+use crate::within::{FOLDER, is_within};
+
 /// How long a test waits for what should happen at once, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The variable that names the folder in which runs are made, in place of Cargo's.
-const FOLDER: &str = "WF_TEST_FOLDER";
 
 struct TestRun {
     folder: tempfile::TempDir,
@@ -78,33 +76,10 @@ impl Drop for TestRun {
     fn drop(&mut self) {
         let nodes = fs::read_dir(self.path().join("nodes")).into_iter().flatten().flatten();
         let open = nodes.filter(|node| !node.path().join("exit.json").exists());
-        let numbers = open.filter_map(|node| node.file_name().to_str()?.parse().ok());
-        let monitors: Vec<i32> = numbers.filter_map(|node| self.monitor(node)).collect();
+        let monitor = |node: fs::DirEntry| self.monitor(node.file_name().to_str()?.parse().ok()?);
+        let monitors: Vec<i32> = open.filter_map(monitor).collect();
         self.supervisor().into_iter().chain(monitors).filter(|pid| is_process(*pid)).for_each(kill);
     }
-}
-
-/// Runs the test `name` of this binary again as the user who `setup`, a shell's words, makes of it in
-/// namespaces of its own, with the variable [`FOLDER`] set to an empty folder. Returns whether it
-/// is that second run, which must go on.
-fn is_within(name: &str, setup: &str) -> bool {
-    if std::env::var_os(FOLDER).is_some() {
-        return true;
-    }
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("its mode");
-    let mut again = Command::new("sh");
-    again.args(["-c", &format!("{setup} \"$0\" \"$@\"")]).arg(std::env::current_exe().expect("this binary"));
-    again.args([&format!("local_backend::{name}"), "--exact", "--nocapture"]).env(FOLDER, folder.path());
-    let output = again.output().expect("there is a shell");
-    let said = String::from_utf8_lossy(&output.stderr);
-    // What has no right to make namespaces, or lacks the tools, never comes to the test.
-    if String::from_utf8_lossy(&output.stdout).contains("running 1 test") {
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
-    } else {
-        eprintln!("{name}: skipped, this user cannot: {setup}: {said}");
-    }
-    false
 }
 
 fn request(node: u32, template: Value) -> PodRequest {
@@ -713,7 +688,7 @@ async fn a_hundred_pods_run_in_a_row() {
     let test = TestRun::new();
     let backend = test.backend();
     for node in 1..=100 {
-        let end = run(&backend, request(node, json!({ "container": { "command": ["true"] } }))).await;
+        let end = run(&backend, request(node, sh("true"))).await;
         assert_eq!(end.phase, Phase::Succeeded, "{}", end.message);
     }
 }

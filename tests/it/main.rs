@@ -32,3 +32,4 @@ mod rust_text;
 mod shared_runs;
 mod simulation;
 mod tidy;
+mod within;

@@ -19,8 +19,9 @@ const FILE_LINES_MAX: usize = 717;
 /// Lines of the longest function. It only goes down.
 const FUNCTION_LINES_MAX: usize = 54;
 
-/// Packages of the lock file. Raising it is a visible edit, to be argued for.
-const PACKAGES_MAX: usize = 250;
+/// Packages of the lock file. Raising it is a visible edit, to be argued for: the client of Kubernetes,
+/// with HTTP and TLS, is eighty of them.
+const PACKAGES_MAX: usize = 330;
 
 /// Files `mod.rs` that hold more than declarations. The list only gets shorter.
 const MODULES_WITH_LOGIC: [&str; 4] =

@@ -3,9 +3,7 @@
 //! What is asked for stands in tables; what answers mean is decided apart from asking.
 
 use futures_util::future::join_all;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::Api;
 use kube::api::{ListParams, PostParams};
@@ -59,14 +57,44 @@ struct Needed {
 
 /// Every permission that an attached run uses.
 const NEEDED: [Needed; 8] = [
-    Needed { group: "batch", resource: "jobs", verbs: &["create", "get", "list", "watch", "patch", "delete"], without: None },
-    Needed { group: "", resource: "configmaps", verbs: &["create", "get", "list", "watch", "update", "delete"], without: None },
-    Needed { group: "coordination.k8s.io", resource: "leases", verbs: &["create", "get", "watch", "update", "patch", "delete"], without: None },
+    Needed {
+        group: "batch",
+        resource: "jobs",
+        verbs: &["create", "get", "list", "watch", "patch", "delete"],
+        without: None,
+    },
+    Needed {
+        group: "",
+        resource: "configmaps",
+        verbs: &["create", "get", "list", "watch", "update", "delete"],
+        without: None,
+    },
+    Needed {
+        group: "coordination.k8s.io",
+        resource: "leases",
+        verbs: &["create", "get", "watch", "update", "patch", "delete"],
+        without: None,
+    },
     Needed { group: "", resource: "pods", verbs: &["get", "list", "watch", "delete"], without: None },
-    Needed { group: "", resource: "pods/log", verbs: &["get"], without: Some("`wf logs` prints nothing, and long outputs are lost") },
-    Needed { group: "batch", resource: "jobs/status", verbs: &["patch"], without: Some("`kubectl get jobs` and `kubectl wait` do not show how runs end") },
+    Needed {
+        group: "",
+        resource: "pods/log",
+        verbs: &["get"],
+        without: Some("`wf logs` prints nothing, and long outputs are lost"),
+    },
+    Needed {
+        group: "batch",
+        resource: "jobs/status",
+        verbs: &["patch"],
+        without: Some("`kubectl get jobs` and `kubectl wait` do not show how runs end"),
+    },
     Needed { group: "", resource: "pods", verbs: &["create"], without: Some("managed mode is not possible") },
-    Needed { group: "", resource: "persistentvolumeclaims", verbs: &["create", "get", "delete"], without: Some("`volumeClaimTemplates` are not possible") },
+    Needed {
+        group: "",
+        resource: "persistentvolumeclaims",
+        verbs: &["create", "get", "delete"],
+        without: Some("`volumeClaimTemplates` are not possible"),
+    },
 ];
 
 /// The first minor version of Kubernetes with native sidecars switched on.
@@ -201,7 +229,8 @@ fn judge_quota(quota: &ResourceQuota) -> Vec<Finding> {
     let name = quota.metadata.name.as_deref().unwrap_or_default();
     let Some(status) = &quota.status else { return Vec::new() };
     let hard = status.hard.iter().flatten();
-    let of_runs = |key: &str| matches!(key, "pods" | "count/pods" | "count/jobs.batch" | "configmaps" | "count/configmaps");
+    let of_runs =
+        |key: &str| matches!(key, "pods" | "count/pods" | "count/jobs.batch" | "configmaps" | "count/configmaps");
     let counted = hard.filter(|(key, _)| of_runs(key)).filter_map(|(key, hard)| {
         let used = status.used.as_ref()?.get(key)?;
         let (used, hard) = (used.0.parse::<u64>().ok()?, hard.0.parse::<u64>().ok()?);
@@ -223,7 +252,8 @@ mod tests {
 
     #[test]
     fn versions_are_judged_by_what_they_can() {
-        for (text, health) in [("28", Health::Bad), ("30+", Health::Lacking), ("34", Health::Good), ("x", Health::Good)] {
+        for (text, health) in [("28", Health::Bad), ("30+", Health::Lacking), ("34", Health::Good), ("x", Health::Good)]
+        {
             assert_eq!(judge_version("v", minor(text)).health, health, "{text}");
         }
     }

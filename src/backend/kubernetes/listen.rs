@@ -58,6 +58,7 @@ async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kub
 }
 
 /// What came in.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken at once")]
 enum Heard {
     Pod(News<Pod>),
     Job(News<Job>),
@@ -103,6 +104,7 @@ impl KubernetesBackend {
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
             Heard::Worked(node, report) => self.state().reports.push((node, report)),
+            Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
             Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,

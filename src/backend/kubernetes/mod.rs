@@ -2,7 +2,7 @@
 //!
 //! | part | files |
 //! | --- | --- |
-//! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed`, `events` |
+//! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |

@@ -116,4 +116,28 @@ mod tests {
             &["its output artifact `a` has no store"],
         );
     }
+
+    fn check_result(caller: &str, expected: &[&str]) {
+        let spec: Value = json!({ "entrypoint": "main", "templates": [
+            { "name": "main", "steps": [
+                [{ "name": "a", "template": "image" }],
+                [{ "name": "b", "template": "known", "when": caller }],
+            ]},
+            { "name": "image", "container": { "image": "mine" } },
+            { "name": "known", "container": { "image": "mine", "command": ["x"] } },
+        ]});
+        let resolved: Resolved =
+            serde_json::from_value(json!({ "metadata": { "name": "w" }, "spec": spec })).expect("resolved");
+        let plan = plan_of(resolved).0.expect("a plan");
+        let actual: Vec<String> = unsupported(&plan).into_iter().map(|fault| fault.what).collect();
+        assert_eq!(actual, expected, "{caller}");
+    }
+
+    #[test]
+    fn an_image_must_say_its_command_when_its_result_is_asked_for() {
+        check_result("1 == 1", &[]);
+        let what =
+            "its outputs cannot be collected, since it has no `command`, and what the image `mine` runs is not known";
+        check_result("{{steps.a.outputs.result}} == 1", &[what]);
+    }
 }

@@ -120,10 +120,10 @@ impl Submit {
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let place = session.place().await?;
         let mut manifests = if self.files.is_empty() { Manifests::none() } else { Manifests::read(&self.files)? };
-        if let Some((kind, name)) = self.from()? {
-            if !manifests.has(kind, name) {
-                referred::add(session, place, &mut manifests, kind, name).await?;
-            }
+        if let Some((kind, name)) = self.from()?
+            && !manifests.has(kind, name)
+        {
+            referred::add(session, place, &mut manifests, kind, name).await?;
         }
         referred::complete(session, &mut manifests).await?;
         let mut planned = Vec::new();

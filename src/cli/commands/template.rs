@@ -126,7 +126,8 @@ impl Create {
         let span = read.document.span(&Path::root());
         let text = manifests.input.sources.slice(span);
         if text.len() > TEMPLATE_BYTES_MAX {
-            let message = format!("the {kind} `{name}` is larger than 1 MiB (TEMPLATE_BYTES_MAX), which a ConfigMap holds");
+            let message =
+                format!("the {kind} `{name}` is larger than 1 MiB (TEMPLATE_BYTES_MAX), which a ConfigMap holds");
             return Err(Error::new(Kind::Usage, message));
         }
         let store = store(session, kind).await?;

@@ -30,7 +30,11 @@ mod tests {
     #[test]
     fn patches_change_what_they_name() {
         for (target, patch, expected) in [
-            (json!({"a": 1, "b": {"c": 2, "d": 3}}), json!({"b": {"c": null, "e": 4}}), json!({"a": 1, "b": {"d": 3, "e": 4}})),
+            (
+                json!({"a": 1, "b": {"c": 2, "d": 3}}),
+                json!({"b": {"c": null, "e": 4}}),
+                json!({"a": 1, "b": {"d": 3, "e": 4}}),
+            ),
             (json!({"a": [1]}), json!({"a": [2, 3]}), json!({"a": [2, 3]})),
             (json!({"a": 1}), json!({"a": {"b": {"c": null}}}), json!({"a": {"b": {}}})),
         ] {

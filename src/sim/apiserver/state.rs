@@ -218,7 +218,8 @@ fn is_owned(object: &Value, uid: &Value) -> bool {
 fn check_immutable(key: &Key, before: &Value, after: &Value) -> Result<(), Refused> {
     let is_same = ["data", "binaryData", "immutable"].iter().all(|field| before.get(field) == after.get(field));
     if before["immutable"] == true && !is_same {
-        let message = format!("ConfigMap \"{}\" is invalid: data: Forbidden: field is immutable when `immutable` is set", key.2);
+        let message =
+            format!("ConfigMap \"{}\" is invalid: data: Forbidden: field is immutable when `immutable` is set", key.2);
         return Err(Refused::new(422, "Invalid", message));
     }
     Ok(())

@@ -79,12 +79,14 @@ async fn an_append_is_one_write_and_a_run_begins_with_three() {
 async fn a_long_log_has_small_segments_and_one_open() {
     let server = ApiServer::new(&[NAMESPACE]);
     let mut log = run(&server, "a").await;
-    let long: Vec<Batch> = (0..20_000).map(|at| Batch { at: Timestamp(at * 7919), events: vec![Event::Began] }).collect();
+    let long: Vec<Batch> =
+        (0..20_000).map(|at| Batch { at: Timestamp(at * 7919), events: vec![Event::Began] }).collect();
     log.append(&long, &[]).await.expect("it can be appended to");
     log.append(&batch(5), &[]).await.expect("it can be appended to");
     let names: Vec<String> = server.state().names("configmaps").into_iter().filter(|it| it.contains("log")).collect();
     assert!(names.len() > 2, "{names:?}");
-    let is_open = |name: &String| server.state().object("configmaps", NAMESPACE, name).is_some_and(|it| it["immutable"] != true);
+    let is_open =
+        |name: &String| server.state().object("configmaps", NAMESPACE, name).is_some_and(|it| it["immutable"] != true);
     assert_eq!(names.iter().filter(|name| is_open(name)).count(), 1);
     let stored = store(&server, "reader").load(&name("a")).await.expect("it can be read");
     assert_eq!(times(&stored).len(), 20_001);
@@ -172,7 +174,8 @@ async fn requests_reach_the_driver_and_answers_come_back() {
     };
     let (answer, ()) = tokio::join!(asked, obeyed);
     assert_eq!(answer, Answer::Accepted);
-    let annotations = server.state().object("jobs", NAMESPACE, "a").expect("the head")["metadata"]["annotations"].clone();
+    let annotations =
+        server.state().object("jobs", NAMESPACE, "a").expect("the head")["metadata"]["annotations"].clone();
     let left: Vec<&String> = annotations.as_object().expect("a map").keys().filter(|key| key.contains("7-")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -216,7 +219,8 @@ async fn a_driver_whose_run_is_deleted_stops() {
     let server = ApiServer::new(&[NAMESPACE]);
     let mut log = run(&server, "a").await;
     log.append(&batch(1), &[]).await.expect("it can be appended to");
-    let client: kube::Api<k8s_openapi::api::batch::v1::Job> = kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
+    let client: kube::Api<k8s_openapi::api::batch::v1::Job> =
+        kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
     let waits = async { log.requests().await };
     let deletes = async {
         tokio::task::yield_now().await;
@@ -272,7 +276,8 @@ async fn a_name_is_taken_once_and_what_an_earlier_run_left_is_no_harm() {
     run(&server, "a").await.release().await;
     let again = Header { uid: RunUid("another".into()), ..header("a") };
     assert!(matches!(store(&server, "x").create(&again).await, Err(StoreError::Exists { .. })));
-    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> = kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
+    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
     let mut left = maps.get("wf.plan.a.0").await.expect("a piece");
     store(&server, "x").delete(&name("a")).await.expect("it can be deleted");
     left.metadata.resource_version = None;
@@ -299,10 +304,9 @@ async fn what_a_newer_release_wrote_is_refused_by_number() {
     let jobs: kube::Api<k8s_openapi::api::batch::v1::Job> = kube::Api::namespaced(server.client(NAMESPACE), NAMESPACE);
     let patch = kube::api::Patch::Merge(json!({"metadata": {"annotations": {"wf.internal/format": "9"}}}));
     jobs.patch("a", &kube::api::PatchParams::default(), &patch).await.expect("a patch");
-    for result in [
-        store(&server, "x").load(&name("a")).await.map(drop),
-        store(&server, "x").acquire(&name("a")).await.map(drop),
-    ] {
+    for result in
+        [store(&server, "x").load(&name("a")).await.map(drop), store(&server, "x").acquire(&name("a")).await.map(drop)]
+    {
         assert!(matches!(result, Err(StoreError::Newer { found: 9, known: 1, .. })), "{result:?}");
     }
 }

@@ -51,16 +51,41 @@ fn parsed(text: &str) -> serde_json::Value {
 
 #[test]
 fn gitlab_and_junit() {
-    assert_snapshot!(items(&parsed(&check(gitlab))), @"");
-    assert_snapshot!(check(junit), @"");
+    assert_snapshot!(items(&parsed(&check(gitlab))), @r#"
+    {"description":"about no place","check_name":"WF006","fingerprint":"d38a91a0e4a56492","severity":"info","location":{"path":"dir/ä b.yaml","lines":{"begin":1}}}
+    {"description":"a | b & \"c\": 50%\nhelp: first\nsecond","check_name":"WF001","fingerprint":"32aedee6c60870e4","severity":"minor","location":{"path":"dir/ä b.yaml","lines":{"begin":1}}}
+    {"description":"no <value>","check_name":"WF011","fingerprint":"5300960ff59c3fb3","severity":"major","location":{"path":"dir/ä b.yaml","lines":{"begin":2}}}
+    "#);
+    let xml = check(junit);
+    for part in [
+        "<testsuites name=\"wf lint\" tests=\"4\" failures=\"3\">",
+        "<testcase classname=\"fine.yaml\" name=\"lint\"/>",
+        "<failure type=\"error\" message=\"no &lt;value&gt;\">",
+        "a | b &amp; &quot;c&quot;: 50%",
+        "<testsuite name=\"all files\" tests=\"1\" failures=\"1\">",
+    ] {
+        assert!(xml.contains(part), "no `{part}` in\n{xml}");
+    }
 }
 
 #[test]
 fn json_and_sarif() {
-    assert_snapshot!(items(&parsed(&check(json))), @"");
+    assert_snapshot!(items(&parsed(&check(json))), @r#"
+    {"rule":"WF006","severity":"note","message":"about no place","labels":[],"help":null,"fix":null}
+    {"rule":"WF001","severity":"warning","message":"a | b & \"c\": 50%","labels":[{"at":{"file":"dir/ä b.yaml","line":1,"column":1,"endLine":1,"endColumn":2,"offset":0,"endOffset":1},"text":""}],"help":"first\nsecond","fix":null}
+    {"rule":"WF011","severity":"error","message":"no <value>","labels":[{"at":{"file":"dir/ä b.yaml","line":2,"column":4,"endLine":2,"endColumn":7,"offset":8,"endOffset":11},"text":"here"},{"at":{"file":"dir/ä b.yaml","line":1,"column":1,"endLine":1,"endColumn":2,"offset":0,"endOffset":1},"text":"see"}],"help":null,"fix":{"at":{"file":"dir/ä b.yaml","line":2,"column":4,"endLine":2,"endColumn":7,"offset":8,"endOffset":11},"replacement":"2","certain":true}}
+    "#);
     let log = parsed(&check(sarif));
-    assert_snapshot!(log["runs"][0]["tool"].to_string(), @"");
-    assert_snapshot!(items(&log["runs"][0]["results"]), @"");
+    let results = &log["runs"][0]["results"];
+    assert_eq!(results.as_array().map(Vec::len), Some(3));
+    let error = &results[2];
+    assert_eq!((&error["level"], &error["ruleIndex"]), (&"error".into(), &0.into()));
+    let place = &error["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "dir/%C3%A4%20b.yaml");
+    assert_eq!(place["region"], serde_json::json!({"startLine": 2, "startColumn": 4, "endLine": 2, "endColumn": 7}));
+    let change = &error["fixes"][0]["artifactChanges"][0]["replacements"][0];
+    assert_eq!(change["insertedContent"]["text"], "2");
+    assert_eq!(error["relatedLocations"][0]["message"]["text"], "see");
 }
 
 #[test]

@@ -189,7 +189,7 @@ pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary) -> O
         _ if phase.is_final() => None,
         _ => return None,
     };
-    own.or(ttl.seconds_after_completion).map(|seconds| i32::try_from(seconds.max(0)).unwrap_or(i32::MAX))
+    own.or(ttl.seconds_after_completion).map(|seconds| seconds.max(0))
 }
 
 /// What the metadata of a head say.
@@ -304,7 +304,11 @@ mod tests {
             (&running, begun, "nothing".to_owned()),
             (&succeeded, begun, format!("{start} \"1970-01-01T00:00:09Z\" SuccessCriteriaMet+Complete")),
             (&failed, begun, format!("{start} null FailureTarget+Failed")),
-            (&summary("Error", None, Some(9_100)), managed, "\"1970-01-01T00:00:01Z\" null FailureTarget+Failed".to_owned()),
+            (
+                &summary("Error", None, Some(9_100)),
+                managed,
+                "\"1970-01-01T00:00:01Z\" null FailureTarget+Failed".to_owned(),
+            ),
             (&failed, Standing::default(), format!("{start} null Failed")),
             (&succeeded, ended, "nothing".to_owned()),
         ] {

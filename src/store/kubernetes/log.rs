@@ -142,9 +142,7 @@ impl KubernetesLog {
                 let name = |index| objects::blob_name(&self.owner.run, &digest, index);
                 let cut = pieces::cut(text.as_bytes());
                 let mut patience = Patience::new();
-                while let Err(error) =
-                    upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await
-                {
+                while let Err(error) = upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await {
                     patience.wait(error).await?;
                 }
             }

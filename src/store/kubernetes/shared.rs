@@ -53,13 +53,7 @@ pub struct KubernetesShared {
 }
 
 impl KubernetesShared {
-    pub(super) fn new(
-        store: KubernetesStore,
-        maps: Api<ConfigMap>,
-        me: Identity,
-        run: RunName,
-        uid: RunUid,
-    ) -> Self {
+    pub(super) fn new(store: KubernetesStore, maps: Api<ConfigMap>, me: Identity, run: RunName, uid: RunUid) -> Self {
         Self { store, maps, me, run, uid }
     }
 
@@ -79,7 +73,9 @@ impl KubernetesShared {
         let version = found.and_then(|map| map.metadata.resource_version);
         match self.write(name, &claims, version).await.map_err(|error| ApiError::new(&action, &error)) {
             Ok(()) => Ok(Some(granted)),
-            Err(error) if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) => {
+            Err(error)
+                if matches!(error.kind, ApiErrorKind::Conflict | ApiErrorKind::Exists | ApiErrorKind::NotFound) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -148,10 +144,7 @@ impl KubernetesShared {
         let action = format!("keep a result in the cache `{name}`");
         let patch = Patch::Merge(json!({"data": {key: entry}}));
         let patched = self.maps.patch(name, &self.me.patch_params(), &patch).await;
-        let error = match patched.map_err(|error| ApiError::new(&action, &error)) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = patched.map_err(|error| ApiError::new(&action, &error)) else { return Ok(()) };
         if error.kind != ApiErrorKind::NotFound {
             return Err(error);
         }

@@ -97,6 +97,9 @@ fn run(space: &Space, manifests: &Path, case: &Case) -> Result<(), String> {
 
 /// Returns a run's name that is the file's.
 fn name(file: &str) -> String {
-    let name: String = file.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = file
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .collect();
     name.trim_end_matches("-yaml").chars().take(40).collect::<String>().trim_end_matches('-').to_owned()
 }
