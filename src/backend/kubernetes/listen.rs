@@ -103,6 +103,8 @@ impl KubernetesBackend {
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
             Heard::Worked(node, report) => self.state().reports.push((node, report)),
+            // Without a list it has news at once, for ever, and nothing else is heard.
+            Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
             Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,

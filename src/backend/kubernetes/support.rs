@@ -119,7 +119,7 @@ mod tests {
 }
 
 #[cfg(test)]
-mod tests {
+mod image_tests {
     use serde_json::{Value, json};
 
     use super::*;
