@@ -12,8 +12,9 @@ use super::api_error::{ApiError, ApiErrorKind};
 use super::patience::Patience;
 use crate::base::suggest;
 
-/// How long a cluster may take to answer the first time: who waits at a terminal gives up soon.
-const GREETING_WAIT: Duration = Duration::from_secs(5);
+/// How long a cluster may take to answer the first time: who waits at a terminal gives up soon, within five
+/// seconds in all.
+const GREETING_WAIT: Duration = Duration::from_secs(4);
 
 /// Requests that wait for their turn to be sent; kube's own queue has as many.
 const REQUESTS_MAX: usize = 1024;
@@ -52,7 +53,7 @@ pub enum ConnectError {
 impl Cluster {
     /// Connects as `kubectl` would: `KUBECONFIG`, `~/.kube/config`, then the pod's own account.
     /// `context` and `namespace` override what the configuration says. The cluster has answered
-    /// when this returns `Ok`, and has 5 seconds for it.
+    /// when this returns `Ok`, and has 4 seconds for it.
     pub async fn connect(context: Option<&str>, namespace: Option<&str>) -> Result<Self, ConnectError> {
         let mut config = config(context).await?;
         config.connect_timeout = Some(GREETING_WAIT);
@@ -83,7 +84,7 @@ async fn greet(client: &Client, server: &str) -> Result<(), ApiError> {
         Ok(Err(error)) => Err(ApiError::new(&action, &error)),
         Err(_) => Err(ApiError {
             kind: ApiErrorKind::Unreachable,
-            message: format!("failed to {action}: it did not answer within {} seconds", GREETING_WAIT.as_secs()),
+            message: format!("failed to {action}: the cluster cannot be reached: it did not answer within {} seconds", GREETING_WAIT.as_secs()),
             hint: None,
         }),
     }
