@@ -27,16 +27,11 @@ pub trait Backend {
 
     /// Takes note that the ends of `nodes` are durable, so that what they left behind may go. May be
     /// told twice, or never.
-    fn recorded(&self, nodes: &[NodeIx]) {
-        let _ = nodes;
-    }
+    fn recorded(&self, nodes: &[NodeIx]);
 
     /// Cleans up after a run that has ended in `phase`, and whose log is complete. What fails is told to
     /// the user, and changes nothing.
-    fn finish(&self, phase: Phase) -> impl Future<Output = Result<(), BackendError>> {
-        let _ = phase;
-        async { Ok(()) }
-    }
+    fn finish(&self, phase: Phase) -> impl Future<Output = Result<(), BackendError>>;
 
     /// Reports what is known now of each of `nodes`; one that was never started is not in the answer,
     /// one that was started and has left no trace is [`PodReport::Lost`].

@@ -12,7 +12,7 @@ use super::program::{self, Fate};
 use super::world::{Appointment, Pid, World};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
-use crate::engine::{PodEnd, PodReport, PodRequest};
+use crate::engine::{Phase, PodEnd, PodReport, PodRequest};
 
 /// How the cluster misbehaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -246,6 +246,12 @@ impl Backend for SimBackend {
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
         self.cluster.checker.may_stop(node);
         self.call("stop a pod", |cluster| cluster.stop(node, grace)).await
+    }
+
+    fn recorded(&self, _nodes: &[NodeIx]) {}
+
+    async fn finish(&self, _phase: Phase) -> Result<(), BackendError> {
+        Ok(())
     }
 
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {

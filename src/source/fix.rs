@@ -51,7 +51,9 @@ mod tests {
 
     #[test]
     fn only_what_is_replaced_changes() {
-        let cases: [(&[(u32, u32, &str, bool)], Choice, &str, usize); 7] = [
+        /// Edits as from, to, text and whether it is certain; what is chosen, what comes of it, and how many.
+        type Case<'c> = (&'c [(u32, u32, &'c str, bool)], Choice, &'c str, usize);
+        let cases: [Case<'_>; 7] = [
             (&[(0, 1, "X", true), (3, 4, "é", true)], Choice::Certain, "X: é\t#\r\n", 2),
             (&[(3, 4, "Z", true), (0, 1, "X", true)], Choice::Certain, "X: Z\t#\r\n", 2),
             (&[(0, 3, "X", true), (2, 4, "Y", true)], Choice::Certain, "Xb\t#\r\n", 1),

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn blanks_change_and_nothing_else() {
         let text = "\n# head\na:\n    -   b: 1   # one\n        c:\n           - d\n        e: |\n            x\n              y\n\n            z\n\n\n    # two\n    - {f: 1,\n       g: 2}\nh:\n- - i\n  -   j:   k\n      l: \"m\n       n\"\n---\n\nz:  1  \n\n";
-        let wanted = "# head\na:\n- b: 1   # one\n  c:\n  - d\n  e: |\n      x\n        y\n\n      z\n\n# two\n- {f: 1,\n   g: 2}\nh:\n- - i\n  - j:   k\n    l: \"m\n       n\"\n---\n\nz:  1\n";
+        let wanted = "# head\na:\n- b: 1   # one\n  c:\n  - d\n  e: |\n      x\n        y\n\n      z\n\n# two\n- {f: 1,\n   g: 2}\nh:\n- - i\n  - j:   k\n    l: \"m\n     n\"\n---\n\nz:  1\n";
         assert_eq!(laid(text).as_deref(), Ok(wanted));
         assert_eq!(laid(wanted).as_deref(), Ok(wanted));
     }

@@ -87,7 +87,7 @@ fn a_server_that_is_not_there_is_told_at_once() {
 #[test]
 fn a_server_that_says_nothing_is_given_up_in_five_seconds() {
     let begun = Instant::now();
-    said(&wf(&kubeconfig(&server(None)), &["list"]), 5, &["did not answer within 5 seconds"]);
+    said(&wf(&kubeconfig(&server(None)), &["list"]), 5, &["did not answer within"]);
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }
 

@@ -135,18 +135,6 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
-fn a_context_is_refused_rather_than_ignored() {
-    let env = TestEnv::new();
-    env.write("w.yaml", HELLO);
-    assert_snapshot!(env.wf(&["submit", "--context", "prod", "w.yaml"]).all(), @"
-    exit 5
-    --- stderr
-    error: cannot use context `prod`: this release has no cluster backend
-    hint: run on this machine with --local
-    ");
-}
-
-#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = TestEnv::new().command(&["explain"]).spawn().expect("wf starts");
     drop(child.stdout.take());

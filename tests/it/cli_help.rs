@@ -6,8 +6,7 @@ use crate::env::TestEnv;
 
 #[test]
 fn the_short_help_names_every_command() {
-    let help = TestEnv::new().wf(&["-h"]).success();
-    assert_snapshot!(help, @"
+    assert_snapshot!(TestEnv::new().wf(&["-h"]).success(), @"
     Run Argo Workflows manifests on plain Kubernetes Jobs, or on the machine at hand
 
     Usage: wf [OPTIONS] <COMMAND>
@@ -33,6 +32,10 @@ fn the_short_help_names_every_command() {
       resubmit    Run again what runs ran, as new runs
       node        Act on single nodes of a run
       delete      Delete runs with their logs and artifacts
+      template    Keep templates and cron workflows in a namespace, for others to refer to
+      doctor      Check whether the cluster lets you run workflows, and say what to do
+      install     Let drivers live in a namespace of the cluster: an account, and what it may do there
+      uninstall   Remove from a namespace what `wf install` put there; runs stay
       explain     Say what a rule of `wf lint` means, and how to mend what it finds
       completion  Print the script that makes a shell complete commands, flags, runs and nodes
       version     Print the version
@@ -42,17 +45,21 @@ fn the_short_help_names_every_command() {
       -V, --version  Print version
 
     Global options:
-          --local             Run on this machine, whatever cluster is configured [env: WF_LOCAL]
-      -n, --namespace <NAME>  Namespace of the cluster [env: WF_NAMESPACE]
-          --context <NAME>    Context of the cluster's configuration [env: WF_CONTEXT]
-          --state-dir <DIR>   Folder that holds the runs of this machine [env: WF_STATE_DIR]
-          --color <WHEN>      When to use colour [env: WF_COLOR] [default: auto] [possible values: auto,
-                              always, never]
-          --no-color          Use no colour; the same as --color=never
-          --no-utf8           Use words and ASCII instead of symbols [env: WF_NO_UTF8]
-          --no-input          Never ask; a missing answer is an error [env: WF_NO_INPUT]
-      -q, --quiet             Print only data and errors
-      -v, --verbose           Print also what is done, and where
+          --local                    Run on this machine, whatever cluster is configured [env: WF_LOCAL]
+      -n, --namespace <NAME>         Namespace of the cluster [env: WF_NAMESPACE]
+          --context <NAME>           Context of the cluster's configuration [env: WF_CONTEXT]
+          --managed                  Make pods from this process, where the cluster lets it, instead of
+                                     by the Job controller [env: WF_MANAGED]
+          --shared-namespace <NAME>  Namespace that keeps the templates of cluster scope [env:
+                                     WF_SHARED_NAMESPACE] [default: wf-shared]
+          --state-dir <DIR>          Folder that holds the runs of this machine [env: WF_STATE_DIR]
+          --color <WHEN>             When to use colour [env: WF_COLOR] [default: auto] [possible
+                                     values: auto, always, never]
+          --no-color                 Use no colour; the same as --color=never
+          --no-utf8                  Use words and ASCII instead of symbols [env: WF_NO_UTF8]
+          --no-input                 Never ask; a missing answer is an error [env: WF_NO_INPUT]
+      -q, --quiet                    Print only data and errors
+      -v, --verbose                  Print also what is done, and where
 
     RUN is the name of a run, or `@latest`.
 
@@ -67,16 +74,17 @@ fn submit_has_the_flags_that_argos_users_know() {
     assert_snapshot!(help, @"
     Check manifests and run their workflows
 
-    Usage: wf submit [OPTIONS] <FILE>...
+    Usage: wf submit [OPTIONS] [FILE]...
 
     Arguments:
-      <FILE>...  Files or folders; `-` is standard input
+      [FILE]...  Files or folders; `-` is standard input
 
     Options:
       -p, --parameter <NAME=VALUE>     Set a parameter of the workflow
       -f, --parameter-file <FILE>      Read parameters from a file: a map of names to values
-          --from <KIND/NAME>           Submit a template of the files: workflowtemplate/NAME,
-                                       clusterworkflowtemplate/NAME or cronworkflow/NAME
+          --from <KIND/NAME>           Submit a template of the files or the namespace:
+                                       workflowtemplate/NAME, clusterworkflowtemplate/NAME or
+                                       cronworkflow/NAME
           --name <NAME>                Name of the run
           --generate-name <PREFIX>     Beginning of the run's name, which is completed by chance
           --entrypoint <TEMPLATE>      The template to begin with
@@ -97,17 +105,21 @@ fn submit_has_the_flags_that_argos_users_know() {
       -h, --help                       Print help (see more with '--help')
 
     Global options:
-          --local             Run on this machine, whatever cluster is configured [env: WF_LOCAL]
-      -n, --namespace <NAME>  Namespace of the cluster [env: WF_NAMESPACE]
-          --context <NAME>    Context of the cluster's configuration [env: WF_CONTEXT]
-          --state-dir <DIR>   Folder that holds the runs of this machine [env: WF_STATE_DIR]
-          --color <WHEN>      When to use colour [env: WF_COLOR] [default: auto] [possible values: auto,
-                              always, never]
-          --no-color          Use no colour; the same as --color=never
-          --no-utf8           Use words and ASCII instead of symbols [env: WF_NO_UTF8]
-          --no-input          Never ask; a missing answer is an error [env: WF_NO_INPUT]
-      -q, --quiet             Print only data and errors
-      -v, --verbose           Print also what is done, and where
+          --local                    Run on this machine, whatever cluster is configured [env: WF_LOCAL]
+      -n, --namespace <NAME>         Namespace of the cluster [env: WF_NAMESPACE]
+          --context <NAME>           Context of the cluster's configuration [env: WF_CONTEXT]
+          --managed                  Make pods from this process, where the cluster lets it, instead of
+                                     by the Job controller [env: WF_MANAGED]
+          --shared-namespace <NAME>  Namespace that keeps the templates of cluster scope [env:
+                                     WF_SHARED_NAMESPACE] [default: wf-shared]
+          --state-dir <DIR>          Folder that holds the runs of this machine [env: WF_STATE_DIR]
+          --color <WHEN>             When to use colour [env: WF_COLOR] [default: auto] [possible
+                                     values: auto, always, never]
+          --no-color                 Use no colour; the same as --color=never
+          --no-utf8                  Use words and ASCII instead of symbols [env: WF_NO_UTF8]
+          --no-input                 Never ask; a missing answer is an error [env: WF_NO_INPUT]
+      -q, --quiet                    Print only data and errors
+      -v, --verbose                  Print also what is done, and where
 
     Examples:
       wf submit --watch workflow.yaml

@@ -134,7 +134,7 @@ fn files_get_one_layout() {
     a:
     - b: 1   # one
       c: |
-        x
+          x
     ");
     assert_eq!(env.wf(&["fmt", "--check", "a.yaml"]).code, 0);
     assert_snapshot!(env.wf_with_input(&["fmt", "-"], b"a:\n      b: [").all(), @"

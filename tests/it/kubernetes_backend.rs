@@ -440,67 +440,65 @@ fn is_refused(waiting: Option<&Waiting>) -> bool {
     matches!(waiting, Some(Waiting::Pod { reason }) if reason.contains("exceeded quota: two"))
 }
 
+/// What can be done with an object: made, looked at, changed, waited for in vain, removed.
+const RESOURCES: &str = r#"
+entrypoint: all
+templates:
+- name: all
+  steps:
+  - - {name: make, template: make}
+  - - name: look
+      template: look
+      arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+    - name: patch
+      template: patch
+      arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
+    - {name: fails, template: fails, continueOn: {failed: true}}
+  - - {name: gone, template: gone}
+- name: make
+  outputs:
+    parameters:
+    - {name: name, valueFrom: {jsonPath: "{.metadata.name}"}}
+    - {name: done, valueFrom: {jqFilter: ".status.succeeded"}}
+  resource:
+    action: create
+    setOwnerReference: true
+    successCondition: status.succeeded > 0
+    failureCondition: status.failed > 3
+    manifest: |
+      apiVersion: batch/v1
+      kind: Job
+      metadata: {generateName: made-, labels: {test: "{{workflow.name}}"}}
+      spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["true"]}]}}}
+- name: look
+  inputs: {parameters: [{name: job}]}
+  resource: {action: get, flags: ["job/{{inputs.parameters.job}}"]}
+  outputs: {parameters: [{name: n, valueFrom: {jsonPath: "{.status.succeeded}"}}]}
+- name: patch
+  inputs: {parameters: [{name: job}]}
+  resource:
+    action: patch
+    mergeStrategy: json
+    flags: ["job", "{{inputs.parameters.job}}"]
+    manifest: '[{op: add, path: /metadata/labels/more, value: "1"}]'
+- name: fails
+  resource:
+    action: create
+    successCondition: status.succeeded > 0
+    failureCondition: status.failed > 0
+    manifest: |
+      apiVersion: batch/v1
+      kind: Job
+      metadata: {name: "{{workflow.name}}-fails", labels: {test: "{{workflow.name}}"}}
+      spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["false"]}]}}}
+- name: gone
+  resource: {action: delete, flags: ["jobs", "--selector", "test={{workflow.name}}"]}
+"#;
+
 #[tokio::test]
 async fn resource_templates_are_done_by_the_driver() {
     let Some(cluster) = cluster().await else { return };
-    let run = TestRun::new(
-        &cluster,
-        "resource",
-        r#"
-        entrypoint: all
-        templates:
-        - name: all
-          steps:
-          - - {name: make, template: make}
-          - - name: look
-              template: look
-              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
-            - name: patch
-              template: patch
-              arguments: {parameters: [{name: job, value: "{{steps.make.outputs.parameters.name}}"}]}
-            - {name: fails, template: fails, continueOn: {failed: true}}
-          - - {name: gone, template: gone}
-        - name: make
-          outputs:
-            parameters:
-            - {name: name, valueFrom: {jsonPath: "{.metadata.name}"}}
-            - {name: done, valueFrom: {jqFilter: ".status.succeeded"}}
-          resource:
-            action: create
-            setOwnerReference: true
-            successCondition: status.succeeded > 0
-            failureCondition: status.failed > 3
-            manifest: |
-              apiVersion: batch/v1
-              kind: Job
-              metadata: {generateName: made-, labels: {test: "{{workflow.name}}"}}
-              spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["true"]}]}}}
-        - name: look
-          inputs: {parameters: [{name: job}]}
-          resource: {action: get, flags: ["job/{{inputs.parameters.job}}"]}
-          outputs: {parameters: [{name: n, valueFrom: {jsonPath: "{.status.succeeded}"}}]}
-        - name: patch
-          inputs: {parameters: [{name: job}]}
-          resource:
-            action: patch
-            mergeStrategy: json
-            flags: ["job", "{{inputs.parameters.job}}"]
-            manifest: '[{op: add, path: /metadata/labels/more, value: "1"}]'
-        - name: fails
-          resource:
-            action: create
-            successCondition: status.succeeded > 0
-            failureCondition: status.failed > 0
-            manifest: |
-              apiVersion: batch/v1
-              kind: Job
-              metadata: {name: "{{workflow.name}}-fails", labels: {test: "{{workflow.name}}"}}
-              spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: a, image: busybox, command: ["false"]}]}}}
-        - name: gone
-          resource: {action: delete, flags: ["jobs", "--selector", "test={{workflow.name}}"]}
-        "#,
-    )
-    .await;
+    let run = TestRun::new(&cluster, "resource", RESOURCES).await;
     let ended = run.run().await;
     let mut shown = shown(&ended);
     shown.sort();

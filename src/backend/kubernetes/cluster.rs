@@ -84,7 +84,10 @@ async fn greet(client: &Client, server: &str) -> Result<(), ApiError> {
         Ok(Err(error)) => Err(ApiError::new(&action, &error)),
         Err(_) => Err(ApiError {
             kind: ApiErrorKind::Unreachable,
-            message: format!("failed to {action}: the cluster cannot be reached: it did not answer within {} seconds", GREETING_WAIT.as_secs()),
+            message: format!(
+                "failed to {action}: the cluster cannot be reached: it did not answer within {} seconds",
+                GREETING_WAIT.as_secs()
+            ),
             hint: None,
         }),
     }

@@ -308,6 +308,14 @@ impl Backend for LocalBackend {
         stopped.map_err(|fault| unavailable(format!("stop node {node}"), &fault))
     }
 
+    fn recorded(&self, _nodes: &[NodeIx]) {
+        // What a pod leaves behind is part of its run's folder, and goes with it.
+    }
+
+    async fn finish(&self, _phase: Phase) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         let fault = |fault: Fault| unavailable("await news of pods".to_owned(), &fault);
         loop {

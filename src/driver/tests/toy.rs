@@ -280,6 +280,12 @@ impl Backend for Script {
         Ok(())
     }
 
+    fn recorded(&self, _: &[NodeIx]) {}
+
+    async fn finish(&self, _: Phase) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     async fn next(&self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         self.fail(&self.news_failures, "tell")?;
         let report = self.reports.borrow_mut().pop_front();

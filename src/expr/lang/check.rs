@@ -27,15 +27,15 @@ enum Shape {
 
 /// Checks an expression against the variables of a scope.
 pub(super) fn check(ast: &Ast, scope: &dyn Scope) -> Result<(), EvalError> {
-    run(Checker { ast, scope, is_text: &|_| false, shapes: Vec::with_capacity(ast.nodes.len()) })
+    run(Checker { ast, scope, is_text: &|_| false, roots: Shape::Map, shapes: Vec::with_capacity(ast.nodes.len()) })
 }
 
 /// Checks an expression of whose variables only is known which are texts.
 pub(super) fn check_texts(ast: &Ast, is_text: &dyn Fn(&str) -> bool) -> Result<(), EvalError> {
-    run(Checker { ast, scope: &Anything, is_text, shapes: Vec::with_capacity(ast.nodes.len()) })
+    run(Checker { ast, scope: &Anything, is_text, roots: Shape::Any, shapes: Vec::with_capacity(ast.nodes.len()) })
 }
 
-/// The scope of which nothing is known: every name is of a map.
+/// The scope of which nothing is known: every name may be a value, or begin others.
 struct Anything;
 
 impl Scope for Anything {
@@ -65,6 +65,8 @@ struct Checker<'a> {
     scope: &'a dyn Scope,
     /// Whether a variable, by its full name, is known to be a text.
     is_text: &'a dyn Fn(&str) -> bool,
+    /// What a name is that others begin with: `item` may be a map or a text, as long as nobody knows.
+    roots: Shape,
     shapes: Vec<Shape>,
 }
 
@@ -115,7 +117,7 @@ impl Checker<'_> {
         }
         match self.scope.get(name) {
             Some(value) if !matches!(value, Value::Str(_)) || !self.scope.has_below(name) => Ok(shape_of(&value)),
-            _ if self.scope.has_below(name) => Ok(Shape::Map),
+            _ if self.scope.has_below(name) => Ok(self.roots),
             _ => Err(self.unknown(id, name)),
         }
     }
