@@ -126,3 +126,6 @@ pub const LOCK_HOLDERS_MAX: usize = 200;
 
 /// Nodes of a drawing of a plan: nobody looks at more, and templates that call each other twice double them.
 pub const GRAPH_NODES_MAX: usize = 5_000;
+
+/// Tags of one text: more than any manifest has, few enough that complaints about each stay cheap.
+pub const TAGS_PER_TEXT_MAX: usize = 10_000;

@@ -10,8 +10,13 @@ use crate::expr::lang;
 /// Returns the pieces of a text.
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ParseError> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let (mut at, mut tags) = (0, 0);
     while let Some(open) = text[at..].find("{{").map(|offset| at + offset) {
+        tags += 1;
+        if tags > limits::TAGS_PER_TEXT_MAX {
+            let message = format!("the text has more than {} tags (TAGS_PER_TEXT_MAX)", limits::TAGS_PER_TEXT_MAX);
+            return Err(ParseError::new(message, open..open + 2));
+        }
         if open > at {
             found.push(Piece::Text(at..open));
         }

@@ -6,7 +6,7 @@
 //! back, merge patches, preconditions, objects that go with their owners, label and field
 //! selectors, pages, metadata alone, watches with a history that can be cut.
 //!
-//! **Invariant:** every decision is made in [`state`], without a client; [`serve`] only speaks HTTP.
+//! **Invariant:** every decision is made in `state`, without a client; `serve` only speaks HTTP.
 
 mod merge;
 mod select;
