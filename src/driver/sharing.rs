@@ -86,14 +86,15 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
         for want in run.wants() {
             self.want(want);
         }
-        for memo in run.recalls() {
-            self.ask(memo);
-        }
+        // What ended first: the next call of the same may be asked for in the same decision.
         for (memo, entry) in run.memories() {
             match entry {
                 Some(entry) => self.remember(memo, entry),
                 None => self.let_go(&lock_of(&memo)),
             }
+        }
+        for memo in run.recalls() {
+            self.ask(memo);
         }
         if run.phase().is_final() {
             // Answers that came too late to be used.
@@ -130,11 +131,12 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
     /// Asks a cache, once no other run computes the same.
     fn ask(&mut self, memo: Memo) {
         let lock = lock_of(&memo);
+        let is_wanted = self.claims.get(&lock).is_some_and(|keeping| keeping.want.places > 0);
         match self.claims.get(&lock) {
-            Some(keeping) if keeping.state == State::Content => self.recall(&lock, memo),
+            Some(keeping) if is_wanted && keeping.state == State::Content => self.recall(&lock, memo),
             _ => drop(self.memos.insert(lock.clone(), memo)),
         }
-        if !self.claims.contains_key(&lock) {
+        if !is_wanted {
             self.want(Want { lock, places: 1, limit: 1 });
         }
     }

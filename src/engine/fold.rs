@@ -130,7 +130,8 @@ impl Run {
         self.started_at = Some(at);
         let seconds = self.plan.resolved.spec.active_deadline_seconds;
         self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));
-        self.suspended = self.plan.resolved.spec.suspend == Some(true);
+        // A run can be suspended before it begins.
+        self.suspended |= self.plan.resolved.spec.suspend == Some(true);
         self.wake(Wake::Run);
     }
 
@@ -248,8 +249,28 @@ impl Run {
         if kind == NodeType::Suspend {
             self.paused.insert(ix);
         }
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.takes_place(ix)) {
             self.slot_mut(boundary).children_open += 1;
+        }
+    }
+
+    /// Returns whether a new node takes a place of its template's `parallelism`. A retry node takes one
+    /// for its first attempt, which is made a moment later.
+    fn takes_place(&self, ix: NodeIx) -> bool {
+        let slot = self.slot(ix);
+        match (slot.node.kind, &slot.caller) {
+            (NodeType::Retry, _) => true,
+            (_, Caller::Attempt(_, 0)) => false,
+            (kind, _) => counts_as_child(kind),
+        }
+    }
+
+    /// Returns whether a node that ends gives a place back: a retry node does so when it has no attempt.
+    fn has_place(&self, ix: NodeIx) -> bool {
+        let slot = self.slot(ix);
+        match &slot.frame {
+            Frame::Retry(attempts) => attempts.is_empty(),
+            _ => counts_as_child(slot.node.kind),
         }
     }
 
@@ -293,10 +314,10 @@ impl Run {
         }
         self.discharge(ix);
         self.release_locks(ix);
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.has_place(ix)) {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);
-            slot.children_bad += u32::from(phase.is_bad());
+            slot.children_bad += u32::from(phase.is_bad() && counts_as_child(kind));
             if self.starved.within.contains_key(&boundary) {
                 self.starved.freed.insert(boundary);
             }
@@ -546,10 +567,10 @@ impl Run {
             self.pods_known += 1;
             self.pods_done += u32::from(phase.is_final());
         }
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.has_place(ix)) {
             let slot = self.slot_mut(boundary);
             slot.children_open += u32::from(!phase.is_final());
-            slot.children_bad += u32::from(phase.is_bad());
+            slot.children_bad += u32::from(phase.is_bad() && counts_as_child(kind));
         }
         if self.node(ix).is_fulfilled() {
             self.fulfilled(ix);

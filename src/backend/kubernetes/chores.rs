@@ -6,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 
-use super::client::{KubernetesBackend, now};
+use super::client::KubernetesBackend;
 use super::events::Told;
 use super::fault::failed;
 use super::track::Effect;
@@ -72,7 +72,7 @@ impl KubernetesBackend {
             }
             Effect::Settle { phase, message, started_at } => {
                 let (calls, job) = (self.calls(), self.job_name(node));
-                let status = managed::status(phase, &message, started_at, now());
+                let status = managed::status(phase, &message, started_at, (self.now)());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
             Effect::Sweep => {
@@ -109,7 +109,7 @@ impl KubernetesBackend {
     /// Writes an event; what comes of it concerns nobody.
     fn tell(&self, told: &Told) -> BoxFuture<'static, Result<Answer, kube::Error>> {
         let number = self.state().events;
-        let event = told.event(&self.owner, &self.cluster.namespace, now(), number);
+        let event = told.event(&self.owner, &self.cluster.namespace, (self.now)(), number);
         let calls = self.calls();
         async move {
             let _ = calls.post_event(&event).await;

@@ -68,6 +68,8 @@ pub struct KubernetesBackend {
     claims: OnceCell<()>,
     /// Something waits in [`State::reports`] or [`State::chores`].
     pub(super) wake: Notify,
+    /// The time, from which deadlines of pods are counted.
+    pub(super) now: fn() -> Timestamp,
 }
 
 /// What is known of the run's nodes, and what is to be done about it.
@@ -135,7 +137,13 @@ impl KubernetesBackend {
             helper: OnceCell::new(),
             claims: OnceCell::new(),
             wake: Notify::new(),
+            now,
         }
+    }
+
+    /// Sets the clock, which is this machine's otherwise.
+    pub fn with_clock(self, now: fn() -> Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -148,7 +156,7 @@ impl KubernetesBackend {
     }
 
     fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
-        let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
+        let around = Around { owner: &self.owner, now: (self.now)(), managed: self.options.managed };
         job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
     }
 
@@ -255,8 +263,8 @@ impl KubernetesBackend {
     }
 }
 
-/// Returns the time of this machine's clock, from which deadlines of pods are counted.
-pub(super) fn now() -> Timestamp {
+/// Returns the time of this machine's clock.
+fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -278,7 +286,7 @@ impl Backend for KubernetesBackend {
             }
         }
         if request.template.resource.is_some() {
-            self.state().resources.begin(&self.cluster, &self.owner, request, now());
+            self.state().resources.begin(&self.cluster, &self.owner, request, (self.now)());
             self.wake.notify_one();
             return Ok(());
         }

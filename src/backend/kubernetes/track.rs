@@ -148,6 +148,10 @@ impl Track {
         if self.spent.contains(&pod.uid) {
             return Vec::new();
         }
+        if self.job == JobState::Unknown {
+            // News of a pod may come before those of its Job, which say the same.
+            self.due = pod.due.clone();
+        }
         match &self.counted {
             Some(counted) if counted.uid == pod.uid && self.is_over => Vec::new(),
             Some(counted) if counted.uid != pod.uid => self.does_not_count(pod),
@@ -270,6 +274,24 @@ impl Track {
             };
         }
         effects
+    }
+
+    /// Takes the news that a pod is not in a list: how it ended is not known, and a Job whose pods others
+    /// make tells.
+    pub(super) fn pod_missing(&mut self, last: PodFacts) -> Vec<Effect> {
+        let counts = !self.is_over && self.counted.as_ref().is_some_and(|counted| counted.uid == last.uid);
+        if self.is_managed || self.is_stopped || !counts || self.job == JobState::Gone {
+            return self.pod_gone(last);
+        }
+        self.spent.insert(last.uid);
+        self.counted = None;
+        match (self.next_pod(), &self.job) {
+            (Some(effects), _) => effects,
+            (None, JobState::Unknown | JobState::Active) => {
+                self.tell(PodReport::Waiting { reason: "its pod is gone, and its Job goes on".to_owned() })
+            }
+            (None, _) => vec![Effect::Search],
+        }
     }
 
     /// Takes news of the Job.
@@ -421,6 +443,7 @@ mod tests {
             let effects = match words[..] {
                 ["pod", name, word] => track.pod(pod(name, word)),
                 ["gone", name, word] => track.pod_gone(pod(name, word)),
+                ["missing", name, word] => track.pod_missing(pod(name, word)),
                 ["job", "complete"] => track.job(JobState::Complete),
                 ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
                 ["job", "gone"] => track.job(JobState::Gone),
@@ -495,6 +518,22 @@ mod tests {
         );
         check("refused quota: waiting (quota)\n expired:");
         check_due(Due { has_patience: true, ..Due::default() }, "pod a stuck: waiting (ImagePullBackOff)");
+    }
+
+    #[test]
+    fn what_is_missing_in_a_list_is_the_jobs_to_tell() {
+        check(
+            "pod a runs: running
+             missing a runs: waiting (its pod is gone, and its Job goes on)
+             pod b runs: running
+             pod b succeeded: Succeeded",
+        );
+        check("pod a runs: running\n job complete:\n missing a runs: search\n none found: Succeeded");
+        check("pod a runs: running\n stop:\n missing a runs: Failed (stopped)");
+        check_track(
+            Track { is_managed: true, ..Track::default() },
+            "pod a runs: running\n missing a runs: settle Error, Error (pod deleted)",
+        );
     }
 
     #[test]

@@ -98,6 +98,9 @@ impl Decider<'_> {
         if locks.iter().any(|lock| self.busy(lock, Some(ix)).is_some()) {
             return;
         }
+        if self.run.node(ix).kind.is_work() && !self.workflow_has_room() {
+            return self.put_off(ix, Block::Workflow);
+        }
         match self.remember_for(ix) {
             Remembered::Later(memo) => self.put_off(ix, Block::Answer(memo)),
             Remembered::Unusable(words) => self.finish(ix, Phase::Error, words),

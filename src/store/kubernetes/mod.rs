@@ -23,6 +23,7 @@ mod keeper;
 mod lease;
 mod log;
 mod objects;
+mod pauses;
 mod pieces;
 mod read;
 mod segment;

@@ -16,6 +16,7 @@ use super::keeper::Keeper;
 use super::lease::{RunLease, Wanted};
 use super::log::KubernetesLog;
 use super::objects::{self, Owner, Term};
+use super::pauses::Pauses;
 use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
@@ -194,8 +195,11 @@ impl Store for KubernetesStore {
         let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
         if let Err(error) = self.fill(&owner, cut).await {
-            // Nobody may take half a run for one; what cannot be removed says so when it is read.
-            let _ = self.remove(&owner.run, &owner.uid).await;
+            // Nobody may take half a run for one; what cannot be removed says so when it is read. One that
+            // another process drives already is whole.
+            if !matches!(error, StoreError::DrivenBy { .. }) {
+                let _ = self.remove(&owner.run, &owner.uid).await;
+            }
             return Err(error);
         }
         Ok(self.log(Held {
@@ -304,7 +308,7 @@ impl Store for KubernetesStore {
 
     async fn answer(&self, run: &RunName, id: &RequestId) -> Result<Answer, StoreError> {
         let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
-        let mut events = watcher::watcher(self.heads(), config).default_backoff().boxed();
+        let mut events = watcher::watcher(self.heads(), config).backoff(Pauses::default()).boxed();
         loop {
             let head = match events.try_next().await {
                 Ok(Some(Event::Apply(head) | Event::InitApply(head))) => head,
