@@ -227,7 +227,7 @@ impl Stage {
         let (log, stored) = self.hold(pid, &store).await?;
         let owner = Owner { run: self.name.clone(), uid: stored.header.uid.clone(), head: log.head().to_owned() };
         let resolved = Arc::new(stored.header.resolved.clone());
-        let options = Options { managed: self.weather.mode != Mode::Plain };
+        let options = Options { managed: self.weather.mode != Mode::Plain, ..Options::default() };
         let backend = KubernetesBackend::new(self.remote.seen_by(pid), owner, resolved, options);
         let backend = Witness { backend: backend.with_clock(time::wall), stage: self, pid };
         let clock = RealClock::reading(time::wall);
