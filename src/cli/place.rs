@@ -228,6 +228,10 @@ impl Log for PlaceLog {
         either!(PlaceLog, self, log => log.append(batches, taken).await)
     }
 
+    async fn confirm(&mut self) -> Result<(), StoreError> {
+        either!(PlaceLog, self, log => log.confirm().await)
+    }
+
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {
         either!(PlaceLog, self, log => log.summarize(summary).await)
     }

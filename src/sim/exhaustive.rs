@@ -52,14 +52,12 @@ fn local_cases(name: &str, scenario: &Scenario) -> Vec<Case> {
         breaks: Breaks::Local(faults),
     };
     let deaths = (1..=expected.steps).flat_map(|step| {
-        [false, true].map(|loses_power| {
-            case(format!("death at step {step}"), Faults { loses_power, ..Faults::death_at(step) })
-        })
+        [false, true]
+            .map(|loses_power| case(format!("death at step {step}"), Faults { loses_power, ..Faults::death_at(step) }))
     });
     let records = expected.stored.as_ref().map_or(0, |stored| stored.records.len());
-    let beginnings = (0..records).map(|kept| {
-        case(format!("after {kept} records"), Faults { begins_after: Some(kept), ..Faults::none() })
-    });
+    let beginnings = (0..records)
+        .map(|kept| case(format!("after {kept} records"), Faults { begins_after: Some(kept), ..Faults::none() }));
     deaths.chain(beginnings).collect()
 }
 

@@ -39,7 +39,12 @@ fn asks(chance: &mut Chance) -> (Vec<(TimeSpan, Control)>, bool) {
     match after(12).0 {
         0 => (vec![(after(8_000), Control::Suspend), (after(20_000), resume())], true),
         1 => (
-            vec![(after(4_000), Control::Suspend), (after(9_000), resume()), (after(4_000), Control::Suspend), (after(9_000), resume())],
+            vec![
+                (after(4_000), Control::Suspend),
+                (after(9_000), resume()),
+                (after(4_000), Control::Suspend),
+                (after(9_000), resume()),
+            ],
             true,
         ),
         2 => (vec![(after(9_000), stop())], false),
@@ -168,7 +173,8 @@ impl Maker {
         let mut call = Map::new();
         call.insert("name".to_owned(), name.into());
         call.insert("template".to_owned(), template.as_str().into());
-        let is_leaf = self.templates.iter().any(|known| known["name"] == template.as_str() && known["inputs"].is_object());
+        let is_leaf =
+            self.templates.iter().any(|known| known["name"] == template.as_str() && known["inputs"].is_object());
         let mut value = before.first().filter(|_| self.one_in(2)).cloned();
         let mut is_sure = true;
         match self.chance.below(8) {
@@ -235,8 +241,11 @@ impl Maker {
         for at in 0..1 + self.chance.below(5) {
             let name = format!("d{at}");
             let before: Vec<String> = (0..at).filter(|_| self.one_in(2)).map(|at| format!("d{at}")).collect();
-            let known: Vec<String> =
-                made_by.iter().filter(|(task, _)| before.contains(task)).map(|(_, reference)| reference.clone()).collect();
+            let known: Vec<String> = made_by
+                .iter()
+                .filter(|(task, _)| before.contains(task))
+                .map(|(_, reference)| reference.clone())
+                .collect();
             let (mut call, made) = self.call(&name, depth, &known);
             if let Some(fields) = call.as_object_mut() {
                 // With `depends`, Argo has no `continueOn`.

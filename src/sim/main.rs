@@ -65,7 +65,11 @@ fn main() -> std::process::ExitCode {
         return std::process::ExitCode::SUCCESS;
     }
     let begun = Instant::now();
-    let tally = if args.exhaustive { exhaustive(args.world.place(), &args.only, args.threads, args.fail_fast) } else { run(&args) };
+    let tally = if args.exhaustive {
+        exhaustive(args.world.place(), &args.only, args.threads, args.fail_fast)
+    } else {
+        run(&args)
+    };
     let seconds = begun.elapsed().as_secs_f64();
     println!(
         "{} histories, {} failed, {:.1} s, {:.0} a second; {} pods, {} requests",

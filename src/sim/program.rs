@@ -46,10 +46,16 @@ impl Fate {
         let by_chance = TimeSpan(Chance::named(seed, name).below(TAKES_MILLIS_MAX));
         let takes = word("takes").and_then(|text| TimeSpan::parse(text).ok()).unwrap_or(by_chance);
         let number = |name: &str| word(name).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
-        let still_fails = (earlier as i32) < number("fails");
+        let still_fails = ((earlier + attempt(name)) as i32) < number("fails");
         let end = PodEnd::exited(if still_fails { 1 } else { number("exit") });
         Self { takes: (!is_daemon).then_some(takes), end, words }
     }
+}
+
+/// Returns the number of an attempt, which ends its name: `x(2)`.
+fn attempt(name: &str) -> usize {
+    let number = name.strip_suffix(')').and_then(|name| name.rsplit_once('(')).map(|(_, number)| number);
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Returns what becomes of a pod of a cluster, the node of which is called `name`, when there were

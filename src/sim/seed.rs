@@ -303,13 +303,15 @@ impl Stage {
             }
             held => held?,
         };
-        self.checker.loads(pid, &stored);
+        self.checker.loads(pid, &stored, false);
         let backend = self.cluster.seen_by(pid);
         let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &self.world);
-        let driven = run.drive(std::future::pending(), |run, batches| {
-            self.checker.appended(pid, batches);
-            self.checker.within_limits(run);
-        }).await?;
+        let driven = run
+            .drive(std::future::pending(), |run, batches| {
+                self.checker.appended(pid, batches);
+                self.checker.within_limits(run);
+            })
+            .await?;
         let stored = store.load(&self.name).await?;
         self.checker.folds_to(&driven.run, &self.fold(&stored));
         *self.ended.borrow_mut() = Some(stored);

@@ -18,7 +18,7 @@ use crate::driver::Clock;
 pub(super) const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
 
 /// How long a world may last: every fault is over long before, and every run.
-const LIFE_MAX: TimeSpan = TimeSpan::from_secs(12 * 3600);
+const LIFE_MAX: TimeSpan = TimeSpan::from_secs(2 * 3600);
 
 /// A process of the simulated machine; each life of a driver is a new one.
 pub(super) type Pid = u32;
@@ -44,6 +44,8 @@ struct State {
     waker: Option<Waker>,
     /// The processes that stand still, and until when.
     paused: BTreeMap<Pid, Timestamp>,
+    /// The processes that ever stood still.
+    stood_still: BTreeSet<Pid>,
     /// How often each kind of fault happened.
     counts: BTreeMap<String, u64>,
     serial: u64,
@@ -71,6 +73,7 @@ impl World {
             origin: None,
             waker: None,
             paused: BTreeMap::new(),
+            stood_still: BTreeSet::new(),
             counts: BTreeMap::new(),
             serial: 0,
             agenda: BTreeMap::new(),
@@ -113,7 +116,13 @@ impl World {
     pub(super) fn pause(&self, pid: Pid, until: Timestamp) {
         self.note(|| format!("process {pid} stands still until {}", until.since(BEGINNING)));
         self.0.borrow_mut().paused.insert(pid, until);
+        self.0.borrow_mut().stood_still.insert(pid);
         self.at(until, || {});
+    }
+
+    /// Returns whether a process ever stood still.
+    pub(super) fn has_stood_still(&self, pid: Pid) -> bool {
+        self.0.borrow().stood_still.contains(&pid)
     }
 
     /// Returns when a process goes on: now, unless it stands still.

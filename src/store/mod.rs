@@ -196,6 +196,12 @@ pub trait Log {
     /// the log holds.
     fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// Makes sure that the log is still ours before something is done that cannot be taken back: others may
+    /// have taken it over while this process stood still. After an error the holder must stop.
+    fn confirm(&mut self) -> impl Future<Output = Result<(), StoreError>> {
+        std::future::ready(Ok(()))
+    }
+
     /// Replaces the summary that listings show. It may be lost; the log is the truth.
     fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;
 

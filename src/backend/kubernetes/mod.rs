@@ -53,6 +53,6 @@ pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use doctor::{Finding, Health, examine};
-pub use patience::Patience;
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use patience::Patience;
 pub use support::{Unsupported, unsupported};

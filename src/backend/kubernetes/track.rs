@@ -148,7 +148,7 @@ impl Track {
         if self.spent.contains(&pod.uid) {
             return Vec::new();
         }
-        if self.job == JobState::Unknown {
+        if self.due == Due::default() {
             // News of a pod may come before those of its Job, which say the same.
             self.due = pod.due.clone();
         }

@@ -140,7 +140,12 @@ impl State {
         Ok(self.history[known..].iter())
     }
 
-    pub(in crate::sim) fn create(&mut self, plural: &str, namespace: &str, mut object: Value) -> Result<Value, Refused> {
+    pub(in crate::sim) fn create(
+        &mut self,
+        plural: &str,
+        namespace: &str,
+        mut object: Value,
+    ) -> Result<Value, Refused> {
         if !self.namespaces.contains(namespace) {
             return Err(Refused::new(404, "NotFound", format!("namespaces \"{namespace}\" not found")));
         }
@@ -312,10 +317,14 @@ fn check_immutable(key: &Key, before: &Value, after: &Value) -> Result<(), Refus
 /// Refuses a ConfigMap that holds too much.
 fn check_size(key: &Key, object: &Value) -> Result<(), Refused> {
     let held = |field: &str| object[field].as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
-    let bytes = held("data").map(str::len).sum::<usize>() + held("binaryData").map(|text| text.len() / 4 * 3).sum::<usize>();
+    let bytes =
+        held("data").map(str::len).sum::<usize>() + held("binaryData").map(|text| text.len() / 4 * 3).sum::<usize>();
     match key.0 == "configmaps" && bytes > DATA_BYTES_MAX {
         true => {
-            let message = format!("ConfigMap \"{}\" is invalid: []: Too long: may not be more than {DATA_BYTES_MAX} bytes", key.2);
+            let message = format!(
+                "ConfigMap \"{}\" is invalid: []: Too long: may not be more than {DATA_BYTES_MAX} bytes",
+                key.2
+            );
             Err(Refused::new(422, "Invalid", message))
         }
         false => Ok(()),

@@ -15,7 +15,8 @@ impl Remote {
             let state = remote.0.state.borrow();
             let kinds = ["configmaps", "jobs", "leases", "persistentvolumeclaims", "pods"];
             let all = kinds.iter().flat_map(|plural| state.all(plural));
-            let owned: Vec<Key> = all.filter(|(_, object)| is_owned(object, &uid)).map(|(key, _)| key.clone()).collect();
+            let owned: Vec<Key> =
+                all.filter(|(_, object)| is_owned(object, &uid)).map(|(key, _)| key.clone()).collect();
             drop(state);
             for key in owned {
                 match key.0 == "pods" {
@@ -48,9 +49,10 @@ impl Remote {
         }
         let (key, uid) = (change.key.clone(), job["metadata"]["uid"].clone());
         self.after(seconds * 1_000, move |remote| {
-            let is_same = remote.0.state.borrow().find(&key).is_some_and(|job| {
-                job["metadata"]["uid"] == uid && job["spec"]["ttlSecondsAfterFinished"] == seconds
-            });
+            let is_same =
+                remote.0.state.borrow().find(&key).is_some_and(|job| {
+                    job["metadata"]["uid"] == uid && job["spec"]["ttlSecondsAfterFinished"] == seconds
+                });
             if is_same {
                 remote.change(|state| state.remove(&key));
             }

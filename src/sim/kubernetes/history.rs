@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::jobs::has_ended;
 use super::network::{NAMESPACE, Remote};
 use super::time;
-use super::jobs::has_ended;
 use super::weather::{Mode, Weather};
 use crate::backend::kubernetes::{KubernetesBackend, Options, Owner};
 use crate::backend::{Backend, BackendError};
@@ -20,9 +20,7 @@ use crate::sim::executor::{self, Process};
 use crate::sim::seed::{Report, Scenario, differences};
 use crate::sim::world::{BEGINNING, Deaths, Pid, World};
 use crate::store::kubernetes::Identity;
-use crate::store::{
-    Answer, FORMAT_VERSION, Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored,
-};
+use crate::store::{Answer, FORMAT_VERSION, Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored};
 
 /// How long whoever cannot drive waits before the next try.
 const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
@@ -232,10 +230,12 @@ impl Stage {
         let backend = Witness { backend: backend.with_clock(time::wall), stage: self, pid };
         let clock = RealClock::reading(time::wall);
         let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &clock);
-        let driven = run.drive(std::future::pending(), |run, batches| {
-            self.checker.appended(pid, batches);
-            self.checker.within_limits(run);
-        }).await?;
+        let driven = run
+            .drive(std::future::pending(), |run, batches| {
+                self.checker.appended(pid, batches);
+                self.checker.within_limits(run);
+            })
+            .await?;
         let stored = store.load(&self.name).await?;
         if self.checker.knows(pid) == stored.records.len() {
             self.checker.folds_to(&driven.run, &self.fold(&stored));
@@ -259,7 +259,7 @@ impl Stage {
             }
             held => {
                 let held = held?;
-                self.checker.loads(pid, &held.1);
+                self.checker.loads(pid, &held.1, true);
                 Ok(held)
             }
         }
@@ -306,8 +306,15 @@ impl Stage {
                 stage.world.sleep(DECAY).await;
                 stage.check_nothing_runs();
                 let store = stage.store(pid);
+                match store.load(&stage.name).await {
+                    Ok(stored) => stage.checker.loads(pid, &stored, false),
+                    Err(error) => stage.world.note(|| format!("the run cannot be read: {error}")),
+                }
                 for _ in 0..DELETIONS_MAX {
-                    if !matches!(store.delete(&stage.name).await, Err(StoreError::DrivenBy { .. } | StoreError::Cluster(_))) {
+                    if !matches!(
+                        store.delete(&stage.name).await,
+                        Err(StoreError::DrivenBy { .. } | StoreError::Cluster(_))
+                    ) {
                         break;
                     }
                     stage.world.sleep(TRY_AGAIN_AFTER).await;
@@ -332,7 +339,8 @@ impl Stage {
         let state = self.remote.0.state.borrow();
         let kinds = ["configmaps", "jobs", "leases", "persistentvolumeclaims", "pods"];
         let left = kinds.iter().flat_map(|plural| state.all(plural)).map(|(key, _)| format!("{}/{}", key.0, key.2));
-        let shared = |name: &String| name.contains("/wf.lock.") || name.contains("/wf.cache.") || name.contains("cache-");
+        let shared =
+            |name: &String| name.contains("/wf.lock.") || name.contains("/wf.cache.") || name.contains("cache-");
         let left: Vec<String> = left.filter(|name| !shared(name)).collect();
         if !left.is_empty() {
             self.world.violation(format!("deleted in `{NAMESPACE}`, the run leaves {left:?}"));
@@ -348,7 +356,10 @@ impl Stage {
         let (writes, pods) = (self.remote.writes(), self.remote.0.made.borrow().len() as u32);
         let counts = self.world.counts();
         let is_fair = counts.is_empty() && self.weather.rivals == 0 && !self.weather.is_slow;
-        if is_fair && self.scenario.asks.is_empty() && writes > WRITES_PER_RUN_MAX + WRITES_PER_POD_MAX * u64::from(pods) {
+        if is_fair
+            && self.scenario.asks.is_empty()
+            && writes > WRITES_PER_RUN_MAX + WRITES_PER_POD_MAX * u64::from(pods)
+        {
             self.world.violation(format!("{writes} writes for {pods} pods"));
         }
         Report {

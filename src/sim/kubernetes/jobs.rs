@@ -91,7 +91,13 @@ impl Remote {
             return;
         }
         let name = &job.2;
-        let disruptions = *self.0.made.borrow_mut().entry(format!("disruptions of {name}")).and_modify(|times| *times += disrupted as u32).or_insert(disrupted as u32);
+        let disruptions = *self
+            .0
+            .made
+            .borrow_mut()
+            .entry(format!("disruptions of {name}"))
+            .and_modify(|times| *times += disrupted as u32)
+            .or_insert(disrupted as u32);
         let alive: Vec<_> = pods.iter().filter(|(_, pod)| !has_ended(pod)).collect();
         match alive.len() {
             0 if disrupted > 0 => {
@@ -110,7 +116,8 @@ impl Remote {
         let state = self.0.state.borrow();
         let owned = state.all("pods").filter(|(_, pod)| is_owned(pod, uid));
         let mut pods: Vec<_> = owned.map(|(key, pod)| (key.clone(), pod.clone())).collect();
-        let number = |pod: &Value| pod["metadata"]["uid"].as_str().and_then(|uid| uid.strip_prefix("uid-")?.parse::<u64>().ok());
+        let number =
+            |pod: &Value| pod["metadata"]["uid"].as_str().and_then(|uid| uid.strip_prefix("uid-")?.parse::<u64>().ok());
         pods.sort_by_key(|(_, pod)| number(pod));
         pods
     }
@@ -141,12 +148,14 @@ impl Remote {
 
     /// Has the namespace no room now, it says so in an event.
     fn has_no_room(&self, job: &Value) -> bool {
-        if self.0.weather.troubles_in_thousand == 0 || !self.in_thousand(NO_ROOM_IN_THOUSAND) {
+        if self.0.weather.troubles_in_thousand == 0 || !self.is_stormy() || !self.in_thousand(NO_ROOM_IN_THOUSAND) {
             return false;
         }
         self.0.world.count("pod beyond a quota");
         let name = job["metadata"]["name"].as_str().unwrap_or_default();
-        let message = format!("Error creating: pods \"{name}-x\" is forbidden: exceeded quota: two, requested: pods=1, used: pods=2, limited: pods=2");
+        let message = format!(
+            "Error creating: pods \"{name}-x\" is forbidden: exceeded quota: two, requested: pods=1, used: pods=2, limited: pods=2"
+        );
         let event = json!({
             "apiVersion": "v1", "kind": "Event",
             "metadata": { "name": format!("{name}.{:x}", self.now().0) },

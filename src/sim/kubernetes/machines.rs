@@ -134,8 +134,9 @@ impl Remote {
         let alive = state.all("pods").filter(|(_, pod)| {
             !has_ended(pod) && pod["metadata"]["deletionTimestamp"].is_null() && !pod["spec"]["nodeName"].is_null()
         });
-        let alive: Vec<(Key, String)> =
-            alive.map(|(key, pod)| (key.clone(), pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned())).collect();
+        let alive: Vec<(Key, String)> = alive
+            .map(|(key, pod)| (key.clone(), pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned()))
+            .collect();
         drop(state);
         (!alive.is_empty()).then(|| alive[self.below(alive.len() as u64) as usize].clone())
     }

@@ -27,7 +27,7 @@ use crate::backend::kubernetes::{Cluster, Patience};
 use crate::base::{TimeSpan, Timestamp};
 use crate::sim::apiserver::{Answer, Asked, Change, Key, Refused, State, to_response};
 use crate::sim::executor::Process;
-use crate::sim::world::{Pid, World};
+use crate::sim::world::{BEGINNING, Pid, World};
 
 /// The namespace of all that there is.
 pub(super) const NAMESPACE: &str = "ci";
@@ -44,6 +44,9 @@ const OUTAGE_MILLIS_MAX: u64 = 15_000;
 
 /// How long it takes until a broken connection is known to be one.
 const LOSS_MILLIS_MAX: u64 = 3_000;
+
+/// How long the weather is bad: after that a run must come to its end.
+const STORM: TimeSpan = TimeSpan::from_secs(180);
 
 /// A cluster: the server, all that acts on it, and the way there. Clones are the same one.
 #[derive(Clone)]
@@ -147,6 +150,11 @@ impl Remote {
         times > 0 && self.0.world.draw(|chance| chance.in_thousand(times))
     }
 
+    /// Returns whether the weather is still bad.
+    pub(super) fn is_stormy(&self) -> bool {
+        self.now() < BEGINNING + STORM
+    }
+
     /// Lets `then` happen after a while.
     pub(super) fn after(&self, millis: u64, then: impl FnOnce(&Remote) + 'static) {
         let remote = self.clone();
@@ -208,7 +216,9 @@ impl Remote {
     /// I11: whoever takes a log over raises its epoch, and nobody writes with an earlier one.
     fn heed_epoch(&self, change: &Change) {
         let epoch = change.object["metadata"]["annotations"]["wf.internal/epoch"].as_str();
-        let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok()).filter(|_| change.what != "DELETED") else { return };
+        let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok()).filter(|_| change.what != "DELETED") else {
+            return;
+        };
         if epoch < self.0.epoch.get() {
             self.0.world.violation(format!("a log of epoch {} is written by epoch {epoch}", self.0.epoch.get()));
         }
@@ -216,7 +226,7 @@ impl Remote {
     }
 
     fn latency(&self) -> u64 {
-        match self.0.weather.is_slow && self.below(10) == 0 {
+        match self.0.weather.is_slow && self.is_stormy() && self.below(10) == 0 {
             true => self.below(SLOW_CALL_MILLIS),
             false => 1 + self.below(CALL_MILLIS),
         }
@@ -247,7 +257,10 @@ impl Remote {
         }
         let mut in_a_row = self.0.in_a_row.borrow_mut();
         let before = in_a_row.entry(site.to_owned()).or_default();
-        if *before >= TROUBLES_IN_A_ROW_MAX || !self.in_thousand(self.0.weather.troubles_in_thousand) {
+        if *before >= TROUBLES_IN_A_ROW_MAX
+            || !self.is_stormy()
+            || !self.in_thousand(self.0.weather.troubles_in_thousand)
+        {
             *before = 0;
             return None;
         }
@@ -277,7 +290,7 @@ impl Remote {
         let result = match refusal {
             Some(refused) => Ok(with_wait(to_response(Err(refused)))),
             None if has_effect && asked.is_watch() => Ok(self.watch(pid, asked)),
-            None if has_effect => Ok(self.act(&asked)),
+            None if has_effect => Ok(self.act(pid, &asked)),
             None => Err(std::io::ErrorKind::ConnectionReset),
         };
         let result = if is_lost { Err(std::io::ErrorKind::ConnectionReset) } else { result };
@@ -287,7 +300,7 @@ impl Remote {
         self.0.world.at(arrives, move || drop(answer.send(result)));
     }
 
-    fn act(&self, asked: &Asked) -> Answer {
+    fn act(&self, pid: Pid, asked: &Asked) -> Answer {
         if asked.part.as_deref() == Some("log") {
             return self.log_of(asked);
         }
@@ -305,20 +318,32 @@ impl Remote {
         if is_write && result.is_ok() {
             self.0.writes.set(self.0.writes.get() + 1);
         }
-        self.check_start(asked, &result);
+        self.check_start(pid, asked, &result);
         to_response(result)
     }
 
-    /// A Job of a node is made once.
-    fn check_start(&self, asked: &Asked, result: &Result<Value, Refused>) {
+    /// A Job of a node is made once. A process that stood still between its decision and its request can
+    /// be too late, and make one again that others have deleted since: no server can tell.
+    fn check_start(&self, pid: Pid, asked: &Asked, result: &Result<Value, Refused>) {
         let Ok(made) = result else { return };
-        let is_start = asked.method == "POST" && asked.plural == "jobs" && !made["metadata"]["labels"]["wf.internal/node"].is_null();
+        let is_start = asked.method == "POST"
+            && asked.plural == "jobs"
+            && !made["metadata"]["labels"]["wf.internal/node"].is_null();
         if !is_start {
             return;
         }
         let name = made["metadata"]["name"].as_str().unwrap_or_default();
-        let times = self.0.made.borrow_mut().entry(format!("job {name}")).and_modify(|times| *times += 1).or_insert(1).to_owned();
-        if times > 1 && !self.0.weather.is_hostile() {
+        let times = self
+            .0
+            .made
+            .borrow_mut()
+            .entry(format!("job {name}"))
+            .and_modify(|times| *times += 1)
+            .or_insert(1)
+            .to_owned();
+        if times > 1 && self.0.world.has_stood_still(pid) {
+            self.0.world.count("Job made again by a process that stood still");
+        } else if times > 1 && !self.0.weather.is_hostile() {
             self.0.world.violation(format!("the Job `{name}` is made a second time"));
         }
     }
@@ -330,7 +355,11 @@ fn site(asked: &Asked) -> String {
     let kind = match name.strip_prefix("wf.").and_then(|rest| rest.split('.').next()) {
         Some(kind) => format!(" {kind}"),
         None if asked.plural == "jobs" && !name.is_empty() => {
-            if name.contains("simulated-") { " node".to_owned() } else { " head".to_owned() }
+            if name.contains("simulated-") {
+                " node".to_owned()
+            } else {
+                " head".to_owned()
+            }
         }
         None => String::new(),
     };

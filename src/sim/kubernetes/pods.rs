@@ -1,8 +1,8 @@
 //! Pods: bound by a scheduler, run by a kubelet, in phases that come in their order.
 
-use http::Response;
 use futures_util::StreamExt;
 use futures_util::stream;
+use http::Response;
 use serde_json::{Value, json};
 
 use super::jobs::{has_ended, key};
@@ -65,7 +65,7 @@ impl Remote {
         if !pod["metadata"]["deletionTimestamp"].is_null() {
             return self.end(uid, End::Killed);
         }
-        let is_bad = self.0.weather.troubles_in_thousand > 0;
+        let is_bad = self.0.weather.troubles_in_thousand > 0 && self.is_stormy();
         if is_bad && pod["status"].is_null() && self.below(12) == 0 {
             self.0.world.count("pod without a machine");
             self.set_condition(&key, "PodScheduled", "False", "Unschedulable", "0/1 nodes are available.");
@@ -152,7 +152,13 @@ impl Remote {
         };
         let uid = uid.to_owned();
         self.after(due.since(self.now()).0, move |remote| {
-            let is_same = remote.0.machines.borrow().pods.get(&uid).is_some_and(|kept| kept.deadline == Some(seconds) && !kept.is_lost);
+            let is_same = remote
+                .0
+                .machines
+                .borrow()
+                .pods
+                .get(&uid)
+                .is_some_and(|kept| kept.deadline == Some(seconds) && !kept.is_lost);
             if is_same {
                 remote.end_at(&uid, remote.below(STOP_MILLIS_MAX), End::Deadline);
             }
@@ -251,7 +257,9 @@ impl Remote {
         let is_there = self.0.state.borrow().find(&key("pods", &name)).is_some();
         match self.0.machines.borrow().logs.get(&name).filter(|_| is_there) {
             Some(log) => Response::new(body(stream::iter([log.clone()]).boxed())),
-            None => to_response(Err(Refused::new(404, "NotFound", format!("pods \"{name}\" not found in {NAMESPACE}")))),
+            None => {
+                to_response(Err(Refused::new(404, "NotFound", format!("pods \"{name}\" not found in {NAMESPACE}"))))
+            }
         }
     }
 }
@@ -262,16 +270,20 @@ fn uid_of(pod: &Value) -> String {
 
 /// Sets the state of all main containers of a pod.
 fn set_states(pod: &mut Value, state: &Value, ready: bool) {
-    let names: Vec<Value> = pod["spec"]["containers"].as_array().into_iter().flatten().map(|container| container["name"].clone()).collect();
-    let status = |name: Value| json!({
-        "name": name, "image": "x", "imageID": "", "restartCount": 0, "ready": ready, "state": state,
-    });
+    let names: Vec<Value> =
+        pod["spec"]["containers"].as_array().into_iter().flatten().map(|container| container["name"].clone()).collect();
+    let status = |name: Value| {
+        json!({
+            "name": name, "image": "x", "imageID": "", "restartCount": 0, "ready": ready, "state": state,
+        })
+    };
     pod["status"]["containerStatuses"] = names.into_iter().map(status).collect::<Vec<_>>().into();
 }
 
 /// Returns the last words of a main container that the helper wraps, and the end of its log.
 fn report(pod: &Value, fate: &Fate) -> (Option<String>, String) {
-    let due = pod["metadata"]["annotations"][names::DUE].as_str().and_then(|due| serde_json::from_str::<Value>(due).ok());
+    let due =
+        pod["metadata"]["annotations"][names::DUE].as_str().and_then(|due| serde_json::from_str::<Value>(due).ok());
     let Some(due) = due.filter(|due| due["result"] == true || due["parameters"].is_array()) else {
         return (None, String::new());
     };
@@ -287,7 +299,11 @@ fn report(pod: &Value, fate: &Fate) -> (Option<String>, String) {
     }
     let sum = sum(&text);
     let pieces: Vec<&[u8]> = text.as_bytes().chunks(PIECE_BYTES_MAX).collect();
-    let line = |(at, piece): (usize, &&[u8])| format!("{LINE_MARK}{sum:016x}:{at}:{}\n", String::from_utf8_lossy(piece));
+    let line =
+        |(at, piece): (usize, &&[u8])| format!("{LINE_MARK}{sum:016x}:{at}:{}\n", String::from_utf8_lossy(piece));
     let lines: String = pieces.iter().enumerate().map(line).collect();
-    (Some(format!("{MESSAGE_MARK}{}", json!({ "log": { "lines": pieces.len(), "sum": sum } }))), format!("words\n{lines}"))
+    (
+        Some(format!("{MESSAGE_MARK}{}", json!({ "log": { "lines": pieces.len(), "sum": sum } }))),
+        format!("words\n{lines}"),
+    )
 }

@@ -47,7 +47,7 @@ impl Remote {
                 return Response::new(body(stream::iter([line]).boxed()));
             }
         };
-        let lag = match self.0.weather.is_slow && self.below(3) == 0 {
+        let lag = match self.0.weather.is_slow && self.is_stormy() && self.below(3) == 0 {
             true => self.below(SLOW_LAG_MILLIS),
             false => 1 + self.below(LAG_MILLIS),
         };
@@ -93,7 +93,7 @@ impl Remote {
         }
         let delay = if tampering == Some(Tampering::Delay) { DELAY } else { TimeSpan(self.below(watching.lag) + 1) };
         watching.told_by = watching.told_by.max(self.now() + delay);
-        let breaks = self.in_thousand(self.0.weather.breaks_in_thousand);
+        let breaks = self.is_stormy() && self.in_thousand(self.0.weather.breaks_in_thousand);
         let repeats = tampering == Some(Tampering::Repeat) || (breaks && self.below(2) == 0);
         if repeats {
             self.0.world.count("watch event told twice");

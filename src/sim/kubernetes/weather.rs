@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::sim::chance::Chance;
 use crate::sim::apiserver::Refused;
+use crate::sim::chance::Chance;
 
 /// How nodes get their pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,7 +86,8 @@ impl Trouble {
     /// Returns the refusal; none where the connection breaks.
     pub(super) fn refusal(self, about: &str) -> Option<Refused> {
         let forbidden = format!("{about} is forbidden: User \"u\" cannot do that to resource \"x\"");
-        let quota = format!("{about} is forbidden: exceeded quota: two, requested: pods=1, used: pods=2, limited: pods=2");
+        let quota =
+            format!("{about} is forbidden: exceeded quota: two, requested: pods=1, used: pods=2, limited: pods=2");
         let (code, reason, message) = match self {
             Trouble::LostBefore | Trouble::LostAfter => return None,
             Trouble::Conflict => (409, "Conflict", "the object has been modified".to_owned()),
@@ -175,7 +176,8 @@ impl Weather {
         let mut chance = Chance::named(seed, "weather");
         let mut one = |of: &[u64]| of[chance.below(of.len() as u64) as usize];
         Self {
-            mode: [Mode::Plain, Mode::Managed, Mode::Plain, Mode::Managed, Mode::Dropped][one(&[0, 1, 2, 3, 4]) as usize],
+            mode: [Mode::Plain, Mode::Managed, Mode::Plain, Mode::Managed, Mode::Dropped]
+                [one(&[0, 1, 2, 3, 4]) as usize],
             deaths_in_thousand: one(&[0, 5, 20, 60]),
             deaths_max: one(&[1, 2, 4]) as u32,
             rivals: one(&[0, 0, 0, 1, 1, 2]) as u32,

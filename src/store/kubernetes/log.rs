@@ -18,7 +18,7 @@ use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
 use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::{RunName, RunUid, TimeSpan};
+use crate::base::{RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -28,6 +28,10 @@ use crate::store::{Answer, Log, Request, RequestId, StoreError, Summary, record}
 /// How long an append waits for a cluster that cannot be reached, or that takes a permission away:
 /// as long as the backend is waited for. Pods go on meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How old the last write may be when something is done that follows from the log. A `POST` cannot be
+/// fenced, so that one from a process that stood still would start a pod of a run that others went on with.
+const CONFIRM_AFTER: Duration = Duration::from_secs(10);
 
 /// How often listings are brought up to date: each costs a write to the API server, which a run
 /// whose steps take seconds would pay for each of them.
@@ -51,6 +55,8 @@ pub struct KubernetesLog {
     pub(super) chain: Chain,
     pub(super) segmenter: Segmenter,
     pub(super) term: Term,
+    /// When we last asked for a write that went through: until then the log was ours.
+    pub(super) ours_at: Moment,
     /// The version of the open segment, as we wrote or read it last.
     pub(super) version: Option<String>,
     pub(super) kept: BTreeSet<Digest>,
@@ -83,9 +89,10 @@ impl KubernetesLog {
         let object = objects::segment(&self.owner, write, &self.term, version.as_deref());
         let mut patience = Patience::new();
         loop {
+            let asked_at = Moment::now(&self.me);
             let error = match self.try_write(write.is_new, &object).await {
                 Ok(version) => {
-                    self.version = Some(version);
+                    (self.version, self.ours_at) = (Some(version), asked_at);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -181,6 +188,24 @@ impl KubernetesLog {
     }
 }
 
+/// A time by both clocks: one stands still while a machine sleeps, the other can be set.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn now(me: &Identity) -> Self {
+        Self { steady: Instant::now(), wall: (me.now)() }
+    }
+
+    /// Returns how long ago it was, by the clock that says more.
+    fn age(self, me: &Identity) -> Duration {
+        self.steady.elapsed().max((me.now)().since(self.wall).to_std())
+    }
+}
+
 /// How long an append goes on trying.
 struct Patience {
     ends_at: Instant,
@@ -222,6 +247,13 @@ impl Log for KubernetesLog {
         }
         self.inbox.take(taken);
         Ok(())
+    }
+
+    async fn confirm(&mut self) -> Result<(), StoreError> {
+        if self.ours_at.age(&self.me) < CONFIRM_AFTER {
+            return Ok(());
+        }
+        self.fence().await
     }
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {

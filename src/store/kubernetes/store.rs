@@ -14,7 +14,7 @@ use super::head::{self, Head, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::Keeper;
 use super::lease::{RunLease, Wanted};
-use super::log::KubernetesLog;
+use super::log::{KubernetesLog, Moment};
 use super::objects::{self, Owner, Term};
 use super::pauses::Pauses;
 use super::read::{self, Opening, Reader};
@@ -117,13 +117,18 @@ impl KubernetesStore {
         }
     }
 
-    /// Writes what the head owns from the beginning.
+    /// Writes what the head owns from the beginning, and takes the Lease meanwhile.
     async fn fill(&self, owner: &Owner, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
         let name = |index| objects::plan_name(&owner.run, index);
         let lease = self.lease(owner);
         let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name);
         let (plan, held) = futures_util::future::join(plan, lease.take()).await;
-        plan?;
+        if let Err(error) = plan {
+            // Nobody may take half a run for one; what cannot be removed says so when it is read. A run
+            // that is whole may be driven by another process already, whatever came of the Lease.
+            let _ = self.remove(&owner.run, &owner.uid).await;
+            return Err(error.into());
+        }
         match held? {
             Wanted::Ours => Ok(()),
             Wanted::Held(holder) => Err(driven_by(&owner.run, &holder)),
@@ -155,6 +160,7 @@ impl KubernetesStore {
             chain,
             segmenter,
             term,
+            ours_at: Moment::now(&self.me),
             version,
             kept: BTreeSet::new(),
             standing,
@@ -204,14 +210,7 @@ impl Store for KubernetesStore {
         let cut = pieces::cut(&chain.frame(&json));
         let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
-        if let Err(error) = self.fill(&owner, cut).await {
-            // Nobody may take half a run for one; what cannot be removed says so when it is read. One that
-            // another process drives already is whole.
-            if !matches!(error, StoreError::DrivenBy { .. }) {
-                let _ = self.remove(&owner.run, &owner.uid).await;
-            }
-            return Err(error);
-        }
+        self.fill(&owner, cut).await?;
         Ok(self.log(Held {
             owner,
             uid: header.uid.clone(),
