@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use kube::Api;
 use kube::api::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
@@ -16,6 +15,7 @@ use super::inbox;
 use super::lease::RunLease;
 use super::objects::Owner;
 use super::pauses::Pauses;
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::names;
 use crate::base::RunName;
 use crate::store::RequestId;
