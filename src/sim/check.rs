@@ -1,12 +1,12 @@
 //! What must hold whatever happens, checked after every append, at every action, and at the end.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::world::{Pid, World};
-use crate::base::NodeIx;
+use crate::base::{NodeIx, RunUid};
 use crate::engine::{Batch, Event, Node, NodeType, Phase, PodRequest, Run};
 use crate::store::Stored;
 
@@ -14,7 +14,12 @@ use crate::store::Stored;
 #[derive(Clone)]
 pub(super) struct Checker {
     world: World,
-    state: Rc<RefCell<State>>,
+    /// What is known of each run of the name, by its uid: people may delete one, and submit it again.
+    runs: Rc<RefCell<BTreeMap<String, State>>>,
+    /// The run that each process knows.
+    run_of: Rc<RefCell<BTreeMap<Pid, String>>>,
+    /// How many pods of a name were made since the last `retry` that forgot it.
+    starts: Rc<RefCell<BTreeMap<Arc<str>, u32>>>,
 }
 
 #[derive(Default)]
@@ -27,8 +32,6 @@ struct State {
     /// The nodes that hold each lock.
     holders: BTreeMap<Arc<str>, BTreeSet<usize>>,
     is_suspended: bool,
-    /// How many pods of a name were made since the last `retry` that forgot it.
-    starts: BTreeMap<Arc<str>, u32>,
 }
 
 struct Seen {
@@ -43,13 +46,20 @@ struct Seen {
 
 impl Checker {
     pub(super) fn new(world: &World) -> Self {
-        Self { world: world.clone(), state: Rc::default() }
+        Self { world: world.clone(), runs: Rc::default(), run_of: Rc::default(), starts: Rc::default() }
+    }
+
+    /// Returns what is known of the run that a process knows.
+    fn state(&self, pid: Pid) -> RefMut<'_, State> {
+        let uid = self.run_of.borrow().get(&pid).cloned().unwrap_or_default();
+        RefMut::map(self.runs.borrow_mut(), |runs| runs.entry(uid).or_default())
     }
 
     /// A driver begins with what it read: all that was ever acknowledged must be there, unless others may
     /// have gone on since it read.
     pub(super) fn loads(&self, pid: Pid, stored: &Stored, may_be_old: bool) {
-        let state = &mut *self.state.borrow_mut();
+        self.run_of.borrow_mut().insert(pid, stored.header.uid.to_string());
+        let state = &mut *self.state(pid);
         let kept = stored.records.iter().map(|record| &record.batches);
         if state.acknowledged.len() > stored.records.len() && !may_be_old {
             let (had, has) = (state.acknowledged.len(), stored.records.len());
@@ -64,18 +74,19 @@ impl Checker {
     }
 
     /// A driver begins with a run that it has made itself.
-    pub(super) fn creates(&self, pid: Pid) {
-        self.state.borrow_mut().known.insert(pid, 0);
+    pub(super) fn creates(&self, pid: Pid, uid: &RunUid) {
+        self.run_of.borrow_mut().insert(pid, uid.to_string());
+        self.state(pid).known.insert(pid, 0);
     }
 
     /// Returns whether no record was ever durable.
     pub(super) fn is_blank(&self) -> bool {
-        self.state.borrow().acknowledged.is_empty()
+        self.runs.borrow().values().all(|state| state.acknowledged.is_empty())
     }
 
     /// A driver says that a record is durable. One that took over may know it already.
     pub(super) fn appended(&self, pid: Pid, batches: &[Batch]) {
-        let state = &mut *self.state.borrow_mut();
+        let state = &mut *self.state(pid);
         let at = state.known.get(&pid).copied().unwrap_or_default();
         match state.acknowledged.get(at) {
             Some(known) if known != batches => {
@@ -89,7 +100,7 @@ impl Checker {
 
     /// Returns how many records a process knows.
     pub(super) fn knows(&self, pid: Pid) -> usize {
-        self.state.borrow().known.get(&pid).copied().unwrap_or_default()
+        self.state(pid).known.get(&pid).copied().unwrap_or_default()
     }
 
     fn take(&self, state: &mut State, batches: Vec<Batch>) {
@@ -129,7 +140,7 @@ impl Checker {
                 state.is_suspended = false;
                 for node in gone {
                     let name = state.nodes[node.index()].name.clone();
-                    state.starts.remove(&name);
+                    self.starts.borrow_mut().remove(&name);
                 }
                 open.iter().for_each(|node| state.nodes[node.index()].ended_by = None);
             }
@@ -192,7 +203,7 @@ impl Checker {
     /// A driver asks the backend for a pod: the log that it knows must have asked for it, and not have
     /// seen it end.
     pub(super) fn may_start(&self, pid: Pid, request: &PodRequest) {
-        let (known, state) = (self.knows(pid), self.state.borrow());
+        let (known, state) = (self.knows(pid), self.state(pid));
         match state.nodes.get(request.node.index()).filter(|node| node.made_by < known) {
             None => self.world.violation(format!("pod {} starts before its record is durable", request.node)),
             Some(node) if node.name != request.node_name => {
@@ -210,7 +221,7 @@ impl Checker {
 
     /// A driver asks the backend to stop a pod: the log that it knows must have ended it, and by decree.
     pub(super) fn may_stop(&self, pid: Pid, node: NodeIx) {
-        let (known, state) = (self.knows(pid), self.state.borrow());
+        let (known, state) = (self.knows(pid), self.state(pid));
         let may = |node: &Seen| node.by_decree && node.ended_by.is_some_and(|record| record < known);
         if !state.nodes.get(node.index()).is_some_and(may) {
             self.world.violation(format!("pod {node} is stopped, and the log does not say why"));
@@ -219,8 +230,8 @@ impl Checker {
 
     /// A pod is really made.
     pub(super) fn starts(&self, name: &Arc<str>) {
-        let state = &mut *self.state.borrow_mut();
-        let starts = state.starts.entry(name.clone()).or_default();
+        let mut starts = self.starts.borrow_mut();
+        let starts = starts.entry(name.clone()).or_default();
         *starts += 1;
         if *starts > 1 {
             self.world.violation(format!("`{name}` runs a second time"));
@@ -229,7 +240,7 @@ impl Checker {
 
     /// Returns how many pods were made.
     pub(super) fn pods(&self) -> u32 {
-        self.state.borrow().starts.values().sum()
+        self.starts.borrow().values().sum()
     }
 
     /// A drive has ended: what the driver held must be what its log folds to.
@@ -256,6 +267,11 @@ pub(super) fn phases(run: &Run) -> BTreeMap<String, Phase> {
 
 /// Returns what a run's nodes handed out, by name.
 pub(super) fn outputs(run: &Run) -> BTreeMap<String, String> {
-    let made = run.nodes().filter_map(|node| Some((node.name.to_string(), format!("{:?}", node.outputs.as_ref()?))));
+    // An exit code is not always known: of a pod that nobody saw end, its Job says only whether it went well.
+    let made = run.nodes().filter_map(|node| {
+        let outputs = node.outputs.as_ref()?;
+        let shown = format!("{:?} {:?} {:?}", outputs.parameters, outputs.artifacts, outputs.result);
+        Some((node.name.to_string(), shown))
+    });
     made.collect()
 }

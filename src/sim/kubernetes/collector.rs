@@ -1,6 +1,6 @@
 //! What goes with its owner, and what goes when its time is over.
 
-use super::jobs::{has_condition, has_ended};
+use super::jobs::{has_condition, has_ended, key};
 use super::network::Remote;
 use crate::sim::apiserver::{Change, Key, is_owned};
 
@@ -26,6 +26,20 @@ impl Remote {
                     }
                     false => remote.change(|state| state.remove(&key)),
                 }
+            }
+        });
+    }
+
+    /// Takes note of a new object: one that comes after its owner has gone goes too.
+    pub(super) fn heed_orphan(&self, change: &Change) {
+        let owner = &change.object["metadata"]["ownerReferences"][0];
+        let (Some(name), uid) = (owner["name"].as_str(), owner["uid"].clone()) else { return };
+        let (owner, orphan) = (key("jobs", name), change.key.clone());
+        self.after(self.below(COLLECT_MILLIS), move |remote| {
+            let has_owner = remote.0.state.borrow().find(&owner).is_some_and(|owner| owner["metadata"]["uid"] == uid);
+            let is_same = remote.0.state.borrow().find(&orphan).is_some_and(|orphan| is_owned(orphan, &uid));
+            if is_same && !has_owner {
+                remote.change(|state| state.remove(&orphan));
             }
         });
     }

@@ -28,6 +28,9 @@ const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
 /// How long whoever saw the run end waits before looking whether people made it go on.
 const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(18);
 
+/// How often people look at the end whether the run goes on.
+const RESUMPTIONS_MAX: u32 = 12;
+
 /// How often people ask for what is refused.
 const REFUSALS_MAX: u32 = 2;
 
@@ -249,7 +252,7 @@ impl Stage {
             Err(StoreError::NotFound { .. }) if self.ended.borrow().is_none() => {
                 let header = self.header(pid);
                 let log = store.create(&header).await?;
-                self.checker.creates(pid);
+                self.checker.creates(pid, &header.uid);
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))
             }
             Err(damaged @ StoreError::Damaged { .. }) if self.checker.is_blank() => {
@@ -276,8 +279,21 @@ impl Stage {
                     stage.ask(pid, control).await;
                     stage.asks_left.set(stage.asks_left.get() - 1);
                 }
+                stage.ask_to_go_on(pid).await;
             })
         })
+    }
+
+    /// A request that was thought to be lost may be obeyed late: nobody leaves a run suspended.
+    async fn ask_to_go_on(&self, pid: Pid) {
+        let resume = Control::Resume { selector: String::new(), message: String::new() };
+        for _ in 0..RESUMPTIONS_MAX {
+            self.world.sleep(LOOK_AGAIN_AFTER).await;
+            if self.ended.borrow().is_some() {
+                return;
+            }
+            self.ask(pid, &resume).await;
+        }
     }
 
     /// Asks until it is accepted, or was refused so often that it makes no sense.

@@ -203,8 +203,10 @@ impl Remote {
                 "pods" => self.heed_pod(change),
                 _ => {}
             }
-            if change.what == "DELETED" {
-                self.heed_deletion(change);
+            match change.what {
+                "DELETED" => self.heed_deletion(change),
+                "ADDED" => self.heed_orphan(change),
+                _ => {}
             }
             if change.key.2.starts_with("wf.log.") {
                 self.heed_epoch(change);
@@ -304,7 +306,9 @@ impl Remote {
         if asked.part.as_deref() == Some("log") {
             return self.log_of(asked);
         }
-        let is_write = asked.method != "GET";
+        // What runs share costs as much as there are runs that want it.
+        let is_shared = ["wf.lock.", "wf.cache.", "cache-"].iter().any(|mark| asked.about().contains(mark));
+        let is_write = asked.method != "GET" && !is_shared && asked.plural != "events";
         let mut dropped = None;
         if self.0.weather.mode == Mode::Dropped && asked.method == "POST" && asked.plural == "jobs" {
             let mut body = asked.body.clone();

@@ -1,6 +1,6 @@
 //! The runs of a namespace: making, taking over, reading, listing and removing them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures_util::{StreamExt, TryStreamExt};
 use kube::Api;
@@ -152,6 +152,7 @@ impl KubernetesStore {
             lease,
             keeper,
             inbox: Inbox::new(taken),
+            unanswered: VecDeque::new(),
             chain,
             segmenter,
             term,
