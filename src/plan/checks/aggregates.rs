@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{Called, Checked, called};
 use crate::plan::model::{Template, Text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::Items;
 use crate::source::Segment;
@@ -14,7 +15,7 @@ use crate::source::Segment;
 /// Fields of a step or task whose value is one word or number, never a list.
 const SINGLE: [&str; 7] = ["status", "exitCode", "id", "ip", "startedAt", "finishedAt", "hostNodeName"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         let loops = loops(template);
         for call in called(template) {

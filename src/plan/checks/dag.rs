@@ -6,10 +6,11 @@ use super::{Checked, called, title};
 use crate::expr::depends;
 use crate::plan::model::{Body, Dag, Template};
 use crate::plan::problem::Problem;
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::Items;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         if let Body::Dag(dag) = &template.body {
             empty(template, dag, problems);
@@ -19,14 +20,14 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn empty(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
+fn empty(template: &Template, dag: &Dag, problems: &mut Problems) {
     if dag.tasks.is_empty() {
         let message = format!("the DAG of {} has no tasks", title(template));
         problems.push(Problem::error(rules::EMPTY, template.place.key("dag"), message));
     }
 }
 
-fn mixed(template: &Template, problems: &mut Vec<Problem>) {
+fn mixed(template: &Template, problems: &mut Problems) {
     let called = called(template);
     let has_depends =
         |call: &&super::Called<'_>| call.task.spec.depends.as_deref().is_some_and(|text| !text.is_empty());
@@ -59,7 +60,7 @@ fn mixed(template: &Template, problems: &mut Vec<Problem>) {
     }
 }
 
-fn about_items(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
+fn about_items(template: &Template, dag: &Dag, problems: &mut Problems) {
     for call in called(template) {
         for mention in dag.depends[call.ix].iter().flat_map(depends::Expr::tasks) {
             let Some(&other) = dag.by_name.get(mention.name) else { continue };

@@ -8,10 +8,11 @@ use super::{Checked, called, given};
 use crate::base::limits;
 use crate::plan::model::{Body, Scope};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let draft = checked.draft;
     let spec = Place::root().key("spec");
     let mut list = List { problems };
@@ -36,7 +37,7 @@ enum Form {
 }
 
 struct List<'a> {
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Problems,
 }
 
 impl List<'_> {
@@ -131,7 +132,7 @@ fn bad_form(name: &str, fault: &str, form: Form, place: &Place) -> Problem {
 }
 
 /// The name of the object itself must fit into a label.
-fn object_name(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn object_name(checked: &Checked<'_>, problems: &mut Problems) {
     let metadata = &checked.draft.resolved.metadata;
     let name = metadata.name.as_deref().unwrap_or_default();
     if name.len() > limits::RUN_NAME_BYTES_MAX {

@@ -6,9 +6,10 @@ use super::{Checked, called, expressions};
 use crate::expr::lang;
 use crate::plan::model::{Template, Text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         of_texts(&template.texts, &template.place, problems);
         for call in called(template) {
@@ -32,7 +33,7 @@ fn is_text(name: &str) -> bool {
         || field.strip_prefix("outputs.parameters.").is_some_and(|name| !name.contains('.'))
 }
 
-fn of_texts(texts: &[Text], place: &Place, problems: &mut Vec<Problem>) {
+fn of_texts(texts: &[Text], place: &Place, problems: &mut Problems) {
     for text in texts {
         for (expression, start) in text.text.expressions() {
             if let Err(fault) = lang::check_texts(expression, &is_text) {
@@ -43,7 +44,7 @@ fn of_texts(texts: &[Text], place: &Place, problems: &mut Vec<Problem>) {
     }
 }
 
-fn of_fields(template: &Template, problems: &mut Vec<Problem>) {
+fn of_fields(template: &Template, problems: &mut Problems) {
     for (text, place) in expressions::fields(template) {
         if text.contains("{{") {
             continue;

@@ -4,7 +4,6 @@
 
 mod run;
 mod act;
-mod conditions;
 mod flags;
 mod outputs;
 
