@@ -35,7 +35,7 @@ pub const EXPR_BYTES_MAX: usize = 256 << 10;
 pub const PROBLEMS_PER_RULE_MAX: usize = 300;
 
 /// Bytes, as JSON, that laying `templateDefaults` under each template may add to one manifest.
-pub const TEMPLATE_DEFAULTS_BYTES_MAX: usize = 64 << 20;
+pub const TEMPLATE_DEFAULTS_BYTES_MAX: usize = 16 << 20;
 
 /// Names of a circle that a message lists; a longer circle is told by its beginning.
 pub const CIRCLE_NAMES_MAX: usize = 8;

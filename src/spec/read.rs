@@ -1,5 +1,7 @@
 //! From the documents of a file to typed manifests.
 
+use std::sync::Arc;
+
 use serde_path_to_error::Segment as DecodeSegment;
 
 use super::manifest::API_VERSION;
@@ -16,7 +18,7 @@ const OTHER_ARGO_KINDS: &[&str] = &["WorkflowTaskSet", "WorkflowTaskResult", "Wo
 #[derive(Debug, Clone)]
 pub struct Read {
     /// The text's tree, which gives every value its place.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// What it says.
     pub manifest: Manifest,
 }
@@ -74,7 +76,7 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
     };
     check::check(&mut document.root, Schemas::get().root(kind), sources, complaints);
     match Manifest::decode(kind, &document.root) {
-        Ok(manifest) => Some(Read { document, manifest }),
+        Ok(manifest) => Some(Read { document: Arc::new(document), manifest }),
         Err(error) => {
             let span = document.span(&decode_path(error.path()));
             complaints.push(Diagnostic::error(rules::UNREADABLE, span, error.inner().to_string()));

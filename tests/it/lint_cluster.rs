@@ -30,6 +30,9 @@ fn answer(path: &str) -> String {
         "/apis/argoproj.io/v1alpha1/namespaces/ci/workflowtemplates/argos" => {
             r#"{"apiVersion":"argoproj.io/v1alpha1","kind":"WorkflowTemplate","metadata":{"name":"argos"},"spec":{"templates":[{"name":"second","suspend":{}}]}}"#.to_owned()
         }
+        "/version" => {
+            r#"{"major":"1","minor":"34","gitVersion":"v1.34.0","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"gc","platform":"linux/amd64"}"#.to_owned()
+        }
         _ => r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not found","reason":"NotFound","code":404}"#.to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 //! Source: `ProcessArgs`, `validateArgumentsValues`.
 
 use super::lookup::Names;
-use super::{Called, Checked, Purpose, called, given, title};
+use super::{Called, Checked, Purpose, given, title};
 use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
@@ -11,12 +11,11 @@ use crate::plan::rules;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
-    let draft = checked.draft;
     let mut problem = |found| problems.push(found);
     of_workflow(checked, &mut problem);
-    for template in &draft.templates {
-        for call in called(template) {
-            of_call(checked, template, &call, &mut problem);
+    for (template, calls) in checked.each() {
+        for call in calls {
+            of_call(checked, template, call, &mut problem);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Conditions of calls: `when` can be read, hooks say when they are called.
 
-use super::{Checked, called};
+use super::Checked;
 use crate::expr::when;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
@@ -10,8 +10,8 @@ use crate::spec;
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = Place::root().key("spec");
     hooks(&checked.draft.resolved.spec.hooks, &spec, problems);
-    for template in &checked.draft.templates {
-        for call in called(template) {
+    for (_, calls) in checked.each() {
+        for call in calls {
             problems.extend(call.task.spec.when.as_deref().and_then(|text| unreadable(text, &call.place.key("when"))));
             hooks(&call.task.spec.hooks, &call.place, problems);
         }

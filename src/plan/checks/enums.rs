@@ -3,7 +3,7 @@
 //! Argo asks this of the arguments of a workflow only; a step with such a value runs. What somebody wrote
 //! down as the allowed values is worth a warning all the same.
 
-use super::{Checked, called};
+use super::Checked;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
@@ -11,9 +11,9 @@ use crate::plan::rules;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
-    for template in &checked.draft.templates {
+    for (template, calls) in checked.each() {
         of_inputs(template, problems);
-        for call in called(template) {
+        for call in calls {
             let Some(target) = checked.target(call.task).filter(|target| has_enum(target)) else { continue };
             let arguments = call.task.spec.arguments.iter().flat_map(|arguments| &arguments.parameters);
             let place = call.place.down("arguments.parameters");

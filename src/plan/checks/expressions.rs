@@ -2,7 +2,7 @@
 //!
 //! Argo reads them only when it needs them, and fails the node then.
 
-use super::{Checked, called, given};
+use super::{Called, Checked, given};
 use crate::expr::{functions, lang};
 use crate::plan::globals::Globals;
 use crate::plan::problem::{Place, Problem};
@@ -37,11 +37,11 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut found = Vec::new();
     of_workflow(checked, &mut found);
     found.drain(..).for_each(|field| field.check(&Known::Workflow(&checked.globals), problems));
-    for template in &checked.draft.templates {
+    for (template, calls) in checked.each() {
         let variables = Variables::of(checked.draft, &checked.globals, template, true);
         of_template(template, &mut found);
         found.drain(..).for_each(|field| field.check(&Known::Moment, problems));
-        over_nodes(template, &mut found);
+        over_nodes(template, calls, &mut found);
         found.drain(..).for_each(|field| field.check(&Known::Nodes(&variables), problems));
     }
 }
@@ -170,9 +170,9 @@ fn of_workflow<'a>(checked: &'a Checked<'_>, found: &mut Vec<Field<'a>>) {
 }
 
 /// Returns the expressions over the inputs, steps and tasks of a template, with their places.
-pub(super) fn fields(template: &crate::plan::model::Template) -> Vec<(&str, Place)> {
+pub(super) fn fields<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>]) -> Vec<(&'a str, Place)> {
     let mut found = Vec::new();
-    over_nodes(template, &mut found);
+    over_nodes(template, calls, &mut found);
     found.into_iter().map(|field| (field.text, field.place)).collect()
 }
 
@@ -192,7 +192,7 @@ fn of_template<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<F
 }
 
 /// Expressions over the steps or tasks of the template.
-fn over_nodes<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Field<'a>>) {
+fn over_nodes<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>], found: &mut Vec<Field<'a>>) {
     let outputs = template.spec.outputs.iter();
     let place = template.place.key("outputs");
     for outputs in outputs {
@@ -207,7 +207,7 @@ fn over_nodes<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Fi
             found.extend(text.map(|text| Field { text, place: place() }));
         }
     }
-    for call in called(template) {
+    for call in calls {
         let task = &call.task.spec;
         found.extend(task.hooks.iter().filter_map(|(name, hook)| {
             Some(Field {

@@ -4,19 +4,19 @@
 
 use serde_json::Value;
 
-use super::{Called, Checked, called};
+use super::{Called, Checked};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
-    for template in &checked.draft.templates {
-        for call in called(template) {
-            one_source(&call, problems);
-            of_list(&call, problems);
-            of_argument(checked, &call, problems);
-            of_numbers(&call, problems);
+    for (_, calls) in checked.each() {
+        for call in calls {
+            one_source(call, problems);
+            of_list(call, problems);
+            of_argument(checked, call, problems);
+            of_numbers(call, problems);
         }
     }
 }

@@ -60,12 +60,15 @@ struct Checked<'a> {
     draft: &'a Draft,
     purpose: Purpose,
     globals: Globals<'a>,
+    /// By template: its steps or tasks.
+    calls: Vec<Vec<Called<'a>>>,
 }
 
 /// Finds everything that is wrong with what was compiled, apart from what compiling found.
 pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
     let globals = Globals::of(draft, purpose == Purpose::Library);
-    let checked = Checked { draft, purpose, globals };
+    let calls = draft.templates.iter().map(called).collect();
+    let checked = Checked { draft, purpose, globals, calls };
     let families: [fn(&Checked<'_>, &mut Problems); 31] = [
         workflow::check,
         names::check,
@@ -104,7 +107,12 @@ pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
     }
 }
 
-impl Checked<'_> {
+impl<'a> Checked<'a> {
+    /// Returns every template with its steps or tasks.
+    fn each(&self) -> impl Iterator<Item = (&'a Template, &[Called<'a>])> {
+        self.draft.templates.iter().zip(self.calls.iter().map(Vec::as_slice))
+    }
+
     /// Returns the template that a task calls, as far as it is known.
     fn target(&self, task: &Task) -> Option<&Template> {
         Some(&self.draft.templates[task.target?.index()])

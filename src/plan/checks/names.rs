@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, called, given};
+use super::{Called, Checked, given};
 use crate::base::limits;
 use crate::plan::model::{Body, Scope};
 use crate::plan::problem::{Place, Problem};
@@ -21,8 +21,8 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     if let Some(arguments) = &draft.resolved.spec.arguments {
         list.arguments(arguments, &spec.key("arguments"));
     }
-    for template in &draft.templates {
-        list.template(template);
+    for (template, calls) in checked.each() {
+        list.template(template, calls);
     }
     object_name(checked, problems);
 }
@@ -41,7 +41,7 @@ struct List<'a> {
 }
 
 impl List<'_> {
-    fn template(&mut self, template: &crate::plan::model::Template) {
+    fn template(&mut self, template: &crate::plan::model::Template, called: &[Called<'_>]) {
         if let Some(inputs) = &template.spec.inputs {
             let place = template.place.key("inputs");
             self.values(&inputs.parameters, &inputs.artifacts, &place, "input");
@@ -50,12 +50,11 @@ impl List<'_> {
             let place = template.place.key("outputs");
             self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
-        let called = called(template);
         let kind = if matches!(template.body, Body::Dag(_)) { "tasks" } else { "steps" };
         let names: Vec<(Option<&str>, Place)> =
             called.iter().map(|call| (given(Some(&call.task.name)), call.place.clone())).collect();
         self.placed(&names, Form::Field, kind);
-        for call in &called {
+        for call in called {
             if let Some(arguments) = &call.task.spec.arguments {
                 self.arguments(arguments, &call.place.key("arguments"));
             }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Called, Checked, called};
+use super::{Called, Checked};
 use crate::base::limits;
 use crate::expr::depends::{self, TaskResult};
 use crate::expr::when;
@@ -27,12 +27,12 @@ const STATUS: [&str; 8] = ["Succeeded", "Failed", "Error", "Skipped", "Omitted",
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut budget = limits::CONDITION_TRIALS_MAX;
-    for template in &checked.draft.templates {
-        for call in called(template) {
+    for (template, calls) in checked.each() {
+        for call in calls {
             let text = call.task.spec.when.as_deref().unwrap_or_default();
             problems.extend(when_never(checked, text, &call.place.key("when"), &mut budget));
             if let Body::Dag(dag) = &template.body {
-                problems.extend(depends_never(checked, dag, &call, &mut budget));
+                problems.extend(depends_never(checked, dag, call, &mut budget));
             }
         }
     }

@@ -5,7 +5,7 @@
 //! ever and is an error, one in a template's own texts stays as it is and is a warning.
 
 use super::expressions::ROOTS;
-use super::{Called, Checked, called};
+use super::{Called, Checked};
 use crate::expr::{Variable, functions};
 use crate::plan::graph;
 use crate::plan::kinds;
@@ -18,13 +18,13 @@ use crate::source::{Segment, Severity};
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let before_end = kinds::runs_before_end(checked.draft);
-    for (template, before_end) in checked.draft.templates.iter().zip(before_end) {
+    for ((template, called), before_end) in checked.each().zip(before_end) {
         let variables = Variables::of(checked.draft, &checked.globals, template, !before_end);
         // The texts of an inline template are those of its call too, and see what that sees.
         if !(kinds::is_inline(template) && kinds::is_leaf(&template.spec)) {
             own_texts(template, has_retry(checked, template), &variables, problems);
         }
-        calls(checked, template, &variables, problems);
+        calls(checked, template, called, &variables, problems);
     }
 }
 
@@ -46,10 +46,15 @@ fn own_texts(template: &Template, has_retry: bool, variables: &Variables<'_>, pr
     }
 }
 
-fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, problems: &mut Problems) {
-    let called = called(template);
+fn calls(
+    checked: &Checked<'_>,
+    template: &Template,
+    called: &[Called<'_>],
+    variables: &Variables<'_>,
+    problems: &mut Problems,
+) {
     let mut uses = Vec::new();
-    for call in &called {
+    for call in called {
         let items = Items::of(&call.task.spec);
         // Argo replaces such a word where it arrives, if that is tried again.
         let words = Words { has_retry: true, in_metrics: false };
@@ -67,7 +72,7 @@ fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, 
             }
         }
     }
-    problems.extend(too_early(template, &called, uses));
+    problems.extend(too_early(template, called, uses));
 }
 
 /// A use of what a step or task makes.
