@@ -48,7 +48,8 @@ impl Place {
                 };
                 let resolved = Arc::new(header.resolved.clone());
                 let options = kubernetes::Options { managed: session.makes_pods() };
-                Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
+                let backend = KubernetesBackend::new(cluster.clone(), owner, resolved, options);
+                Ok(PlaceBackend::Cluster(backend.fenced(log.fence())))
             }
             (PlaceLog::Local(log), _) => {
                 let files = given::local_files(header, &session.ui);

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::fault::{Trouble, trouble};
 use super::pod::{PodFacts, PodState};
-use super::{Cluster, managed};
+use super::client::now;
+use super::{Cluster, job_state, managed, names};
 use crate::base::TimeSpan;
 use crate::engine::STOP_GRACE;
 
@@ -37,10 +38,12 @@ impl Calls {
         }
     }
 
-    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes.
+    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes, or
+    /// has ended.
     pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
         let Some(job) = self.jobs.get_opt(job).await? else { return Ok(()) };
-        let uid = job.metadata.uid.clone().filter(|_| job.metadata.deletion_timestamp.is_none());
+        let goes_on = job.metadata.deletion_timestamp.is_none() && job_state::goes_on(&job);
+        let uid = job.metadata.uid.clone().filter(|_| goes_on);
         match uid {
             Some(uid) => self.post_pod(&serde_json::to_value(&job).unwrap_or_default(), &uid, before).await,
             None => Ok(()),
@@ -93,6 +96,28 @@ impl Calls {
             }
         }
         true
+    }
+
+    /// Has the Job controller look at a Job again, rather than when its own wait is over: any change does.
+    pub(super) async fn nudge(&self, job: &str) -> Result<(), kube::Error> {
+        let mark = json!({ "metadata": { "annotations": { names::NUDGED_AT: now().0.to_string() } } });
+        ignore_missing(self.jobs.patch_metadata(job, &PatchParams::default(), &Patch::Merge(mark)).await)
+    }
+
+    /// Declares a pod ended that was asked to end and whose machine does not answer, as the cluster's own
+    /// clean-up of pods does when a machine is gone. Returns why not, when that is not allowed.
+    ///
+    /// A Job controller replaces a pod only once it has ended, and keeps it until then.
+    pub(super) async fn abandon(&self, pod: &str, uid: &str, is_managed: bool) -> Result<Option<String>, kube::Error> {
+        if !is_managed {
+            let status = json!({ "phase": "Failed", "reason": "MachineLost" });
+            let over = json!({ "metadata": { "uid": uid }, "status": status });
+            match self.pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(over)).await {
+                Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(Some(status.message.clone())),
+                patched => ignore_missing(patched)?,
+            }
+        }
+        self.delete_pod(pod, uid, Some(TimeSpan::ZERO)).await.map(|()| None)
     }
 
     /// Deletes a Job, so that it starts no further pod; its pods go with it.
