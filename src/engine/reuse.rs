@@ -1,7 +1,8 @@
 //! `resubmit --memoized`: a new run that takes over what an old one made.
 //!
 //! A pod that succeeded is not run again while it would be given the same: same name, same inputs,
-//! same texts. What follows from a changed argument, or from a node that runs again, runs again.
+//! same texts. What follows from a changed argument, or from a node that runs again, runs again, and so
+//! does the run's exit handler.
 //! Reused nodes stay `Succeeded`, so that conditions on them hold; in Argo they turn `Skipped`.
 
 use std::sync::Arc;
@@ -33,7 +34,9 @@ pub struct Reusable {
 pub fn reuse(old: &Run) -> Event {
     let pods = old.slots.iter().filter(|slot| {
         let attempt = matches!(slot.caller, Caller::Attempt(..));
-        !slot.gone && !attempt && slot.node.phase == Phase::Succeeded && !slot.node.daemoned
+        let belongs_to_end = slot.node.name[old.name.as_str().len()..].starts_with(".onExit");
+        let is_done = slot.node.phase == Phase::Succeeded && !slot.node.daemoned;
+        !slot.gone && !attempt && !belongs_to_end && is_done
     });
     let reusable = pods.filter_map(|slot| {
         let template = old.plan.template(slot.template?);

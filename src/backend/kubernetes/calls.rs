@@ -8,9 +8,9 @@ use kube::core::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::client::now;
 use super::fault::{Trouble, trouble};
 use super::pod::{PodFacts, PodState};
-use super::client::now;
 use super::{Cluster, job_state, managed, names};
 use crate::base::TimeSpan;
 use crate::engine::STOP_GRACE;

@@ -54,7 +54,7 @@ pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
-pub use fence::Fence;
 pub use doctor::{Finding, Health, examine};
+pub use fence::Fence;
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};
