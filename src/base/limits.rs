@@ -136,3 +136,11 @@ pub const GRAPH_NODES_MAX: usize = 5_000;
 
 /// Tags of one text: more than any manifest has, few enough that complaints about each stay cheap.
 pub const TAGS_PER_TEXT_MAX: usize = 10_000;
+
+/// How often the pod of a driver in the cluster is started again before its Job gives up: with the Job
+/// controller's pauses, some hours.
+pub const DRIVER_RESTARTS_MAX: u32 = 20;
+
+/// Runs that a controller drives at one time, unless `--runs` says otherwise: each watches its own pods
+/// over connections of its own. The others wait for their turn.
+pub const CONTROLLER_RUNS_MAX: usize = 100;

@@ -19,6 +19,8 @@ pub mod parameters;
 pub mod runs;
 pub mod given;
 pub mod drive;
+pub mod handover;
+pub mod serve;
 pub mod report;
 pub mod logs;
 pub mod pod_logs;

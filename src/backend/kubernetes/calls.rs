@@ -42,7 +42,7 @@ impl Calls {
     /// has ended.
     pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
         let Some(job) = self.jobs.get_opt(job).await? else { return Ok(()) };
-        let goes_on = job.metadata.deletion_timestamp.is_none() && job_state::goes_on(&job);
+        let goes_on = job.metadata.deletion_timestamp.is_none() && !job_state::has_ended(&job);
         let uid = job.metadata.uid.clone().filter(|_| goes_on);
         match uid {
             Some(uid) => self.post_pod(&serde_json::to_value(&job).unwrap_or_default(), &uid, before).await,

@@ -33,9 +33,9 @@ pub(super) fn is_managed(spec: &JobSpec) -> bool {
     spec.managed_by.as_deref() == Some(MANAGED_BY)
 }
 
-/// Returns whether a Job that is there has not ended.
-pub(super) fn goes_on(job: &Job) -> bool {
-    state(job) == JobState::Active
+/// Returns whether a Job has ended, however.
+pub(super) fn has_ended(job: &Job) -> bool {
+    !matches!(state(job), JobState::Unknown | JobState::Active)
 }
 
 fn state(job: &Job) -> JobState {

@@ -22,6 +22,7 @@ pub mod resubmit;
 pub mod node;
 pub mod delete;
 pub mod template;
+pub mod controller;
 pub mod doctor;
 pub mod install;
 pub mod uninstall;
