@@ -59,15 +59,7 @@ impl KubernetesBackend {
                 let calls = self.calls();
                 async move { calls.delete_pod(&pod, &uid, None).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Search => {
-                let pods = self.pods.clone();
-                let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
-                async move {
-                    let found = pods.list(&ListParams::default().labels(&selector)).await?;
-                    Ok(Answer::Pods(found.items))
-                }
-                .boxed()
-            }
+            Effect::Search => self.search(node),
             Effect::NextPod(before) => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.next_pod(&job, before).await.map(|()| Answer::Nothing) }.boxed()
@@ -102,6 +94,17 @@ impl KubernetesBackend {
                 async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()
             }
         }
+    }
+
+    /// Looks for the pods of a node.
+    fn search(&self, node: NodeIx) -> BoxFuture<'static, Result<Answer, kube::Error>> {
+        let pods = self.pods.clone();
+        let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
+        async move {
+            let found = pods.list(&ListParams::default().labels(&selector)).await?;
+            Ok(Answer::Pods(found.items))
+        }
+        .boxed()
     }
 
     /// Lets people know of what is reported: waits and bad ends.
