@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, convert, delete, doctor, eval, explain, fmt, get, graph, import, install, lint, list, logs, node,
-    resubmit, resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
+    completion, controller, convert, delete, doctor, eval, explain, fmt, get, graph, import, install, lint, list, logs,
+    node, resubmit, resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -130,6 +130,7 @@ pub enum Command {
     Node(node::Node),
     Delete(delete::Delete),
     Template(template::Template),
+    Controller(controller::Controller),
     Doctor(doctor::Doctor),
     Install(install::Install),
     Uninstall(uninstall::Uninstall),
@@ -163,6 +164,7 @@ impl Command {
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
             Command::Template(command) => command.run(session).await,
+            Command::Controller(command) => command.run(session).await,
             Command::Doctor(command) => command.run(session).await,
             Command::Install(command) => command.run(session).await,
             Command::Uninstall(command) => command.run(session).await,

@@ -4,18 +4,23 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::error::{Error, Kind};
+use super::handover;
 use super::place::{PlaceBackend, PlaceLog};
 use super::report::{Reporter, Show, end_of};
 use super::runs::{self, Loaded};
 use super::session::Session;
 use crate::backend::local::{self, Isolation};
 use crate::base::{RunName, TimeSpan};
-use crate::driver::{DriveError, Driver, End, Machine, Options};
+use crate::driver::{DriveError, Driven, Driver, End, Machine, Options};
 use crate::engine::{Phase, Run};
 use crate::store::{Log, Store, StoreError, Stored, Tail};
 use crate::view::RunView;
+
+/// How long a driver in the cluster may be away, or take to come, before a process that looks on drives.
+const DRIVER_WAIT: Duration = Duration::from_secs(60);
 
 /// How a run is accompanied.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +64,23 @@ pub async fn attach(session: &Session, name: &RunName, how: &How) -> Result<(), 
     }
     let stop = stop(how.timeout);
     let mut stop = std::pin::pin!(stop);
-    go_on(session, name, how, &reporter, stored.records.len(), stop.as_mut()).await
+    let seen = stored.records.len();
+    if handover::ensure(session, &stored).await? {
+        let mut seen = seen;
+        let patience = DRIVER_WAIT;
+        match follow(session, name, how, &reporter, &mut seen, patience, stop.as_mut()).await? {
+            Some((run, ended)) => return conclude(session, &reporter, how, &run, ended).await,
+            None => tell_absent(session, name),
+        }
+        return go_on(session, name, how, &reporter, seen, stop).await;
+    }
+    go_on(session, name, how, &reporter, seen, stop).await
+}
+
+fn tell_absent(session: &Session, name: &RunName) {
+    let waited = DRIVER_WAIT.as_secs();
+    session.ui.warning(&format!("no driver of `{name}` was there for {waited} seconds; this process drives it"));
+    session.ui.hint("`wf doctor` and `kubectl get pods -l wf.internal/kind=driver` show why");
 }
 
 /// Shows in listings that a run has ended whose driver died before it could.
@@ -106,7 +127,9 @@ async fn go_on(
                 seen = stored.records.len();
                 drive(session, log, &stored, how, reporter, &mut seen, stop.as_mut()).await?
             }
-            Err(StoreError::DrivenBy { .. }) => follow(session, name, how, reporter, &mut seen, stop.as_mut()).await?,
+            Err(StoreError::DrivenBy { .. }) => {
+                follow(session, name, how, reporter, &mut seen, Duration::ZERO, stop.as_mut()).await?
+            }
             Err(error) => return Err(error.into()),
         };
         if let Some((run, ended)) = ended {
@@ -173,12 +196,7 @@ async fn drive(
         Err(DriveError::Store(StoreError::DrivenBy { .. })) => return Ok(None),
         driven => driven.map_err(|error| broke_off(error, name))?,
     };
-    if let Some(stale) = driven.stale_summary {
-        session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
-    }
-    if let Some(left) = driven.left_behind {
-        session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));
-    }
+    tell_left(session, name, &driven);
     let ended = match driven.end {
         End::Finished(phase) => Ended::Run(phase),
         End::Interrupted => *why_stopped.borrow(),
@@ -204,20 +222,23 @@ async fn beside_ticks<T>(reporter: &RefCell<Reporter<'_>>, work: impl Future<Out
     }
 }
 
-/// Follows the log of a run that another process drives; none when that process is gone.
+/// Follows the log of a run that another process drives; none when that process is gone for longer than
+/// `patience`.
 async fn follow(
     session: &Session,
     name: &RunName,
     how: &How,
     reporter: &RefCell<Reporter<'_>>,
     seen: &mut usize,
+    patience: Duration,
     stop: impl Future<Output = Ended>,
 ) -> Result<Option<(Run, Ended)>, Error> {
     let (stored, mut tail) = session.store().await?.follow(name).await?;
     let mut run = runs::fold(&stored)?;
     tell_missed(reporter, &stored, *seen)?;
     *seen = stored.records.len();
-    let following = read_to_end(session, name, how, reporter, seen, &mut run, &mut tail);
+    let watched = Watched { session, name, how, reporter, patience };
+    let following = watched.read_to_end(seen, &mut run, &mut tail);
     let ended = tokio::select! {
         biased;
         why = stop => Some(why),
@@ -226,34 +247,57 @@ async fn follow(
     Ok(ended.map(|ended| (run, ended)))
 }
 
-async fn read_to_end(
-    session: &Session,
-    name: &RunName,
-    how: &How,
-    reporter: &RefCell<Reporter<'_>>,
-    seen: &mut usize,
-    run: &mut Run,
-    tail: &mut impl Tail,
-) -> Result<Option<Ended>, Error> {
-    let store = session.store().await?;
-    loop {
-        if run.phase().is_final() {
-            return Ok(Some(Ended::Run(run.phase())));
-        }
-        if how.leaves_when_suspended && RunView::new(run, super::env::now()).is_waiting_for_a_person() {
-            return Ok(Some(Ended::Suspended));
-        }
-        match tokio::time::timeout(store.look_every().to_std(), tail.next()).await {
-            Ok(records) => {
-                for record in records? {
-                    record.batches.iter().for_each(|batch| run.apply(batch));
-                    reporter.borrow_mut().tell(run, &record.batches);
-                    *seen += 1;
-                }
+/// A run that another process drives.
+struct Watched<'a, 'b> {
+    session: &'a Session,
+    name: &'a RunName,
+    how: &'a How,
+    reporter: &'a RefCell<Reporter<'b>>,
+    /// How long its driver may be away.
+    patience: Duration,
+}
+
+impl Watched<'_, '_> {
+    /// Reads what is appended, until the run has ended; none when its driver is gone.
+    async fn read_to_end(&self, seen: &mut usize, run: &mut Run, tail: &mut impl Tail) -> Result<Option<Ended>, Error> {
+        let store = self.session.store().await?;
+        let mut absent_since = None;
+        loop {
+            if run.phase().is_final() {
+                return Ok(Some(Ended::Run(run.phase())));
             }
-            Err(_) if !store.is_held(name).await? => return Ok(None),
-            Err(_) => {}
+            if self.how.leaves_when_suspended && RunView::new(run, super::env::now()).is_waiting_for_a_person() {
+                return Ok(Some(Ended::Suspended));
+            }
+            match tokio::time::timeout(store.look_every().to_std(), tail.next()).await {
+                Ok(records) => {
+                    for record in records? {
+                        record.batches.iter().for_each(|batch| run.apply(batch));
+                        self.reporter.borrow_mut().tell(run, &record.batches);
+                        *seen += 1;
+                    }
+                    absent_since = None;
+                }
+                Err(_) if store.is_held(self.name).await? => absent_since = None,
+                Err(_) if absent_since.get_or_insert_with(Instant::now).elapsed() >= self.patience => return Ok(None),
+                Err(_) => {}
+            }
         }
+    }
+}
+
+/// Completes at Ctrl-C or at SIGTERM.
+pub async fn interrupted() {
+    stop(None).await;
+}
+
+/// Says what a drive left undone.
+pub fn tell_left(session: &Session, name: &RunName, driven: &Driven) {
+    if let Some(stale) = &driven.stale_summary {
+        session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
+    }
+    if let Some(left) = &driven.left_behind {
+        session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));
     }
 }
 
@@ -311,6 +355,7 @@ async fn conclude(
         }
         reporter.borrow_mut().give_pod_logs(followed);
     }
+    let is_elsewhere = ended == Ended::Interrupted && handover::is_elsewhere(session).await;
     let mut reporter = reporter.borrow_mut();
     let name = run.name();
     match ended {
@@ -334,9 +379,12 @@ async fn conclude(
         }
         Ended::Interrupted => {
             reporter.close();
-            session.ui.status(&format!(
-                "detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"
-            ));
+            session.ui.status(&match is_elsewhere {
+                true => format!("detached from `{name}`, which is driven in the cluster; watch it with: wf watch {name}"),
+                false => format!(
+                    "detached from `{name}`: steps that run go on, new ones start when you come back with: wf watch {name}"
+                ),
+            });
             Err(Error::told(Kind::Interrupted))
         }
     }

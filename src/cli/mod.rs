@@ -20,6 +20,8 @@ pub mod runs;
 pub mod given;
 pub mod foretold;
 pub mod drive;
+pub mod handover;
+pub mod serve;
 pub mod report;
 pub mod logs;
 pub mod pod_logs;

@@ -39,6 +39,18 @@ impl Place {
 
     /// Returns what starts the pods of the run whose log this is.
     pub fn backend(&self, session: &Session, header: &Header, log: &PlaceLog) -> Result<PlaceBackend, Error> {
+        let options = kubernetes::Options { managed: session.makes_pods(), behalf: None };
+        self.backend_with(session, header, log, &options)
+    }
+
+    /// The same, with what `options` say of a cluster's.
+    pub fn backend_with(
+        &self,
+        session: &Session,
+        header: &Header,
+        log: &PlaceLog,
+        options: &kubernetes::Options,
+    ) -> Result<PlaceBackend, Error> {
         match (log, &self.cluster) {
             (PlaceLog::Cluster(log), Some(cluster)) => {
                 let owner = kubernetes::Owner {
@@ -46,8 +58,7 @@ impl Place {
                     uid: header.uid.clone(),
                     head: log.head().to_owned(),
                 };
-                let resolved = Arc::new(header.resolved.clone());
-                let options = kubernetes::Options { managed: session.makes_pods() };
+                let (resolved, options) = (Arc::new(header.resolved.clone()), options.clone());
                 Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
             }
             (PlaceLog::Local(log), _) => {

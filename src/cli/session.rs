@@ -7,7 +7,8 @@ use super::env::{self, Env};
 use super::error::{Error, Kind};
 use super::place::{Place, PlaceStore};
 use super::ui::Ui;
-use crate::backend::kubernetes::Cluster;
+use crate::backend::kubernetes::drivers::Drivers;
+use crate::backend::kubernetes::{Cluster, installer};
 use crate::driver::RealClock;
 use crate::store::{DirectoryStore, KubernetesStore, kubernetes::Identity};
 
@@ -22,12 +23,13 @@ pub struct Session {
     /// The clock of the drivers.
     pub clock: RealClock,
     place: OnceCell<Place>,
+    drivers: OnceCell<Option<Drivers>>,
 }
 
 impl Session {
     /// Returns the session that flags and surroundings make. Nothing is asked of a cluster yet.
     pub fn new(global: Global, env: Env, ui: Ui) -> Self {
-        Self { global, env, ui, clock: RealClock::new(), place: OnceCell::new() }
+        Self { global, env, ui, clock: RealClock::new(), place: OnceCell::new(), drivers: OnceCell::new() }
     }
 
     /// Returns where the runs are: in a cluster where one is configured, on this machine otherwise,
@@ -39,6 +41,13 @@ impl Session {
     /// Returns the runs of the place.
     pub async fn store(&self) -> Result<&PlaceStore, Error> {
         Ok(&self.place().await?.store)
+    }
+
+    /// Returns who drives runs in the cluster; nobody where nothing is installed.
+    pub async fn drivers(&self) -> Result<Option<&Drivers>, Error> {
+        let Some(cluster) = &self.place().await?.cluster else { return Ok(None) };
+        let drivers = self.drivers.get_or_try_init(|| installer::installed(cluster)).await?;
+        Ok(drivers.as_ref())
     }
 
     /// Returns whether runs are on this machine.

@@ -12,11 +12,13 @@ mod drive;
 mod machine;
 mod owner;
 mod reports;
+pub mod roster;
 mod sharing;
 
 pub use clock::{Clock, RealClock};
 pub use drive::{DriveError, Driven, Driver, End, Options};
 pub use machine::{Machine, fold, last_time};
+pub use roster::{Outcome, Roster};
 
 #[cfg(test)]
 mod tests;

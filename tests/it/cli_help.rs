@@ -41,6 +41,7 @@ fn the_short_help_names_every_command() {
       node        Act on single nodes of a run
       delete      Delete runs with their logs and artifacts
       template    Keep templates and cron workflows in a namespace, for others to refer to
+      controller  Drive the runs of a namespace, whoever submitted them
       doctor      Check whether the cluster lets you run workflows, and say what to do
       install     Let drivers live in a namespace of the cluster: an account, and what it may do there
       uninstall   Remove from a namespace what `wf install` put there; runs stay

@@ -84,7 +84,7 @@ impl TestRun {
     }
 
     fn backend(&self) -> KubernetesBackend {
-        KubernetesBackend::new(self.cluster.clone(), self.owner.clone(), self.resolved.clone(), self.options)
+        KubernetesBackend::new(self.cluster.clone(), self.owner.clone(), self.resolved.clone(), self.options.clone())
     }
 
     fn plan(&self) -> Arc<Plan> {

@@ -22,9 +22,9 @@ use super::job_state::is_managed;
 use super::listen::Ears;
 use super::parked::{Parked, unstarted};
 use super::pod::PodFacts;
-use super::resource::Resources;
+use super::resource::{Resources, Task};
 use super::track::{Effect, Track};
-use super::{Cluster, helper, names};
+use super::{Behalf, Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::limits::PENDING_SECONDS_MAX;
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
@@ -44,10 +44,12 @@ pub struct Owner {
 }
 
 /// How pods are started.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Whether this process makes the pods itself, where the server honours `managedBy`.
     pub managed: bool,
+    /// How it acts for those who submitted the run; none when it acts as the user that it is.
+    pub behalf: Option<Arc<Behalf>>,
 }
 
 /// Runs the pods of one run in a cluster.
@@ -149,7 +151,13 @@ impl KubernetesBackend {
 
     fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
         let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
-        job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })
+        let new =
+            job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })?;
+        if let Some(behalf) = &self.options.behalf {
+            let pod = &new.job["spec"]["template"]["spec"];
+            behalf.check_pod(pod).map_err(|reason| BackendError::Refused { reason })?;
+        }
+        Ok(new)
     }
 
     /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
@@ -278,7 +286,13 @@ impl Backend for KubernetesBackend {
             }
         }
         if request.template.resource.is_some() {
-            self.state().resources.begin(&self.cluster, &self.owner, request, now());
+            let task = Task {
+                cluster: self.cluster.clone(),
+                owner: self.owner.clone(),
+                request: request.clone(),
+                behalf: self.options.behalf.clone(),
+            };
+            self.state().resources.begin(task, now());
             self.wake.notify_one();
             return Ok(());
         }

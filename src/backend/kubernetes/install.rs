@@ -6,11 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-/// The name of the account, of its role, and of what binds them.
+use super::drivers::{DriverKind, Drivers};
+
+/// The name of all that is installed.
 pub const NAME: &str = "wf";
 
 /// The label, with its value, of objects that were installed, and that uninstalling removes.
@@ -30,11 +33,15 @@ pub struct Installation {
     pub role: Role,
     /// That they may do it.
     pub binding: RoleBinding,
+    /// Who drives, for whoever submits; none leaves what is there.
+    pub drivers: Option<ConfigMap>,
+    /// The controller, if there is to be one.
+    pub controller: Option<Deployment>,
 }
 
 impl Installation {
-    /// Returns what is installed into `namespace`.
-    pub fn of(namespace: &str) -> Self {
+    /// Returns what is installed into `namespace`; `options` are those of a controller.
+    pub fn of(namespace: &str, drivers: Option<&Drivers>, options: &[String]) -> Self {
         let metadata = || metadata(namespace);
         let account = ServiceAccount { metadata: metadata(), ..ServiceAccount::default() };
         let role = Role { metadata: metadata(), rules: Some(rules()) };
@@ -45,17 +52,28 @@ impl Installation {
             ..Subject::default()
         };
         let role_ref = RoleRef { api_group: GROUP.to_owned(), kind: "Role".to_owned(), name: NAME.to_owned() };
-        Self { account, role, binding: RoleBinding { metadata: metadata(), role_ref, subjects: Some(vec![subject]) } }
+        let controller = drivers.filter(|drivers| drivers.kind == DriverKind::Controller);
+        Self {
+            account,
+            role,
+            binding: RoleBinding { metadata: metadata(), role_ref, subjects: Some(vec![subject]) },
+            drivers: drivers.map(|drivers| drivers.write(namespace)),
+            controller: controller.map(|drivers| drivers.deployment(namespace, options)),
+        }
     }
 
     /// Returns the objects as documents of YAML, as `kubectl apply -f -` takes them.
     pub fn to_yaml(&self) -> String {
         let documents = [
-            serde_yaml::to_string(&self.account),
-            serde_yaml::to_string(&self.role),
-            serde_yaml::to_string(&self.binding),
+            Some(serde_yaml::to_string(&self.account)),
+            Some(serde_yaml::to_string(&self.role)),
+            Some(serde_yaml::to_string(&self.binding)),
+            self.drivers.as_ref().map(serde_yaml::to_string),
+            self.controller.as_ref().map(serde_yaml::to_string),
         ];
-        documents.map(|document| document.expect("an object of Kubernetes is plain data")).join("---\n")
+        let documents = documents.into_iter().flatten();
+        let documents = documents.map(|document| document.expect("an object of Kubernetes is plain data"));
+        documents.collect::<Vec<_>>().join("---\n")
     }
 }
 
@@ -65,7 +83,8 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
     metadata.labels.as_ref().and_then(|labels| labels.get(label)).is_some_and(|found| found == value)
 }
 
-fn metadata(namespace: &str) -> ObjectMeta {
+/// Returns the metadata of what is installed.
+pub(super) fn metadata(namespace: &str) -> ObjectMeta {
     let (label, value) = MANAGED_BY;
     ObjectMeta {
         name: Some(NAME.to_owned()),
@@ -92,6 +111,8 @@ fn rules() -> Vec<PolicyRule> {
         rule("", &["events"], &["create", "patch"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
         rule("coordination.k8s.io", &["leases"], &OWN),
+        // Whether the account of a run may do what its `resource` templates ask for.
+        rule("authorization.k8s.io", &["localsubjectaccessreviews"], &["create"]),
     ]
 }
 
@@ -111,7 +132,7 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_that_is_not_needed() {
-        let role = Installation::of("n").role;
+        let role = Installation::of("n", None, &[]).role;
         for rule in role.rules.expect("there are rules") {
             let resources = rule.resources.unwrap_or_default();
             let refused = |word: &String| word.contains('*') || word == "secrets" || word == "pods/exec";
@@ -121,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_account_is_bound_to_the_role_of_its_namespace() {
-        let installed = Installation::of("team");
+        let installed = Installation::of("team", None, &[]);
         assert_eq!(installed.account.metadata.namespace.as_deref(), Some("team"));
         assert_eq!((&*installed.binding.role_ref.kind, &*installed.binding.role_ref.name), ("Role", NAME));
         let subjects = installed.binding.subjects.as_deref().unwrap_or_default();
@@ -134,9 +155,16 @@ mod tests {
 
     #[test]
     fn it_prints_as_kubectl_reads() {
-        let text = Installation::of("team").to_yaml();
-        let kinds: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
-        assert_eq!(kinds, ["ServiceAccount", "Role", "RoleBinding"]);
-        assert_eq!(text.matches("---\n").count(), 2);
+        let drivers = |kind| Drivers { image: "wf:1".to_owned(), kind };
+        for (drivers, expected) in [
+            (None, "ServiceAccount Role RoleBinding"),
+            (Some(drivers(DriverKind::Job)), "ServiceAccount Role RoleBinding ConfigMap"),
+            (Some(drivers(DriverKind::Controller)), "ServiceAccount Role RoleBinding ConfigMap Deployment"),
+        ] {
+            let text = Installation::of("team", drivers.as_ref(), &[]).to_yaml();
+            let kinds: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+            assert_eq!(kinds.join(" "), expected);
+            assert_eq!(text.matches("---\n").count(), kinds.len() - 1);
+        }
     }
 }

@@ -33,6 +33,11 @@ pub(super) fn is_managed(spec: &JobSpec) -> bool {
     spec.managed_by.as_deref() == Some(MANAGED_BY)
 }
 
+/// Returns whether a Job has ended, however.
+pub(super) fn has_ended(job: &Job) -> bool {
+    !matches!(state(job), JobState::Unknown | JobState::Active)
+}
+
 fn state(job: &Job) -> JobState {
     let conditions = || job.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let holds = |word: &str| conditions().find(|condition| condition.type_ == word && condition.status == "True");

@@ -7,8 +7,9 @@
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs, what is missing | `support`, `install`, `installer`, `doctor` |
+//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor` |
 
+pub mod drivers;
 pub mod helper;
 pub mod install;
 pub mod installer;
@@ -16,6 +17,7 @@ pub mod names;
 
 mod api_error;
 mod argo;
+mod behalf;
 mod bounds;
 mod calls;
 mod chores;
@@ -47,6 +49,7 @@ mod watch;
 
 pub use api_error::{ApiError, ApiErrorKind};
 pub use argo::argo_object;
+pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use doctor::{Finding, Health, examine};

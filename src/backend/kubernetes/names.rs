@@ -11,7 +11,8 @@ pub const RUN: &str = "wf.internal/run";
 /// `metadata.uid`.
 pub const HEAD: &str = "wf.internal/head";
 
-/// What an object is: `run`, `plan`, `log`, `blob`, `node`, `helper`, `lock`, `cache`, `template`, `cron`.
+/// What an object is: `run`, `plan`, `log`, `blob`, `node`, `helper`, `lock`, `cache`, `template`, `cron`,
+/// `driver`, `logs`.
 pub const KIND: &str = "wf.internal/kind";
 
 /// The number of the node whose attempt a Job or pod is.
@@ -53,6 +54,18 @@ pub const PING: &str = "wf.internal/ping";
 /// Who drives the nodes of a managed Job: nobody but us.
 pub const DRIVER: &str = "wf.internal/driver";
 
+/// The value of [`KIND`] on the Job, and its pods, that drives a run.
+pub const DRIVER_KIND: &str = "driver";
+
+/// The value of [`KIND`] on ConfigMaps that keep what pods wrote.
+pub const LOGS_KIND: &str = "logs";
+
+/// The nodes whose pods' logs a ConfigMap keeps, as `1,4-7`; an annotation.
+pub const NODES: &str = "wf.internal/nodes";
+
+/// How many bytes of what a container wrote are kept when its pod goes; an annotation of the manifest.
+pub const LOG_BYTES: &str = "wf.internal/log-bytes";
+
 /// Argo's label of a run, with its phase, for users' own selectors.
 pub const PHASE: &str = "workflows.argoproj.io/phase";
 
@@ -86,7 +99,16 @@ const HASH_DIGITS: usize = 10;
 /// Returns the name of the Job that is `node`'s. The run's name is cut where both are too long for
 /// a label; the hash tells apart what the name does not.
 pub fn job(run: &RunName, uid: &RunUid, node: NodeIx) -> String {
-    let digest = Sha256::digest(format!("{uid}/{node}"));
+    hashed(run, &format!("{uid}/{node}"))
+}
+
+/// Returns the name of the Job that drives a run, and that was asked for when its log had `records`.
+pub fn driver(run: &RunName, uid: &RunUid, records: usize) -> String {
+    hashed(run, &format!("{uid}/driver/{records}"))
+}
+
+fn hashed(run: &RunName, of: &str) -> String {
+    let digest = Sha256::digest(of);
     let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let run = run.as_str();
     let kept = &run[..run.len().min(JOB_NAME_BYTES_MAX - 1 - HASH_DIGITS)];

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::backend::kubernetes::drivers::{DriverKind, Drivers};
 use crate::backend::kubernetes::install::{Installation, NAME};
 use crate::backend::kubernetes::{Cluster, installer};
 use crate::cli::error::{Error, Kind};
@@ -9,9 +10,29 @@ use crate::cli::session::Session;
 
 /// Let drivers live in a namespace of the cluster: an account, and what it may do there
 ///
-/// A run that is driven from here needs none of it, only your own rights.
+/// A run that is driven from here needs none of it, only your own rights. With --image, `wf submit`
+/// leaves each run to a Job that drives it; with --controller too, to one controller for all runs.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  wf install --image registry.example/wf:1 --print\n  wf install --image registry.example/wf:1 --controller --runs 50"
+)]
 pub struct Install {
+    /// Image of wf for the drivers; without, what was installed before stays
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+
+    /// One controller that drives all runs of the namespace, instead of a Job for each
+    #[arg(long, requires = "image")]
+    pub controller: bool,
+
+    /// Runs that the controller drives at one time
+    #[arg(long, value_name = "NUMBER", requires = "controller")]
+    pub runs: Option<usize>,
+
+    /// The only accounts whose pods the controller starts; repeat it for several
+    #[arg(long = "account", value_name = "NAME", requires = "controller")]
+    pub accounts: Vec<String>,
+
     /// Only print the objects, as YAML that `kubectl apply -f -` takes
     #[arg(long)]
     pub print: bool,
@@ -21,13 +42,26 @@ impl Install {
     /// Installs, or prints what would be installed.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         if self.print {
-            return session.ui.data(&Installation::of(&namespace(session).await?).to_yaml());
+            return session.ui.data(&self.installation(&namespace(session).await?).to_yaml());
         }
         let cluster = cluster(session).await?;
         let namespace = &cluster.namespace;
-        installer::install(cluster, &Installation::of(namespace)).await?;
+        installer::install(cluster, &self.installation(namespace)).await?;
         session.ui.status(&format!("the account `{NAME}` may drive runs in namespace `{namespace}`"));
+        match (&self.image, self.controller) {
+            (None, _) => session.ui.hint("with --image, `wf submit` leaves runs to drivers in the cluster"),
+            (Some(_), false) => session.ui.status("`wf submit` leaves each run to a Job that drives it"),
+            (Some(_), true) => session.ui.status("`wf submit` leaves runs to the controller"),
+        }
         Ok(())
+    }
+
+    fn installation(&self, namespace: &str) -> Installation {
+        let kind = if self.controller { DriverKind::Controller } else { DriverKind::Job };
+        let drivers = self.image.clone().map(|image| Drivers { image, kind });
+        let runs = self.runs.map(|runs| format!("--runs={runs}"));
+        let accounts = self.accounts.iter().map(|account| format!("--account={account}"));
+        Installation::of(namespace, drivers.as_ref(), &runs.into_iter().chain(accounts).collect::<Vec<_>>())
     }
 }
 

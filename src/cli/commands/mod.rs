@@ -23,6 +23,7 @@ pub mod import;
 pub mod node;
 pub mod delete;
 pub mod template;
+pub mod controller;
 pub mod doctor;
 pub mod install;
 pub mod uninstall;

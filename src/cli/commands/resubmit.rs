@@ -11,6 +11,7 @@ use crate::cli::drive;
 use crate::cli::env;
 use crate::cli::error::{Error, Kind};
 use crate::cli::foretold;
+use crate::cli::handover;
 use crate::cli::parameters::{self, Pair};
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
@@ -66,9 +67,11 @@ impl Resubmit {
             session.ui.status(&format!("`{}` submitted again from `{name}`, {}", run.stored.header.name, place.words));
             created.push(run);
         }
-        if self.going_on.no_wait {
+        if self.going_on.no_wait || handover::is_elsewhere(session).await {
             let names: Vec<_> = created.iter().map(|run| (run.stored.header.name.clone(), false)).collect();
-            drop(created);
+            for run in created {
+                handover::leave(session, run).await?;
+            }
             return self.going_on.go_on(session, &names).await;
         }
         let how = self.going_on.how(created.len());

@@ -14,8 +14,10 @@ use crate::cli::drive::{self, How};
 use crate::cli::env;
 use crate::cli::error::{Error, Kind};
 use crate::cli::foretold;
+use crate::cli::handover;
 use crate::cli::logs::Choice;
 use crate::cli::parameters::{self, Pair};
+use crate::cli::place::Place;
 use crate::cli::planning::{self, Manifests};
 use crate::cli::prompt;
 use crate::cli::referred;
@@ -32,7 +34,8 @@ use crate::view::{Format, argo, output};
 ///
 /// Every Workflow in the files is submitted; the templates, ConfigMaps and Secrets that they
 /// refer to are looked for in the files. Exits with the result of the runs. Ctrl-C only detaches:
-/// steps that run go on, and `wf watch RUN` goes on with the run.
+/// steps that run go on, and `wf watch RUN` goes on with the run. Where `wf install` has put drivers into
+/// the cluster, they drive it, and this command returns at once unless it is told to stay.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  wf submit --watch workflow.yaml\n  wf submit workflow.yaml -p message=hello\n  wf submit --from workflowtemplate/build templates.yaml\n  wf submit --dry-run workflow.yaml\n  wf submit --dry-run -o yaml workflow.yaml"
@@ -151,10 +154,16 @@ impl Submit {
                     .await?,
             );
         }
-        for run in &created {
-            self.tell_created(session, run, &place.words)?;
+        let names: Vec<RunName> = created.iter().map(|run| run.stored.header.name.clone()).collect();
+        let mut ours = Vec::new();
+        for run in created {
+            ours.extend(handover::leave(session, run).await?);
         }
-        self.accompany(session, created).await
+        for name in &names {
+            let is_ours = ours.iter().any(|run| run.stored.header.name == *name);
+            self.tell_created(session, name, is_ours, place)?;
+        }
+        self.accompany(session, &names, ours).await
     }
 
     /// Returns the kind and name that `--from` gives.
@@ -227,24 +236,44 @@ impl Submit {
         Ok(())
     }
 
-    fn tell_created(&self, session: &Session, run: &Created, place: &str) -> Result<(), Error> {
-        let name = &run.stored.header.name;
-        session.ui.status(&format!("`{name}` submitted, {place}"));
-        if !(self.watch || self.wait || self.log) {
-            session.ui.status(&format!("this process drives it; when it is interrupted, go on with: wf watch {name}"));
+    fn tell_created(&self, session: &Session, name: &RunName, is_ours: bool, place: &Place) -> Result<(), Error> {
+        session.ui.status(&format!("`{name}` submitted, {}", place.words));
+        let is_bare = !(self.watch || self.wait || self.log);
+        match (is_ours, place.cluster.is_some()) {
+            (true, true) if is_bare => session.ui.status(&format!(
+                "no driver is installed there (`wf install --image`), so this process drives it; when it is interrupted, \
+                 steps that run go on, and new ones start with: wf watch {name}"
+            )),
+            (true, false) if is_bare => session
+                .ui
+                .status(&format!("this process drives it; when it is interrupted, go on with: wf watch {name}")),
+            (false, _) if !self.stays() => {
+                session.ui.status(&format!("it is driven in the cluster; look at it with: wf watch {name}"));
+            }
+            _ => {}
         }
         if self.output == Some(Format::Name) { session.ui.data(&format!("{name}\n")) } else { Ok(()) }
     }
 
-    /// Drives the runs to their ends, all at once.
-    async fn accompany(&self, session: &Session, created: Vec<Created>) -> Result<(), Error> {
-        let how = self.how(created.len());
-        let names: Vec<RunName> = created.iter().map(|run| run.stored.header.name.clone()).collect();
-        let drives = created.into_iter().map(|run| drive::drive_new(session, run.log, run.stored, &how));
-        let ends = futures_util::future::join_all(drives).await;
+    /// Returns whether the command goes on while others drive the runs.
+    fn stays(&self) -> bool {
+        let tells = self.events.is_some() || self.timeout.is_some() || self.no_wait_suspend;
+        self.watch || self.wait || self.log || tells
+    }
+
+    /// Drives the runs that are `ours` to their ends, and watches the others of `names`, all at once.
+    async fn accompany(&self, session: &Session, names: &[RunName], ours: Vec<Created>) -> Result<(), Error> {
+        let how = self.how(names.len());
+        let is_ours = |name: &&RunName| ours.iter().any(|run| run.stored.header.name == **name);
+        let others: Vec<&RunName> = names.iter().filter(|name| self.stays() && !is_ours(name)).collect();
+        let watched = others.into_iter().map(|name| drive::attach(session, name, &how));
+        let drives = ours.into_iter().map(|run| drive::drive_new(session, run.log, run.stored, &how));
+        let (watched, drives) = (futures_util::future::join_all(watched), futures_util::future::join_all(drives));
+        let (watched, mut ends) = futures_util::future::join(watched, drives).await;
+        ends.extend(watched);
         if let Some(format) = self.output.as_ref().filter(|format| !format.is_human() && **format != Format::Name) {
             let mut objects = Vec::new();
-            for name in &names {
+            for name in names {
                 objects.push(argo::workflow(&runs::view(session, name).await?));
             }
             let text = match objects.as_slice() {

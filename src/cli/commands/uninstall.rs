@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::install::cluster;
-use crate::backend::kubernetes::install::Installation;
 use crate::backend::kubernetes::installer;
 use crate::cli::error::Error;
 use crate::cli::session::Session;
@@ -17,7 +16,7 @@ impl Uninstall {
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let cluster = cluster(session).await?;
         let namespace = &cluster.namespace;
-        let removed = installer::uninstall(cluster, &Installation::of(namespace)).await?;
+        let removed = installer::uninstall(cluster).await?;
         if removed.is_empty() {
             session.ui.status(&format!("nothing is installed in namespace `{namespace}`"));
         }

@@ -7,6 +7,7 @@
 //! | ConfigMaps `wf.log.<run>.<k>` | the log, framed by [`frame`](super::frame), in segments (`segment`) |
 //! | ConfigMaps `wf.blob.<run>.<digest>.<i>` | texts too big for a record, in immutable pieces |
 //! | Lease `wf.<run>` | who drives, as far as others can tell (`lease`) |
+//! | Lease `wf-controller` | which controller leads, where there are several (`leader`) |
 //! | ConfigMaps `wf.lock.<digest>` | who has a lock that runs share (`shared`) |
 //!
 //! **One writer.** An append replaces the open segment with the version that was read, or creates
@@ -14,17 +15,19 @@
 //! segment, so that the one before can append nothing more.
 //!
 //! What is decided about objects stands in pure files; what asks the cluster in `store`,
-//! `log`, `read`, `tail`, `keeper`, `lease` and `shared`.
+//! `log`, `read`, `tail`, `rolls`, `keeper`, `lease`, `leader` and `shared`.
 
 mod head;
 mod identity;
 mod inbox;
 mod keeper;
+mod leader;
 mod lease;
 mod log;
 mod objects;
 mod pieces;
 mod read;
+mod rolls;
 mod segment;
 mod shared;
 mod store;
@@ -33,7 +36,9 @@ mod templates;
 mod upload;
 
 pub use identity::Identity;
+pub use leader::Leadership;
 pub use log::KubernetesLog;
+pub use rolls::{RunNews, RunWatch};
 pub use shared::KubernetesShared;
 pub use store::KubernetesStore;
 pub use tail::KubernetesTail;

@@ -47,6 +47,16 @@ impl KubernetesStore {
         Self { cluster, me, reader }
     }
 
+    /// Returns who we are to others.
+    pub fn me(&self) -> &Identity {
+        &self.me
+    }
+
+    /// Returns the uid of the head Job of a run, which owns all objects of it.
+    pub async fn head_uid(&self, run: &RunName) -> Result<String, StoreError> {
+        Ok(self.head(run).await?.uid)
+    }
+
     fn jobs(&self) -> &Api<Job> {
         &self.reader.jobs
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -11,9 +12,10 @@ use kube::{Api, Error};
 use serde_json::{Value, json};
 
 use super::flags::Flags;
+use crate::backend::kubernetes::behalf::{self, Acted};
 use crate::backend::kubernetes::client::Owner;
 use crate::backend::kubernetes::fault::{Trouble, trouble};
-use crate::backend::kubernetes::{Cluster, job, names};
+use crate::backend::kubernetes::{Behalf, Cluster, job, names};
 use crate::base::limits::RESOURCE_TRIES_MAX;
 use crate::engine::PodRequest;
 use crate::source::{self, Sources};
@@ -76,15 +78,20 @@ impl fmt::Display for Fault {
 }
 
 /// One resource template's work.
-pub(super) struct Task {
+pub(in crate::backend::kubernetes) struct Task {
     pub cluster: Cluster,
     pub owner: Owner,
     pub request: PodRequest,
+    /// How it acts for others, if it does.
+    pub behalf: Option<Arc<Behalf>>,
 }
 
 /// What an action is about.
 struct Target {
     api: Api<DynamicObject>,
+    kind: ApiResource,
+    /// None where the kind has none.
+    namespace: Option<String>,
     name: Option<String>,
     flags: Flags,
 }
@@ -102,6 +109,7 @@ impl Task {
         let resource = self.resource()?;
         let manifest = self.manifest(resource)?;
         let target = self.target(&Flags::parse(&resource.flags)?, manifest.as_ref()).await?;
+        self.check(&target, &resource.action).await?;
         let object = match resource.action.as_str() {
             "create" => self.create(&target, manifest).await?,
             "apply" => self.apply(&target, manifest).await?,
@@ -146,9 +154,10 @@ impl Task {
             _ => return Err(Fault::Said("neither the manifest nor `flags` says which object is meant".to_owned())),
         };
         let namespace = flags.namespace.as_deref().or(text("/metadata/namespace")).unwrap_or(&self.cluster.namespace);
-        let api = match abilities.scope {
-            Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &kind),
-            Scope::Cluster => Api::all_with(client.clone(), &kind),
+        let namespace = (abilities.scope == Scope::Namespaced).then(|| namespace.to_owned());
+        let api = match &namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
+            None => Api::all_with(client.clone(), &kind),
         };
         // What chance would complete is completed by what is the same when it is done again.
         let generated = || {
@@ -157,7 +166,15 @@ impl Task {
             text("/metadata/generateName").map(|prefix| format!("{prefix}{digits}"))
         };
         let name = text("/metadata/name").map(str::to_owned).or_else(generated).or_else(|| flags.name.clone());
-        Ok(Target { api, name, flags: flags.clone() })
+        Ok(Target { api, kind, namespace, name, flags: flags.clone() })
+    }
+
+    /// Checks that who submitted the run could do it too, where this process acts for others.
+    async fn check(&self, target: &Target, action: &str) -> Result<(), Fault> {
+        let Some(behalf) = &self.behalf else { return Ok(()) };
+        let account = behalf::account(&self.request.template, &self.request.workflow);
+        let acted = Acted { kind: &target.kind, namespace: target.namespace.as_deref(), name: target.name.as_deref() };
+        Ok(behalf.check_act(&self.cluster, account, behalf::verbs(action, target.name.is_some()), &acted).await?)
     }
 
     /// Makes the object. It is marked as the node's, so that one that was made before counts.

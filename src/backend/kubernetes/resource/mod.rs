@@ -1,4 +1,5 @@
-//! Templates that act on an object of the cluster: done by the driver itself, with its own rights.
+//! Templates that act on an object of the cluster: done by the driver itself, with its own rights, and where
+//! it drives the runs of others, only what the accounts of these may do.
 //!
 //! No pod is started for it, as Argo does; what it comes to is told as if one had run.
 
@@ -8,4 +9,5 @@ mod conditions;
 mod flags;
 mod outputs;
 
+pub(super) use act::Task;
 pub(super) use run::{Resources, Work};

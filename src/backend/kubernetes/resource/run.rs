@@ -11,11 +11,9 @@ use serde_json::Value;
 use super::act::{Fault, Task, json_of, persist};
 use super::conditions::Condition;
 use super::outputs;
-use crate::backend::kubernetes::Cluster;
-use crate::backend::kubernetes::client::Owner;
 use crate::backend::kubernetes::watch::{News, Watch, Which};
 use crate::base::{NodeIx, Timestamp};
-use crate::engine::{Phase, PodEnd, PodReport, PodRequest};
+use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What Kubernetes says of a pod that its deadline ended; Argo runs one for each resource template.
 const DEADLINE: &str = "Pod was active on the node longer than the specified deadline";
@@ -33,20 +31,14 @@ pub(in crate::backend::kubernetes) struct Resources {
 
 impl Resources {
     /// Begins with a node's work; one that is under way already is left alone.
-    pub(in crate::backend::kubernetes) fn begin(
-        &mut self,
-        cluster: &Cluster,
-        owner: &Owner,
-        request: &PodRequest,
-        now: Timestamp,
-    ) {
+    pub(in crate::backend::kubernetes) fn begin(&mut self, task: Task, now: Timestamp) {
+        let request = &task.request;
         let node = request.node;
         if self.handles.contains_key(&node) {
             return;
         }
         let (handle, registration) = AbortHandle::new_pair();
         self.handles.insert(node, handle);
-        let task = Task { cluster: cluster.clone(), owner: owner.clone(), request: request.clone() };
         let left = request.deadline.map(|deadline| deadline.since(now));
         let limit = request.deadline_after.into_iter().chain(left).min();
         let work = async move {
