@@ -3,12 +3,12 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
+use super::kinds::Pod;
 use super::track::Effect;
 use super::{managed, names, outputs};
 use crate::backend::BackendError;
