@@ -17,7 +17,10 @@ mod hosts;
 mod lock;
 mod decide;
 mod pending;
+pub mod restart;
 pub mod reuse;
+pub mod resubmit;
+pub mod forecast;
 pub mod selector;
 pub mod value;
 
@@ -26,6 +29,7 @@ mod tests;
 
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
+pub use forecast::{Forecast, Verdict};
 pub use import::{ImportError, import};
 pub use lock::Want;
 pub use memo::{Made, Memo, Memory, Recollection};
