@@ -97,6 +97,13 @@ pub const RESOURCE_TRIES_MAX: usize = 30;
 /// is an error. `pendingTimeout` says otherwise. One that has no place yet may wait for ever.
 pub const PENDING_SECONDS_MAX: u64 = 3600;
 
+/// How long nothing may be heard of a pod beyond the time that it had to end: its machine is lost then, and the
+/// pod counts as disrupted. A cluster asks a pod to end about six minutes after its machine fell silent.
+pub const LOST_SECONDS: u64 = 60;
+
+/// How long after the last proof that the log is ours a pod may be started without another proof.
+pub const LATE_ACTION_SECONDS: u64 = 10;
+
 /// Events that one driver writes about a run: they are for people.
 pub const EVENTS_PER_DRIVER_MAX: u32 = 200;
 
@@ -145,6 +152,10 @@ pub const GRAPH_NODES_MAX: usize = 5_000;
 
 /// Tags of one text: more than any manifest has, few enough that complaints about each stay cheap.
 pub const TAGS_PER_TEXT_MAX: usize = 10_000;
+
+/// Bytes of a file with Workflow objects of Argo's to import, and of their nodes when unpacked. A run of
+/// 100,000 nodes takes about that much there.
+pub const IMPORT_BYTES_MAX: usize = 128 << 20;
 
 /// How often the pod of a driver in the cluster is started again before its Job gives up: with the Job
 /// controller's pauses, some hours.

@@ -1,16 +1,14 @@
 //! Calls to the API server about Jobs and pods, each with what its refusals mean.
 
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::Request;
-use serde::de::DeserializeOwned;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
+use super::client::now;
 use super::fault::{Trouble, trouble};
+use super::kinds::{Job, Pod};
 use super::pod::{PodFacts, PodState};
-use super::{Cluster, managed};
+use super::{Cluster, job_state, managed, names};
 use crate::base::TimeSpan;
 use crate::engine::STOP_GRACE;
 
@@ -25,24 +23,29 @@ pub(super) struct Calls {
 impl Calls {
     /// Posts a Job, and returns it as the server took it.
     pub(super) async fn post_job(&self, job: &Value) -> Result<Job, kube::Error> {
-        self.post("apis/batch/v1", "jobs", job).await
+        self.cluster.post("apis/batch/v1", "jobs", job).await
     }
 
     /// Posts the pod of a Job whose pods this process makes: the one after `before` others. One that is
     /// there already is as good: its name and its owner say whose it is.
     pub(super) async fn post_pod(&self, job: &Value, uid: &str, before: u32) -> Result<(), kube::Error> {
-        match self.post::<Pod>("api/v1", "pods", &managed::pod(job, uid, before)).await {
+        match self.cluster.post::<Pod>("api/v1", "pods", &managed::pod(job, uid, before)).await {
             Err(error) if trouble(&error) == Trouble::Exists => Ok(()),
             answer => answer.map(drop),
         }
     }
 
-    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes.
+    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes, or
+    /// has ended.
     pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
-        let Some(job) = self.jobs.get_opt(job).await? else { return Ok(()) };
-        let uid = job.metadata.uid.clone().filter(|_| job.metadata.deletion_timestamp.is_none());
-        match uid {
-            Some(uid) => self.post_pod(&serde_json::to_value(&job).unwrap_or_default(), &uid, before).await,
+        let job: Value = match self.cluster.read("apis/batch/v1", "jobs", job).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            answer => answer?,
+        };
+        let metadata = &job["metadata"];
+        let goes_on = metadata["deletionTimestamp"].is_null() && !has_ended(&job);
+        match metadata["uid"].as_str().filter(|_| goes_on) {
+            Some(uid) => self.post_pod(&job, uid, before).await,
             None => Ok(()),
         }
     }
@@ -57,14 +60,7 @@ impl Calls {
     }
 
     pub(super) async fn post_event(&self, event: &Value) -> Result<(), kube::Error> {
-        self.post::<Value>("api/v1", "events", event).await.map(drop)
-    }
-
-    async fn post<K: DeserializeOwned>(&self, group: &str, kind: &str, object: &Value) -> Result<K, kube::Error> {
-        let path = format!("/{group}/namespaces/{}/{kind}", self.cluster.namespace);
-        let body = serde_json::to_vec(object).expect("plain data");
-        let request = Request::new(path).create(&PostParams::default(), body);
-        self.cluster.client.request(request.map_err(kube::Error::BuildRequest)?).await
+        self.cluster.post::<Value>("api/v1", "events", event).await.map(drop)
     }
 
     /// Ends a Job with its pods.
@@ -95,6 +91,28 @@ impl Calls {
         true
     }
 
+    /// Has the Job controller look at a Job again, rather than when its own wait is over: any change does.
+    pub(super) async fn nudge(&self, job: &str) -> Result<(), kube::Error> {
+        let mark = json!({ "metadata": { "annotations": { names::NUDGED_AT: now().0.to_string() } } });
+        ignore_missing(self.jobs.patch_metadata(job, &PatchParams::default(), &Patch::Merge(mark)).await)
+    }
+
+    /// Declares a pod ended that was asked to end and whose machine does not answer, as the cluster's own
+    /// clean-up of pods does when a machine is gone. Returns why not, when that is not allowed.
+    ///
+    /// A Job controller replaces a pod only once it has ended, and keeps it until then.
+    pub(super) async fn abandon(&self, pod: &str, uid: &str, is_managed: bool) -> Result<Option<String>, kube::Error> {
+        if !is_managed {
+            let status = json!({ "phase": "Failed", "reason": "MachineLost" });
+            let over = json!({ "metadata": { "uid": uid }, "status": status });
+            match self.pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(over)).await {
+                Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(Some(status.message.clone())),
+                patched => ignore_missing(patched)?,
+            }
+        }
+        self.delete_pod(pod, uid, Some(TimeSpan::ZERO)).await.map(|()| None)
+    }
+
     /// Deletes a Job, so that it starts no further pod; its pods go with it.
     pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
         ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
@@ -109,6 +127,10 @@ impl Calls {
         };
         ignore_missing(self.pods.delete(name, &params).await)
     }
+}
+
+fn has_ended(job: &Value) -> bool {
+    serde_json::from_value(job.clone()).is_ok_and(|job| job_state::has_ended(&job))
 }
 
 /// What is gone already need not be deleted; another object of the name (409) is not meant.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams};
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::client::KubernetesBackend;
 use super::events::Told;
 use super::fault::failed;
+use super::kinds::Pod;
 use super::track::Effect;
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;
