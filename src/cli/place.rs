@@ -59,7 +59,8 @@ impl Place {
                     head: log.head().to_owned(),
                 };
                 let (resolved, options) = (Arc::new(header.resolved.clone()), options.clone());
-                Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
+                let backend = KubernetesBackend::new(cluster.clone(), owner, resolved, options);
+                Ok(PlaceBackend::Cluster(backend.fenced(log.fence())))
             }
             (PlaceLog::Local(log), _) => {
                 let files = given::local_files(header, &session.ui);
@@ -226,10 +227,6 @@ impl Log for PlaceLog {
 
     async fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> Result<(), StoreError> {
         either!(PlaceLog, self, log => log.append(batches, taken).await)
-    }
-
-    async fn confirm(&mut self) -> Result<(), StoreError> {
-        either!(PlaceLog, self, log => log.confirm().await)
     }
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {

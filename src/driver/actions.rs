@@ -54,12 +54,6 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
         self.under_way.is_empty() && self.queue.is_empty() && self.later.is_empty()
     }
 
-    /// Returns whether something waits to be begun.
-    pub(super) fn has_more(&self) -> bool {
-        let is_due = |at: &Timestamp| *at <= self.clock.now();
-        !self.queue.is_empty() || self.later.first_key_value().is_some_and(|((at, _), _)| is_due(at))
-    }
-
     /// Begins what may begin: what failed and is due, then the first actions whose nodes are free.
     /// A start whose node `is_final` meanwhile is forgotten.
     pub(super) fn begin(&mut self, is_final: impl Fn(NodeIx) -> bool) {

@@ -129,9 +129,6 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
                 backend.recorded(&ended);
             }
             actions.add(owner.run.pending());
-            if actions.has_more() {
-                owner.log.confirm().await?;
-            }
             actions.begin(|node| owner.run.is_final(node));
             sharing.begin(&mut owner.run);
             end = (actions.is_idle() && sharing.is_idle()).then(|| end_of(&owner.run, options)).flatten();

@@ -79,11 +79,6 @@ impl Checker {
         self.state(pid).known.insert(pid, 0);
     }
 
-    /// Returns whether no record was ever durable.
-    pub(super) fn is_blank(&self) -> bool {
-        self.runs.borrow().values().all(|state| state.acknowledged.is_empty())
-    }
-
     /// A driver says that a record is durable. One that took over may know it already.
     pub(super) fn appended(&self, pid: Pid, batches: &[Batch]) {
         let state = &mut *self.state(pid);

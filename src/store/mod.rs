@@ -128,6 +128,9 @@ pub struct Summary {
     /// Whether it is suspended.
     #[serde(default)]
     pub suspended: bool,
+    /// Which of several runs comes first.
+    #[serde(default)]
+    pub priority: i32,
     /// Its labels.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
@@ -195,12 +198,6 @@ pub trait Log {
     /// this returns `Ok`; after any error the holder must stop, since it can no longer know what
     /// the log holds.
     fn append(&mut self, batches: &[Batch], taken: &[RequestId]) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// Makes sure that the log is still ours before something is done that cannot be taken back: others may
-    /// have taken it over while this process stood still. After an error the holder must stop.
-    fn confirm(&mut self) -> impl Future<Output = Result<(), StoreError>> {
-        std::future::ready(Ok(()))
-    }
 
     /// Replaces the summary that listings show. It may be lost; the log is the truth.
     fn summarize(&mut self, summary: &Summary) -> impl Future<Output = Result<(), StoreError>>;

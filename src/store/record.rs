@@ -125,6 +125,7 @@ pub(super) fn pending_summary(header: &Header) -> Summary {
         message: String::new(),
         progress: String::new(),
         suspended: false,
+        priority: header.resolved.spec.priority.unwrap_or(0),
         labels: Default::default(),
     }
 }

@@ -75,28 +75,6 @@ async fn an_append_is_one_write_and_a_run_begins_with_three() {
     assert_eq!(appended, ["POST configmaps", "PUT configmaps/wf.log.a.0", "PUT configmaps/wf.log.a.0"]);
 }
 
-/// A process that stood still looks whether the log is still its own before it does anything.
-#[tokio::test(start_paused = true)]
-async fn who_stood_still_finds_out_that_others_went_on() {
-    let server = ApiServer::new(&[NAMESPACE]);
-    let mut log = run(&server, "a").await;
-    log.append(&batch(1), &[]).await.expect("it can be appended to");
-    server.take_requests();
-    log.confirm().await.expect("it is ours");
-    let writes = |requests: Vec<String>| requests.into_iter().filter(|request| request.starts_with("PUT")).count();
-    assert_eq!(writes(server.take_requests()), 0, "what was written a moment ago is ours");
-    tokio::time::advance(std::time::Duration::from_secs(11)).await;
-    log.confirm().await.expect("it is ours");
-    // It does not answer in time.
-    server.set_faults(|method, about| {
-        let is_renewal = method == "PATCH" && about.starts_with("leases/");
-        is_renewal.then(|| Fault::Refuse(Refused { code: 500, reason: "InternalError", message: "no".to_owned() }))
-    });
-    let (_heir, _) = store(&server, "second").acquire(&name("a")).await.expect("nobody answers");
-    tokio::time::advance(std::time::Duration::from_secs(11)).await;
-    assert!(matches!(log.confirm().await, Err(StoreError::DrivenBy { .. })));
-}
-
 #[tokio::test]
 async fn a_long_log_has_small_segments_and_one_open() {
     let server = ApiServer::new(&[NAMESPACE]);

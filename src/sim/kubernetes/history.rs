@@ -49,7 +49,7 @@ const DELETIONS_MAX: u32 = 30;
 
 /// Writes that a run may cost in fair weather: for each pod its Job, the pod in managed mode, the end of
 /// the Job, an append and a little; and what a run begins and ends with.
-const WRITES_PER_POD_MAX: u64 = 6;
+const WRITES_PER_POD_MAX: u64 = 8;
 const WRITES_PER_RUN_MAX: u64 = 30;
 
 /// Runs one seed in some weather.
@@ -230,7 +230,8 @@ impl Stage {
         let resolved = Arc::new(stored.header.resolved.clone());
         let options = Options { managed: self.weather.mode != Mode::Plain, ..Options::default() };
         let backend = KubernetesBackend::new(self.remote.seen_by(pid), owner, resolved, options);
-        let backend = Witness { backend: backend.with_clock(time::wall), stage: self, pid };
+        let backend = backend.with_clock(time::wall).fenced(log.fence());
+        let backend = Witness { backend, stage: self, pid };
         let clock = RealClock::reading(time::wall);
         let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &clock);
         let driven = run
@@ -255,10 +256,13 @@ impl Stage {
                 self.checker.creates(pid, &header.uid);
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))
             }
-            Err(damaged @ StoreError::Damaged { .. }) if self.checker.is_blank() => {
+            Err(StoreError::Damaged { place, reason, .. }) if place.contains("header") => {
                 // Whoever submitted it died amid it. People would delete it, and submit it again.
                 let _ = store.delete(&self.name).await;
-                Err(StoreError::Io { action: damaged.to_string(), source: std::io::ErrorKind::NotFound.into() })
+                Err(StoreError::Io {
+                    action: format!("read {place}: {reason}"),
+                    source: std::io::ErrorKind::NotFound.into(),
+                })
             }
             held => {
                 let held = held?;

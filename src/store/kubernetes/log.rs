@@ -16,9 +16,8 @@ use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
 use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
-use crate::backend::kubernetes::Job;
-use crate::backend::kubernetes::{ApiError, ApiErrorKind};
-use crate::base::{RunName, RunUid, TimeSpan, Timestamp};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Fence, Job};
+use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
 use crate::store::blob::Digest;
@@ -28,10 +27,6 @@ use crate::store::{Answer, Log, Request, RequestId, StoreError, Summary, record}
 /// How long an append waits for a cluster that cannot be reached, or that takes a permission away:
 /// as long as the backend is waited for. Pods go on meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How old the last write may be when something is done that follows from the log. A `POST` cannot be
-/// fenced, so that one from a process that stood still would start a pod of a run that others went on with.
-const CONFIRM_AFTER: Duration = Duration::from_secs(10);
 
 /// How often listings are brought up to date: each costs a write to the API server, which a run
 /// whose steps take seconds would pay for each of them.
@@ -57,10 +52,10 @@ pub struct KubernetesLog {
     pub(super) chain: Chain,
     pub(super) segmenter: Segmenter,
     pub(super) term: Term,
-    /// When we last asked for a write that went through: until then the log was ours.
-    pub(super) ours_at: Moment,
     /// The version of the open segment, as we wrote or read it last.
     pub(super) version: Option<String>,
+    /// What is told that the log is ours.
+    pub(super) fence: Fence,
     pub(super) kept: BTreeSet<Digest>,
     pub(super) standing: Standing,
     /// Whether we may write the status of Jobs; found out at the first try.
@@ -79,8 +74,13 @@ impl KubernetesLog {
         &self.owner.uid
     }
 
+    /// Returns what keeps its holder from acting once another has taken the log.
+    pub fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
+
     /// Makes the log ours: the one who wrote it before can append nothing more.
-    pub(super) async fn fence(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn make_ours(&mut self) -> Result<(), StoreError> {
         let write = self.segmenter.open();
         self.write(&write).await
     }
@@ -91,10 +91,9 @@ impl KubernetesLog {
         let object = objects::segment(&self.owner, write, &self.term, version.as_deref());
         let mut patience = Patience::new();
         loop {
-            let asked_at = Moment::now(&self.me);
             let error = match self.try_write(write.is_new, &object).await {
                 Ok(version) => {
-                    (self.version, self.ours_at) = (Some(version), asked_at);
+                    self.written(write, version);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -130,7 +129,7 @@ impl KubernetesLog {
         let Some(found) = found else { return Err(self.gone()) };
         match objects::read_segment(&self.owner, &found) {
             Some((_, kept)) if kept.segment == write.segment && kept.term == self.term => {
-                self.version = Some(kept.version);
+                self.written(write, kept.version);
                 Ok(())
             }
             Some((_, kept)) => {
@@ -147,6 +146,14 @@ impl KubernetesLog {
             let _ = self.respond(&id, &answer).await;
             self.unanswered.pop_front();
         }
+    }
+
+    fn written(&mut self, write: &Write, version: String) {
+        match write.segment.is_sealed {
+            true => self.fence.prove(objects::log_name(&self.owner.run, write.index + 1), None),
+            false => self.fence.prove(objects::log_name(&self.owner.run, write.index), Some(version.clone())),
+        }
+        self.version = Some(version);
     }
 
     fn gone(&self) -> StoreError {
@@ -199,24 +206,6 @@ impl KubernetesLog {
     }
 }
 
-/// A time by both clocks: one stands still while a machine sleeps, the other can be set.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    steady: Instant,
-    wall: Timestamp,
-}
-
-impl Moment {
-    pub(super) fn now(me: &Identity) -> Self {
-        Self { steady: Instant::now(), wall: (me.now)() }
-    }
-
-    /// Returns how long ago it was, by the clock that says more.
-    fn age(self, me: &Identity) -> Duration {
-        self.steady.elapsed().max((me.now)().since(self.wall).to_std())
-    }
-}
-
 /// How long an append goes on trying.
 struct Patience {
     ends_at: Instant,
@@ -258,13 +247,6 @@ impl Log for KubernetesLog {
         }
         self.inbox.take(taken);
         Ok(())
-    }
-
-    async fn confirm(&mut self) -> Result<(), StoreError> {
-        if self.ours_at.age(&self.me) < CONFIRM_AFTER {
-            return Ok(());
-        }
-        self.fence().await
     }
 
     async fn summarize(&mut self, summary: &Summary) -> Result<(), StoreError> {

@@ -13,15 +13,14 @@ use super::head::{self, Head, Standing};
 use super::inbox::{self, Inbox};
 use super::keeper::Keeper;
 use super::lease::{RunLease, Wanted};
-use super::log::{KubernetesLog, Moment};
+use super::log::KubernetesLog;
 use super::objects::{self, Owner, Term};
 use super::pauses::Pauses;
 use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
-use crate::backend::kubernetes::Job;
-use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, Fence, Job, names};
 use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
 use crate::store::frame::Chain;
@@ -113,15 +112,16 @@ impl KubernetesStore {
     }
 
     /// Writes what the head owns from the beginning, and takes the Lease meanwhile.
-    async fn fill(&self, owner: &Owner, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    async fn fill(&self, owner: &Owner, head: Option<String>, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
         let name = |index| objects::plan_name(&owner.run, index);
         let lease = self.lease(owner);
         let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name);
         let (plan, held) = futures_util::future::join(plan, lease.take()).await;
         if let Err(error) = plan {
-            // Nobody may take half a run for one; what cannot be removed says so when it is read. A run
-            // that is whole may be driven by another process already, whatever came of the Lease.
-            let _ = self.remove(&owner.run, &owner.uid).await;
+            // Nobody may take half a run for one; what cannot be removed says so when it is read. A run may
+            // be whole in spite of a lost answer, and driven by another process already: then its head
+            // has changed, and it stays.
+            let _ = self.remove(&owner.run, &owner.uid, head).await;
             return Err(error.into());
         }
         match held? {
@@ -130,8 +130,8 @@ impl KubernetesStore {
         }
     }
 
-    async fn remove(&self, run: &RunName, uid: &str) -> Result<(), StoreError> {
-        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+    async fn remove(&self, run: &RunName, uid: &str, version: Option<String>) -> Result<(), StoreError> {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: version });
         let params = DeleteParams { preconditions, ..DeleteParams::background() };
         match self.jobs().delete(run.as_str(), &params).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
@@ -143,6 +143,8 @@ impl KubernetesStore {
         let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let lease = self.lease(&owner);
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
+        let open = objects::log_name(&owner.run, segmenter.index());
+        let fence = Fence::new(self.reader.maps.clone(), open, version.clone());
         KubernetesLog {
             store: self.clone(),
             uid,
@@ -156,8 +158,8 @@ impl KubernetesStore {
             chain,
             segmenter,
             term,
-            ours_at: Moment::now(&self.me),
             version,
+            fence,
             kept: BTreeSet::new(),
             standing,
             may_write_status: true,
@@ -206,7 +208,7 @@ impl Store for KubernetesStore {
         let cut = pieces::cut(&chain.frame(&json));
         let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
-        self.fill(&owner, cut).await?;
+        self.fill(&owner, job.metadata.resource_version.clone(), cut).await?;
         Ok(self.log(Held {
             owner,
             uid: header.uid.clone(),
@@ -289,7 +291,7 @@ impl Store for KubernetesStore {
         if let Some(holder) = lease.holder().await? {
             return Err(driven_by(run, &holder));
         }
-        self.remove(run, &head.uid).await
+        self.remove(run, &head.uid, None).await
     }
 
     async fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> Result<RequestId, StoreError> {
@@ -360,7 +362,7 @@ impl KubernetesStore {
             taken: part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect(),
             ttl: opening.header.resolved.spec.ttl_strategy.clone(),
         });
-        log.fence().await?;
+        log.make_ours().await?;
         log.inbox.see(inbox::requests(annotations));
         Ok((log, read::stored(opening.header, part)))
     }
