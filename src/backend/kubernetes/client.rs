@@ -308,7 +308,7 @@ impl KubernetesBackend {
 
     /// Returns the calls that outlive a borrow of this.
     pub(super) fn calls(&self) -> Calls {
-        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone() }
+        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone(), now: self.now }
     }
 }
 
