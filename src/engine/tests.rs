@@ -3,6 +3,7 @@
 mod again;
 mod oracle;
 mod sharing;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -51,6 +51,7 @@ mod prepare;
 mod probe;
 mod process;
 mod repository;
+mod set;
 mod talk;
 mod volumes;
 mod wake;

@@ -77,13 +77,7 @@ type Faults = Vec<(String, &'static str)>;
 
 fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults {
     match template.body {
-        Body::Steps(_) | Body::Dag(_) | Body::Suspend => return Faults::new(),
-        Body::Http => {
-            return vec![(
-                "it sends a request without a container".to_owned(),
-                "send it by `curl` in a container, or run it in a cluster",
-            )];
-        }
+        Body::Steps(_) | Body::Dag(_) | Body::Suspend | Body::Http => return Faults::new(),
         Body::Plugin => return vec![("it calls a plugin".to_owned(), IN_A_CLUSTER)],
         Body::Pod => {}
     }
@@ -91,12 +85,14 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
     let kinds = [
         (template.resource.is_some(), "it acts on a Kubernetes object"),
         (template.data.is_some(), "it lists what an object store holds"),
-        (template.container_set.is_some(), "it runs several containers in one pod as a graph"),
     ];
     if let Some((_, what)) = kinds.into_iter().find(|(is_it, _)| *is_it) {
         return vec![(what.to_owned(), IN_A_CLUSTER)];
     }
     let mut faults = Faults::new();
+    if template.container_set.as_ref().is_some_and(|set| set.retry_strategy.is_some()) {
+        faults.push(("its container set tries containers again".to_owned(), "give the template a `retryStrategy`"));
+    }
     for container in containers(template) {
         container_faults(container, template, workflow, &mut faults);
     }
@@ -114,8 +110,9 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
 /// Returns the containers of a template: the main one first.
 fn containers(template: &spec::Template) -> Vec<&Value> {
     let main = template.container.as_deref().or(template.script.as_ref().map(|script| &*script.container));
+    let set = template.container_set.iter().flat_map(|set| &set.containers).map(|node| &*node.container);
     let beside = template.init_containers.iter().chain(&template.sidecars).map(|user| &*user.container);
-    main.into_iter().chain(beside).collect()
+    main.into_iter().chain(set).chain(beside).collect()
 }
 
 fn container_faults(container: &Value, template: &spec::Template, workflow: &spec::WorkflowSpec, faults: &mut Faults) {
@@ -306,7 +303,7 @@ mod tests {
             json!({ "resource": { "action": "create", "manifest": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n" } }),
             &["it acts on a Kubernetes object"],
         );
-        check(json!({ "http": { "url": "http://x" } }), &["it sends a request without a container"]);
+        check(json!({ "http": { "url": "http://x" } }), &[]);
         let mounts = json!([
             { "name": "pvc", "mountPath": "/a" }, { "name": "host", "mountPath": "/b" }, { "name": "empty", "mountPath": "/c" },
         ]);
@@ -333,7 +330,7 @@ mod tests {
         let plan = plan(json!({ "entrypoint": "a", "onExit": "b", "templates": [
             { "name": "a", "steps": [[{ "name": "s", "template": "b" }]] },
             { "name": "b", "container": { "image": "x", "command": ["y"] } },
-            { "name": "c", "http": { "url": "http://x" } },
+            { "name": "c", "plugin": { "x": {} } },
         ]}));
         assert_eq!(unsupported(&plan), []);
     }
