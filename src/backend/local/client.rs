@@ -21,7 +21,7 @@ use super::layout::{Layout, NodeDir};
 use super::news::Word;
 use super::order::Order;
 use super::prepare::{self, Surroundings};
-use super::{leftover, platform};
+use super::{data, leftover, platform};
 use crate::backend::{Backend, BackendError, http};
 use crate::base::limits::{LOCAL_PODS_MAX, SUPERVISOR_TRIES_MAX};
 use crate::base::{NodeIx, TimeSpan};
@@ -298,6 +298,11 @@ impl Backend for LocalBackend {
         let node = request.node;
         if let Some(http) = &request.template.http {
             self.ask(node, http);
+            return Ok(());
+        }
+        if let Some(data) = &request.template.data {
+            let end = data::end(data, &self.layout.artifacts()).unwrap_or_else(|fault| cannot_start(&fault));
+            self.report(node, PodReport::Ended(end));
             return Ok(());
         }
         let is_known = {

@@ -36,6 +36,7 @@ pub mod supervise;
 mod archive;
 mod collect;
 mod connection;
+mod data;
 mod container;
 mod environment;
 mod fault;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::container::{command_words, entrypoint};
 use super::environment::{items, text};
-use super::{repository, volumes};
+use super::{data, repository, volumes};
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
@@ -82,14 +82,12 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
         Body::Pod => {}
     }
     let template = &*template.spec;
-    let kinds = [
-        (template.resource.is_some(), "it acts on a Kubernetes object"),
-        (template.data.is_some(), "it lists what an object store holds"),
-    ];
+    let kinds = [(template.resource.is_some(), "it acts on a Kubernetes object")];
     if let Some((_, what)) = kinds.into_iter().find(|(is_it, _)| *is_it) {
         return vec![(what.to_owned(), IN_A_CLUSTER)];
     }
     let mut faults = Faults::new();
+    faults.extend(template.data.as_ref().and_then(data::refusal).map(|what| (what, IN_A_CLUSTER)));
     if template.container_set.as_ref().is_some_and(|set| set.retry_strategy.is_some()) {
         faults.push(("its container set tries containers again".to_owned(), "give the template a `retryStrategy`"));
     }
@@ -165,7 +163,7 @@ fn volume_fault(name: &str, template: &spec::Template, workflow: &spec::Workflow
 }
 
 /// Returns the store of an artifact that does not lie in the run's own repository, in words.
-fn foreign_store(location: &spec::ArtifactLocation) -> Option<&'static str> {
+pub(super) fn foreign_store(location: &spec::ArtifactLocation) -> Option<&'static str> {
     let stores = [
         (location.s3.is_some() && repository::own_key(location).is_none(), "a bucket of S3"),
         (location.git.is_some(), "a Git repository"),
