@@ -45,3 +45,19 @@ fn lines(page: &mut String, name: &str, labels: &[(String, String)], reading: &R
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::metrics::Metric;
+
+    #[test]
+    fn a_page_has_help_types_and_quoted_labels() {
+        let labels = vec![("a".to_owned(), "x\"y".to_owned())];
+        let metric = |reading: Reading| Metric { help: "h".to_owned(), values: [(labels.clone(), reading)].into() };
+        let histogram = Reading::Histogram { buckets: vec![(0.5, 1)], sum: 2.5, count: 2 };
+        let metrics = [("c", Reading::Counter(2.0)), ("h", histogram)];
+        let metrics = metrics.map(|(name, reading)| (name.to_owned(), metric(reading))).into();
+        insta::assert_snapshot!(render(&Metrics { metrics, faults: Vec::new() }), @"");
+    }
+}
