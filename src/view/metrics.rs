@@ -58,6 +58,16 @@ mod tests {
         let histogram = Reading::Histogram { buckets: vec![(0.5, 1)], sum: 2.5, count: 2 };
         let metrics = [("c", Reading::Counter(2.0)), ("h", histogram)];
         let metrics = metrics.map(|(name, reading)| (name.to_owned(), metric(reading))).into();
-        insta::assert_snapshot!(render(&Metrics { metrics, faults: Vec::new() }), @"");
+        insta::assert_snapshot!(render(&Metrics { metrics, faults: Vec::new() }), @r#"
+    # HELP c h
+    # TYPE c counter
+    c{a="x\"y"} 2
+    # HELP h h
+    # TYPE h histogram
+    h_bucket{a="x\"y",le="0.5"} 1
+    h_bucket{a="x\"y",le="+Inf"} 2
+    h_sum{a="x\"y"} 2.5
+    h_count{a="x\"y"} 2
+    "#);
     }
 }

@@ -37,6 +37,12 @@ fn metrics_are_what_templates_say_of_their_nodes() {
     let metrics = metrics::of(&played.run);
     let values = metrics.metrics.iter().flat_map(|(name, metric)| metric.values.iter().map(move |value| (name, value)));
     let lines: Vec<String> = values.map(|(name, (labels, reading))| format!("{name} {labels:?} {reading:?}")).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    last [] Gauge(0.0)
+    nodes [("m", "none")] Counter(4.0)
+    runs [("status", "Succeeded")] Counter(1.0)
+    secs [] Histogram { buckets: [(0.5, 0), (1.5, 1)], sum: 3.0, count: 2 }
+    tried [] Gauge(1.0)
+    "#);
     assert_eq!(metrics.faults, ["metric `broken`: its value `Succeeded` is no number"; 2]);
 }
