@@ -164,3 +164,9 @@ pub const DRIVER_RESTARTS_MAX: u32 = 20;
 /// Runs that a controller drives at one time, unless `--runs` says otherwise: each watches its own pods
 /// over connections of its own. The others wait for their turn.
 pub const CONTROLLER_RUNS_MAX: usize = 100;
+
+/// Seconds that the request of an `http` template may take, whatever its template says.
+pub const HTTP_SECONDS_MAX: u64 = 600;
+
+/// Redirects that such a request follows on one host: what Go's client follows.
+pub const HTTP_REDIRECTS_MAX: usize = 10;

@@ -8,7 +8,7 @@
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `fence`, `chores`, `gc`, `logs` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor` |
+//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor`, `pulling` |
 
 pub mod drivers;
 pub mod helper;
@@ -47,6 +47,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod pulling;
 mod resource;
 mod room;
 mod support;
@@ -63,4 +64,5 @@ pub use fence::Fence;
 pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use patience::Patience;
+pub use pulling::pull;
 pub use support::{Unsupported, unsupported};

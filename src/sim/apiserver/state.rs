@@ -225,7 +225,7 @@ impl State {
             }
         }
         if self.is_lively && key.0 == "pods" && !self.goes_at_once(&object, options) {
-            return Ok(self.get(key)?);
+            return self.get(key);
         }
         self.remove(key);
         Ok(object)
