@@ -5,7 +5,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
+use tokio::time::Instant;
 
+use super::archive::leaving::Leave;
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
@@ -34,6 +36,8 @@ enum Answer {
     Nothing,
     Report(PodReport),
     Pods(Vec<Pod>),
+    /// These must stay, since their logs could not be read.
+    Unread(Leave, Vec<NodeIx>),
 }
 
 impl KubernetesBackend {
@@ -75,15 +79,9 @@ impl KubernetesBackend {
                 let status = managed::status(phase, &message, started_at, now());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Sweep => {
-                let (calls, sweep) = (self.calls(), self.sweep_of(node));
-                async move {
-                    if let Some((selector, needs_success)) = sweep {
-                        calls.sweep(&selector, needs_success).await?;
-                    }
-                    Ok(Answer::Nothing)
-                }
-                .boxed()
+            Effect::Leave(leave, nodes) => {
+                let leaving = self.leave(leave, nodes);
+                async move { Ok(Answer::Unread(leave, leaving.await?)) }.boxed()
             }
             Effect::Tell(told) => self.tell(&told),
             Effect::Expire => async { Ok(Answer::Nothing) }.boxed(),
@@ -123,6 +121,7 @@ impl KubernetesBackend {
         let Done { node, chore, result } = done;
         match result {
             Ok(Answer::Nothing) => {}
+            Ok(Answer::Unread(leave, nodes)) => self.state().leaving.again(&nodes, leave, Instant::now()),
             Ok(Answer::Report(report)) => self.state().reports.push((node, report)),
             Ok(Answer::Pods(pods)) => {
                 pods.iter().for_each(|pod| self.heed_pod_is(pod));

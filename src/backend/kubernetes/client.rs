@@ -1,6 +1,6 @@
 //! The backend: Jobs are posted, and watched until they end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::archive::keep::Archive;
+use super::archive::leaving::Leaving;
+use super::archive::policy::LogPolicy;
 use super::calls::Calls;
 use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
@@ -59,6 +62,8 @@ pub struct KubernetesBackend {
     pub(super) resolved: Arc<Resolved>,
     /// When pods go.
     pub(super) policy: Option<PodPolicy>,
+    /// Where their logs are kept then.
+    pub(super) archive: Arc<Archive>,
     options: Options,
     pub(super) pods: Api<Pod>,
     pub(super) jobs: Api<Job>,
@@ -88,8 +93,8 @@ pub(super) struct State {
     pub by_job: BTreeMap<String, NodeIx>,
     /// What the driver does itself.
     pub resources: Resources,
-    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
-    pub sweeps: VecDeque<(Instant, NodeIx)>,
+    /// The nodes that have ended, and what of them is to be kept or to go.
+    pub leaving: Leaving<Instant>,
     /// What the cluster does not take for now.
     pub parked: Parked,
     /// Whether all that is there was listed once.
@@ -122,6 +127,7 @@ impl KubernetesBackend {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let policy = PodPolicy::of(&resolved.spec);
+        let archive = Archive::new(cluster.clone(), owner.clone(), LogPolicy::of(&resolved));
         let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
         Self {
@@ -129,6 +135,7 @@ impl KubernetesBackend {
             owner,
             resolved,
             policy,
+            archive: Arc::new(archive),
             options,
             pods,
             jobs,
@@ -347,6 +354,10 @@ impl Backend for KubernetesBackend {
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         let mut ears = self.ears.lock().await;
         self.list(&mut ears).await?;
+        // The log has the ends of all others that were started: a driver takes over.
+        let live: BTreeSet<NodeIx> = nodes.iter().copied().collect();
+        let ended: Vec<NodeIx> = self.state().tracks.keys().filter(|node| !live.contains(node)).copied().collect();
+        self.let_go(&ended);
         let mut state = self.state();
         let (told, others) = std::mem::take(&mut state.reports).into_iter().partition(|(node, _)| nodes.contains(node));
         state.reports = others;

@@ -117,17 +117,17 @@ impl KubernetesBackend {
     /// Returns when there is something to do by time alone.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten();
-        state.parked.due().into_iter().chain(fronts.map(|(due, _)| *due)).min()
+        let stuck = state.stuck.front().map(|(due, _)| *due);
+        [state.parked.due(), state.leaving.due(), stuck].into_iter().flatten().min()
     }
 
     async fn heed_time(&self) -> Result<(), BackendError> {
         let now = Instant::now();
         let is_parked_due = {
             let mut state = self.state();
-            while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
-                state.sweeps.pop_front();
-                state.chores.push_back((node, Effect::Sweep));
+            while let Some((leave, nodes)) = state.leaving.take(now) {
+                let first = nodes.first().copied().unwrap_or(NodeIx(0));
+                state.chores.push_back((first, Effect::Leave(leave, nodes)));
             }
             while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
                 state.stuck.pop_front();

@@ -6,6 +6,7 @@
 //! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
+//! | what pods wrote, kept when they go | `archive` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
 //! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor` |
 
@@ -16,6 +17,7 @@ pub mod installer;
 pub mod names;
 
 mod api_error;
+mod archive;
 mod argo;
 mod behalf;
 mod bounds;
@@ -48,6 +50,7 @@ mod track;
 mod watch;
 
 pub use api_error::{ApiError, ApiErrorKind};
+pub use archive::{Kept, archived_logs};
 pub use argo::argo_object;
 pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};

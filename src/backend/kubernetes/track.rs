@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::archive::leaving::Leave;
 use super::due::Due;
 use super::events::Told;
 use super::pod::{PodFacts, PodState};
 use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What follows from news.
@@ -40,8 +41,8 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
-    /// The node's pods may go.
-    Sweep,
+    /// Nodes that have ended leave something that is to be kept, or to go.
+    Leave(Leave, Vec<NodeIx>),
     /// The pod does not start; it is to be looked at when its time is over.
     Expire,
     /// People are to know.
@@ -400,7 +401,7 @@ mod tests {
             Effect::StopPod { pod, .. } => format!("stop {pod}"),
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
-            Effect::Sweep => "sweep".to_owned(),
+            Effect::Leave(..) => "leave".to_owned(),
             Effect::Expire => "expire".to_owned(),
             Effect::Tell(told) => format!("tell {}", told.reason),
             Effect::NextPod(before) => format!("next pod after {before}"),

@@ -11,6 +11,10 @@ mod manifests;
 
 mod drivers;
 
+mod in_cluster;
+
+mod kept_logs;
+
 mod disruptions;
 
 mod outages;

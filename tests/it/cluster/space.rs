@@ -185,6 +185,14 @@ impl Started {
         ran
     }
 
+    /// Ends it by SIGTERM, and returns what it said.
+    pub fn terminate(self) -> Outcome {
+        let id = self.0.as_ref().expect("it is taken once").id().to_string();
+        let ended = Command::new("kill").args(["-TERM", &id]).status().expect("kill starts");
+        assert!(ended.success(), "it was still running");
+        self.end()
+    }
+
     /// Returns whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.0.as_mut().is_some_and(|child| child.try_wait().expect("wf can be waited for").is_some())
