@@ -176,6 +176,9 @@ async fn follow(
     let mut opens = 0;
     let mut opened = loop {
         let pods = logged_pods(cluster, run, Some(node)).await?;
+        if pods.is_empty() && opens == 0 && tell_kept(cluster, run, node, container, &tell).await {
+            return Ok(());
+        }
         if let Some(pod) = pods.last() {
             let options = LogOptions { follow: true, ..options(pod, container) };
             match logs(cluster, &pod.name, &options).await {
@@ -194,6 +197,21 @@ async fn follow(
         tell(line(&raw));
     }
     Ok(())
+}
+
+/// Gives what was kept of a node's log to `tell`. Returns whether there was any.
+async fn tell_kept(
+    cluster: &Cluster,
+    run: &RunName,
+    node: NodeIx,
+    container: Option<&str>,
+    tell: impl Fn(Line),
+) -> bool {
+    let kept = kept(cluster, run, &[node].into(), container).await.unwrap_or_default();
+    let mut lines = kept.into_values().flatten().flat_map(|log| log.lines).peekable();
+    let is_there = lines.peek().is_some();
+    lines.for_each(tell);
+    is_there
 }
 
 #[cfg(test)]

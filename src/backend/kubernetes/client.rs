@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 use tokio::time::Instant;
 
 use super::archive::keep::Archive;
-use super::archive::leaving::Leaving;
+use super::archive::leaving::{Leave, Leaving};
 use super::archive::policy::LogPolicy;
 use super::calls::Calls;
 use super::containers::claim_name;
@@ -31,7 +31,7 @@ use super::{Behalf, Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::limits::PENDING_SECONDS_MAX;
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{Phase, PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
 use crate::plan::Resolved;
 use crate::spec;
 
@@ -327,6 +327,10 @@ impl Backend for KubernetesBackend {
             track.stop();
             track.live_pods().cloned().collect()
         };
+        if grace < STOP_GRACE && !pods.is_empty() {
+            // They are about to be deleted; who wants to know why it was ended may read what they wrote.
+            let _ = self.leave(Leave::Logs, vec![node]).await;
+        }
         let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
         self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
     }

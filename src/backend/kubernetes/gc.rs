@@ -18,14 +18,14 @@ use tokio::time::Instant;
 
 use super::archive::keep::{Archive, node_of};
 use super::archive::leaving::Leave;
-use super::client::KubernetesBackend;
+use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
 use super::track::Effect;
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;
 use crate::base::limits::{LEAVING_TOGETHER_MAX, LIST_PAGE_OBJECTS};
-use crate::base::{NodeIx, TimeSpan};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::Phase;
 use crate::spec;
 
@@ -41,6 +41,8 @@ pub(super) struct PodPolicy {
     pub needs_success: bool,
     /// How long they stay.
     pub delay: Duration,
+    /// Whether the manifest says so.
+    is_delay_given: bool,
     /// The labels of those that are meant.
     selector: String,
 }
@@ -66,7 +68,14 @@ impl PodPolicy {
             }
         };
         let delay = gc.delete_delay_duration.as_deref().and_then(|text| TimeSpan::parse(text).ok());
-        Some(Self { is_per_pod, needs_success, delay: delay.unwrap_or(DELAY).to_std(), selector })
+        let is_delay_given = delay.is_some();
+        Some(Self { is_per_pod, needs_success, delay: delay.unwrap_or(DELAY).to_std(), is_delay_given, selector })
+    }
+
+    /// Returns how long pods still stay after the end of the run. Nobody waits for the delay that is not
+    /// given: it is there so that Argo's controller sees the end of a pod, which is in the log by now.
+    fn delay_at_end(&self) -> Duration {
+        if self.is_delay_given { self.delay } else { Duration::ZERO }
     }
 
     /// Returns the selector of the pods that are meant, of those that `which` selects.
@@ -82,6 +91,8 @@ struct Going {
     /// Selects the pods.
     selector: String,
     needs_success: bool,
+    /// How long they stay in the cluster's hands.
+    delay: Duration,
 }
 
 impl Going {
@@ -115,12 +126,28 @@ impl Going {
     async fn delete(&self, pods: &[Pod], unread: &BTreeSet<NodeIx>) -> Result<(), kube::Error> {
         for pod in pods {
             let is_unread = node_of(pod).is_some_and(|node| unread.contains(&node));
-            if let (Some(name), Some(uid), false) = (&pod.metadata.name, &pod.metadata.uid, is_unread) {
-                self.calls.delete_pod(name, uid, None).await?;
+            if is_unread {
+                continue;
+            }
+            if let (Some(name), Some(uid)) = (&pod.metadata.name, &pod.metadata.uid) {
+                match expiry(pod, self.delay) {
+                    Some((job, seconds)) => self.calls.expire_job(&job, seconds).await?,
+                    None => self.calls.delete_pod(name, uid, None).await?,
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Returns which Job is to go so many seconds after its own end, for a pod that is to stay for `delay`; the
+/// Job has ended after the pod was made. None where there is nothing to wait for.
+fn expiry(pod: &Pod, delay: Duration) -> Option<(String, i64)> {
+    let job = pod.metadata.labels.as_ref()?.get("batch.kubernetes.io/job-name").filter(|_| !delay.is_zero())?;
+    let made = pod.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_millisecond());
+    let age = now().since(Timestamp(made)).0.div_ceil(1000);
+    let seconds = age.saturating_add(delay.as_secs());
+    Some((job.clone(), i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::from(i32::MAX))))
 }
 
 fn has_ended(pod: &Pod, needs_success: bool) -> bool {
@@ -175,6 +202,7 @@ impl KubernetesBackend {
             archive: self.archive.clone(),
             selector: policy.map_or(which.clone(), |policy| policy.among(which)),
             needs_success: is_per_pod && policy.is_some_and(|policy| policy.needs_success),
+            delay: Duration::ZERO,
         }
     }
 
@@ -182,7 +210,12 @@ impl KubernetesBackend {
     /// complete by now. What fails here is left for the run's deletion.
     pub(super) async fn clean_up(&self, phase: Phase) -> Result<(), BackendError> {
         self.state().chores.push_back((NodeIx(0), Effect::Tell(Told::end(phase))));
-        let late = self.state().leaving.take_all(Leave::Logs);
+        let late = {
+            let mut state = self.state();
+            // What goes by number alone may as well stay until the run goes.
+            state.chores.retain(|(_, chore)| !matches!(chore, Effect::Leave(Leave::Jobs, _)));
+            state.leaving.take_all(Leave::Logs)
+        };
         let groups = late.chunks(LEAVING_TOGETHER_MAX).filter_map(|group| Some((*group.first()?, group.to_vec())));
         let keeps = groups.map(|(first, group)| (first, Effect::Leave(Leave::Logs, group)));
         self.state().chores.extend(keeps.collect::<Vec<_>>());
@@ -194,7 +227,9 @@ impl KubernetesBackend {
         {
             let is_per_pod = policy.is_per_pod;
             let which = format!("{}={},{}=node", names::HEAD, self.owner.head, names::KIND);
-            let unread = self.going(Leave::Pods, which, is_per_pod).go(Leave::Pods).await;
+            let going = self.going(Leave::Pods, which, is_per_pod);
+            // A driver that has nothing else to do does not wait: the cluster removes Jobs at their time.
+            let unread = Going { delay: policy.delay_at_end(), ..going }.go(Leave::Pods).await;
             unread_stays(unread.map_err(|error| failed("delete the run's pods (`podGC`)", &error))?)?;
         }
         claims
@@ -270,5 +305,20 @@ mod tests {
         let found = policy(selected).expect("a policy");
         assert_eq!((found.is_per_pod, found.needs_success, found.delay), (false, false, Duration::from_secs(30)));
         assert_eq!(found.among("x=y".to_owned()), "x=y,a=b");
+        assert_eq!(found.delay_at_end(), Duration::from_secs(30));
+        let found = policy(json!({ "strategy": "OnPodSuccess" })).expect("a policy");
+        assert_eq!(found.delay_at_end(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_pod_that_is_to_stay_for_a_while_is_left_to_the_cluster() {
+        let pod = json!({ "metadata": {
+            "labels": { "batch.kubernetes.io/job-name": "a-1" }, "creationTimestamp": "2026-01-01T00:00:00Z",
+        }});
+        let pod: Pod = serde_json::from_value(pod).expect("a pod");
+        assert_eq!(expiry(&pod, Duration::ZERO), None);
+        let (job, seconds) = expiry(&pod, Duration::from_secs(30)).expect("it stays");
+        assert!(job == "a-1" && seconds >= 30, "{job} {seconds}");
+        assert_eq!(expiry(&Pod::default(), Duration::from_secs(30)), None);
     }
 }

@@ -75,7 +75,8 @@ fn a_job_in_the_cluster_drives_a_run_and_makes_its_pods() {
     good(&space, &["wait", "left"]);
     space.assert_succeeded("left", PODS);
     starts.assert_once(PODS);
-    let jobs = sure("list Jobs", block(space.api::<Job>().list(&ListParams::default().labels("wf.internal/kind=node"))));
+    let jobs =
+        sure("list Jobs", block(space.api::<Job>().list(&ListParams::default().labels("wf.internal/kind=node"))));
     let managed = |job: &Job| job.spec.as_ref().is_some_and(|spec| spec.managed_by.is_some());
     assert!(jobs.iter().all(managed), "a driver in the cluster makes the pods itself");
     // A command that is told to stay has the result of the run.

@@ -26,3 +26,7 @@ mod limits;
 mod refusals;
 
 mod clean;
+
+mod commands;
+
+mod sharing;

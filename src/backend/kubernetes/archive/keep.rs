@@ -25,7 +25,7 @@ use crate::base::limits::{KEPT_LOG_LINES_MAX, KEPT_LOGS_PER_RUN_BYTES_MAX, LIST_
 const READS_AT_ONCE_MAX: usize = 8;
 
 /// How long the logs of one pod may take: its containers have ended, so they are there.
-const READ_WAIT: Duration = Duration::from_secs(30);
+const READ_WAIT: Duration = Duration::from_secs(10);
 
 /// How often a name is tried that another driver of the run was faster to take.
 const TRIES_MAX: usize = 64;
@@ -67,15 +67,20 @@ impl Archive {
         }
         let fresh: Vec<&Pod> = pods.iter().filter(|pod| !self.has(pod)).collect();
         let (mut entries, mut safe, mut unread) = (Vec::new(), Vec::new(), BTreeSet::new());
+        // A machine that does not answer is not asked for each of its pods.
+        let mut silent: BTreeSet<&str> = BTreeSet::new();
         for group in fresh.chunks(READS_AT_ONCE_MAX) {
-            let reads = join_all(group.iter().map(|pod| self.read(pod))).await;
+            let reads = join_all(group.iter().map(|pod| self.read(pod, silent.contains(host_of(pod))))).await;
             for (pod, read) in group.iter().zip(reads) {
                 match read {
                     Some(read) => {
                         entries.extend(read);
                         safe.extend(pod.metadata.uid.clone());
                     }
-                    None => unread.extend(node_of(pod)),
+                    None => {
+                        silent.insert(host_of(pod));
+                        unread.extend(node_of(pod));
+                    }
                 }
             }
         }
@@ -92,7 +97,10 @@ impl Archive {
     }
 
     /// Reads the logs of a pod; none when they cannot be read now.
-    async fn read(&self, pod: &Pod) -> Option<Vec<Kept>> {
+    async fn read(&self, pod: &Pod, is_silent: bool) -> Option<Vec<Kept>> {
+        if is_silent {
+            return None;
+        }
         let Some(node) = node_of(pod) else { return Some(Vec::new()) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let read = async {
@@ -207,6 +215,11 @@ impl Archive {
 /// Returns the node whose attempt a pod is.
 pub fn node_of(pod: &Pod) -> Option<NodeIx> {
     pod.metadata.labels.as_ref()?.get(names::NODE)?.parse().ok().map(NodeIx)
+}
+
+/// Returns the machine that a pod is on.
+fn host_of(pod: &Pod) -> &str {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
 }
 
 /// Returns the containers of a pod that have run, in their order, and which does the work.

@@ -42,9 +42,8 @@ pub async fn archived_logs(
         for kept in shelf::unpack(&packed.0).into_iter().filter(|kept| wanted.contains(&kept.about.node)) {
             let of_node = by_node.entry(kept.about.node).or_default();
             // A driver that died in between has kept it before.
-            let is_same = |other: &Kept| {
-                other.about.pod == kept.about.pod && other.about.container == kept.about.container
-            };
+            let is_same =
+                |other: &Kept| other.about.pod == kept.about.pod && other.about.container == kept.about.container;
             of_node.retain(|other| !is_same(other));
             of_node.push(kept);
         }

@@ -127,9 +127,7 @@ pub fn names_one(text: &str, wanted: &BTreeSet<NodeIx>) -> bool {
     text.split(',').any(|span| {
         let (first, last) = span.split_once('-').unwrap_or((span, span));
         match (first.parse(), last.parse()) {
-            (Ok(first), Ok(last)) if first <= last => {
-                wanted.range(NodeIx(first)..=NodeIx(last)).next().is_some()
-            }
+            (Ok(first), Ok(last)) if first <= last => wanted.range(NodeIx(first)..=NodeIx(last)).next().is_some(),
             _ => false,
         }
     })
