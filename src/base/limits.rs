@@ -130,6 +130,10 @@ pub const GRAPH_NODES_MAX: usize = 5_000;
 /// Tags of one text: more than any manifest has, few enough that complaints about each stay cheap.
 pub const TAGS_PER_TEXT_MAX: usize = 10_000;
 
+/// Bytes of a file with Workflow objects of Argo's to import, and of their nodes when unpacked. A run of
+/// 100,000 nodes takes about that much there.
+pub const IMPORT_BYTES_MAX: usize = 128 << 20;
+
 /// How often the pod of a driver in the cluster is started again before its Job gives up: with the Job
 /// controller's pauses, some hours.
 pub const DRIVER_RESTARTS_MAX: u32 = 20;

@@ -16,7 +16,10 @@ mod fold;
 mod lock;
 mod decide;
 mod pending;
+pub mod restart;
 pub mod reuse;
+pub mod resubmit;
+pub mod forecast;
 pub mod selector;
 pub mod value;
 
@@ -25,6 +28,7 @@ mod tests;
 
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
+pub use forecast::{Forecast, Verdict};
 pub use import::{ImportError, import};
 pub use lock::Want;
 pub use memo::{Made, Memo, Memory, Recollection};

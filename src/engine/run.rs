@@ -141,6 +141,8 @@ pub(super) struct Slot {
     pub settled: bool,
     /// Whether a `retry` has forgotten it.
     pub gone: bool,
+    /// Whether it ran, or comes after what ran, in this run: nothing after it is reused.
+    pub fresh: bool,
     /// Whether it is in the agenda.
     pub awake: bool,
     /// Whether it belongs to an exit handler, which `Stop` lets run.

@@ -128,6 +128,9 @@ pub struct Summary {
     /// Whether it is suspended.
     #[serde(default)]
     pub suspended: bool,
+    /// Which of several runs comes first.
+    #[serde(default)]
+    pub priority: i32,
     /// Its labels.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,

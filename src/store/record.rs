@@ -67,7 +67,7 @@ pub(super) fn write_header(header: &Header) -> Result<String, StoreError> {
         source: error.into(),
     };
     let json = serde_json::to_string(header).map_err(unwritable)?;
-    serde_json::from_str::<Header>(&json).map_err(unwritable)?;
+    header_of(json.as_bytes()).map_err(unwritable)?;
     Ok(json)
 }
 
@@ -79,11 +79,17 @@ pub(super) fn read_header(run: &RunName, content: &[u8], place: impl Place) -> R
     if found > FORMAT_VERSION {
         return Err(StoreError::Newer { run: run.clone(), found, known: FORMAT_VERSION });
     }
-    let header: Header = serde_json::from_slice(content).map_err(unreadable)?;
+    let header = header_of(content).map_err(unreadable)?;
     if header.name != *run {
         return Err(damaged(format!("it is the log of run `{}`", header.name)));
     }
     Ok(header)
+}
+
+/// Reads a header by way of a value, as manifests are read: the types of a manifest are many, and each way of
+/// reading them is code.
+fn header_of(content: &[u8]) -> Result<Header, serde_json::Error> {
+    serde_json::from_slice::<Value>(content).and_then(serde_json::from_value)
 }
 
 /// Reads the content of the line of record `seq`; `find` gives the texts beside the log.
@@ -119,6 +125,7 @@ pub(super) fn pending_summary(header: &Header) -> Summary {
         message: String::new(),
         progress: String::new(),
         suspended: false,
+        priority: header.resolved.spec.priority.unwrap_or(0),
         labels: Default::default(),
     }
 }

@@ -3,6 +3,7 @@
 mod bad_cluster;
 mod bad_input;
 mod bombs;
+mod cli_again;
 mod cli_errors;
 mod cli_help;
 mod cli_lint;

@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_question_names_account_groups_and_object() {
-        let kind = ApiResource::erase::<k8s_openapi::api::batch::v1::Job>(&());
+        let kind = ApiResource::erase::<super::super::Job>(&());
         let acted = Acted { kind: &kind, namespace: Some("team"), name: Some("j") };
         let spec = review("team", "builder", "patch", &acted).spec;
         assert_eq!(spec.user.as_deref(), Some("system:serviceaccount:team:builder"));

@@ -1,14 +1,11 @@
 //! Calls to the API server about Jobs and pods, each with what its refusals mean.
 
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::Request;
-use serde::de::DeserializeOwned;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
 use super::fault::{Trouble, trouble};
+use super::kinds::{Job, Pod};
 use super::pod::{PodFacts, PodState};
 use super::{Cluster, managed};
 use crate::base::TimeSpan;
@@ -25,13 +22,13 @@ pub(super) struct Calls {
 impl Calls {
     /// Posts a Job, and returns it as the server took it.
     pub(super) async fn post_job(&self, job: &Value) -> Result<Job, kube::Error> {
-        self.post("apis/batch/v1", "jobs", job).await
+        self.cluster.post("apis/batch/v1", "jobs", job).await
     }
 
     /// Posts the pod of a Job whose pods this process makes: the one after `before` others. One that is
     /// there already is as good: its name and its owner say whose it is.
     pub(super) async fn post_pod(&self, job: &Value, uid: &str, before: u32) -> Result<(), kube::Error> {
-        match self.post::<Pod>("api/v1", "pods", &managed::pod(job, uid, before)).await {
+        match self.cluster.post::<Pod>("api/v1", "pods", &managed::pod(job, uid, before)).await {
             Err(error) if trouble(&error) == Trouble::Exists => Ok(()),
             answer => answer.map(drop),
         }
@@ -39,10 +36,13 @@ impl Calls {
 
     /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes.
     pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
-        let Some(job) = self.jobs.get_opt(job).await? else { return Ok(()) };
-        let uid = job.metadata.uid.clone().filter(|_| job.metadata.deletion_timestamp.is_none());
-        match uid {
-            Some(uid) => self.post_pod(&serde_json::to_value(&job).unwrap_or_default(), &uid, before).await,
+        let job: Value = match self.cluster.read("apis/batch/v1", "jobs", job).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            answer => answer?,
+        };
+        let metadata = &job["metadata"];
+        match metadata["uid"].as_str().filter(|_| metadata["deletionTimestamp"].is_null()) {
+            Some(uid) => self.post_pod(&job, uid, before).await,
             None => Ok(()),
         }
     }
@@ -57,14 +57,7 @@ impl Calls {
     }
 
     pub(super) async fn post_event(&self, event: &Value) -> Result<(), kube::Error> {
-        self.post::<Value>("api/v1", "events", event).await.map(drop)
-    }
-
-    async fn post<K: DeserializeOwned>(&self, group: &str, kind: &str, object: &Value) -> Result<K, kube::Error> {
-        let path = format!("/{group}/namespaces/{}/{kind}", self.cluster.namespace);
-        let body = serde_json::to_vec(object).expect("plain data");
-        let request = Request::new(path).create(&PostParams::default(), body);
-        self.cluster.client.request(request.map_err(kube::Error::BuildRequest)?).await
+        self.cluster.post::<Value>("api/v1", "events", event).await.map(drop)
     }
 
     /// Ends a Job with its pods.

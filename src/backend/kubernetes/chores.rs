@@ -3,7 +3,6 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use tokio::time::Instant;
 
@@ -11,6 +10,7 @@ use super::archive::leaving::Leave;
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
+use super::kinds::Pod;
 use super::track::Effect;
 use super::{managed, names, outputs};
 use crate::backend::BackendError;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::PostParams;
@@ -22,6 +21,7 @@ use super::fault::{Trouble, failed, trouble};
 use super::gc::PodPolicy;
 use super::job::{self, Around, NewJob};
 use super::job_state::is_managed;
+use super::kinds::{Job, Pod};
 use super::listen::Ears;
 use super::parked::{Parked, unstarted};
 use super::pod::PodFacts;

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use kube::api::{GetParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::Request;
 use kube::{Client, Config};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 
@@ -62,6 +66,26 @@ impl Cluster {
         let client = client(config).map_err(|fault| ConnectError::Unusable(fault.to_string()))?;
         greet(&client, &server).await?;
         Ok(Self { client, namespace })
+    }
+}
+
+impl Cluster {
+    /// Posts an object of the namespace as it is, and returns what is read of the server's answer. Types
+    /// would leave out what they do not know. `group` is the path's beginning, such as `apis/batch/v1`.
+    pub async fn post<K: DeserializeOwned>(&self, group: &str, plural: &str, object: &Value) -> Result<K, kube::Error> {
+        let body = serde_json::to_vec(object).expect("plain data");
+        let request = self.path(group, plural).create(&PostParams::default(), body);
+        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
+    }
+
+    /// Reads an object of the namespace, all of it when `K` is a JSON value.
+    pub async fn read<K: DeserializeOwned>(&self, group: &str, plural: &str, name: &str) -> Result<K, kube::Error> {
+        let request = self.path(group, plural).get(name, &GetParams::default());
+        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
+    }
+
+    fn path(&self, group: &str, plural: &str) -> Request {
+        Request::new(format!("/{group}/namespaces/{}/{plural}", self.namespace))
     }
 }
 

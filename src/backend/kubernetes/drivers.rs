@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
 use super::client::Owner;
 use super::install::{self, NAME};
+use super::kinds::Deployment;
 use super::{job, names};
 use crate::base::limits::DRIVER_RESTARTS_MAX;
 
@@ -72,12 +71,14 @@ impl Drivers {
 
     /// Returns the Job that drives one run to its end. `records` is how far the run's log had come when
     /// it was asked for, so that asking twice makes one.
-    pub fn job(&self, owner: &Owner, records: usize) -> Job {
+    pub fn job(&self, owner: &Owner, records: usize) -> Value {
         let labels = [(names::RUN, owner.run.as_str()), (names::KIND, names::DRIVER_KIND)];
         let labels: BTreeMap<&str, &str> = labels.into();
         let mut reference = job::owner_reference(owner);
         reference["controller"] = false.into();
-        let job = json!({
+        json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
             "metadata": {
                 "name": names::driver(&owner.run, &owner.uid, records),
                 "labels": labels,
@@ -96,8 +97,7 @@ impl Drivers {
                     "spec": self.pod("Never", &["controller", "--run", owner.run.as_str()]),
                 },
             },
-        });
-        serde_json::from_value(job).expect("it is a Job")
+        })
     }
 
     /// Returns the Deployment of the controller; `options` are further arguments of it.
@@ -105,15 +105,16 @@ impl Drivers {
         let labels = BTreeMap::from([("app.kubernetes.io/name", "wf-controller")]);
         let mut arguments = vec!["controller"];
         arguments.extend(options.iter().map(String::as_str));
-        let deployment = json!({
-            "metadata": install::metadata(namespace),
-            "spec": {
+        Deployment {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            metadata: install::metadata(namespace),
+            spec: json!({
                 "replicas": 1,
                 "selector": { "matchLabels": labels },
                 "template": { "metadata": { "labels": labels }, "spec": self.pod("Always", &arguments) },
-            },
-        });
-        serde_json::from_value(deployment).expect("it is a Deployment")
+            }),
+        }
     }
 
     fn pod(&self, restart: &str, arguments: &[&str]) -> Value {
@@ -146,6 +147,7 @@ impl Drivers {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::batch::v1::Job;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
     use super::*;
@@ -175,7 +177,9 @@ mod tests {
             head: "0000-head".to_owned(),
         };
         let (first, again, later) = {
-            let job = |records| drivers(DriverKind::Job).job(&owner, records);
+            let job = |records| -> Job {
+                serde_json::from_value(drivers(DriverKind::Job).job(&owner, records)).expect("it is a Job")
+            };
             (job(1), job(1), job(7))
         };
         assert_eq!(first.metadata.name, again.metadata.name);
@@ -253,7 +257,9 @@ mod tests {
     #[test]
     fn the_controller_is_told_its_options() {
         let deployment = drivers(DriverKind::Controller).deployment("team", &["--runs=3".to_owned()]);
-        let pod = deployment.spec.and_then(|spec| spec.template.spec).expect("a pod");
+        let whole = serde_json::to_value(&deployment).expect("plain data");
+        let whole: k8s_openapi::api::apps::v1::Deployment = serde_json::from_value(whole).expect("it is a Deployment");
+        let pod = whole.spec.and_then(|spec| spec.template.spec).expect("a pod");
         assert_eq!(pod.containers[0].args.as_deref(), Some(&["controller".to_owned(), "--runs=3".to_owned()][..]));
         assert_eq!(pod.restart_policy.as_deref(), Some("Always"));
         assert!(install::is_ours(&deployment.metadata));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams};
@@ -21,6 +21,7 @@ use super::archive::leaving::Leave;
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
+use super::kinds::Pod;
 use super::track::Effect;
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;

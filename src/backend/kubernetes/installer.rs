@@ -4,11 +4,9 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
@@ -19,6 +17,7 @@ use super::client::Owner;
 use super::cluster::Cluster;
 use super::drivers::Drivers;
 use super::install::{Installation, MANAGED_BY, NAME, is_ours};
+use super::kinds::{Deployment, Job};
 use super::{job_state, names};
 
 /// The manager of the fields that are applied.
@@ -72,7 +71,7 @@ pub async fn begin_driver(cluster: &Cluster, drivers: &Drivers, owner: &Owner, r
     if there.items.iter().any(|job| drives(job, owner)) {
         return Ok(());
     }
-    match jobs.create(&PostParams::default(), &drivers.job(owner, records)).await {
+    match cluster.post::<Job>("apis/batch/v1", "jobs", &drivers.job(owner, records)).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         created => created.map(drop).map_err(|error| refused(&error)),
     }

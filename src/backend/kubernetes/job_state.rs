@@ -1,9 +1,8 @@
 //! What a Job says of itself: the second witness of a node's end. Pure.
 
-use k8s_openapi::api::batch::v1::{Job, JobSpec};
-
 use super::due::Due;
 use super::job::MANAGED_BY;
+use super::kinds::{Job, JobSpec};
 use super::names;
 use super::track::JobState;
 use crate::base::NodeIx;

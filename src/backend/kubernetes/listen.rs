@@ -5,14 +5,14 @@ use std::future::pending;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Event;
 use kube::Api;
 use tokio::time::Instant;
 
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
 use super::fault::{failed, is_quota};
+use super::kinds::{Job, Pod};
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};

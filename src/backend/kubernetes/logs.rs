@@ -3,11 +3,11 @@
 use std::pin::Pin;
 
 use futures_util::io::{AsyncBufRead, AsyncBufReadExt};
-use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{ListParams, LogParams};
 
 use super::fault::failed;
+use super::kinds::Pod;
 use super::{Cluster, helper, names};
 use crate::backend::BackendError;
 use crate::base::limits::LOG_LINE_BYTES_MAX;

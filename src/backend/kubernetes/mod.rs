@@ -3,7 +3,7 @@
 //! | part | files |
 //! | --- | --- |
 //! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `bounds`, `due`, `helper`, `managed` |
-//! | from a pod to a report, pure | `pod`, `job_state`, `track`, `outputs` |
+//! | from a pod to a report, pure | `kinds`, `pod`, `job_state`, `track`, `outputs` |
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `chores`, `gc`, `logs` |
 //! | what pods wrote, kept when they go | `archive` |
@@ -35,6 +35,7 @@ mod gc;
 mod job;
 mod job_state;
 mod json;
+mod kinds;
 mod listen;
 mod logs;
 mod managed;
@@ -56,5 +57,6 @@ pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};
 pub use cluster::{Cluster, ConnectError};
 pub use doctor::{Finding, Health, examine};
+pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use support::{Unsupported, unsupported};

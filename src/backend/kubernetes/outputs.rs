@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use serde_json::{Map, Value};
@@ -12,6 +11,7 @@ use super::due::Due;
 use super::fault::Refusal;
 use super::helper::{self, BadReport, Needs, Report, Said, Trailer};
 use super::json::list;
+use super::kinds::Pod;
 use super::logs::Lines;
 use crate::backend::kubernetes::fault::{Trouble, trouble};
 use crate::base::limits::TRAILER_TRIES_MAX;

@@ -3,11 +3,11 @@
 //! Messages are those that Argo gives. Source: `assessNodeStatus`, `inferFailedReason` and
 //! `getPendingReason` of `operator.go`.
 
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::containers::MAIN;
 use super::due::Due;
+use super::kinds::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use super::{helper, names};
 use crate::base::{NodeIx, Timestamp};
 use crate::engine::{Phase, PodEnd};

@@ -134,6 +134,7 @@ impl Machine for Toy {
             message: String::new(),
             progress: format!("{}/{}", self.ended.len(), self.layers * self.width),
             suspended: self.suspended,
+            priority: 0,
             labels: BTreeMap::new(),
         }
     }

@@ -97,6 +97,7 @@ fn unknown(run: &RunName, header: Option<Header>, message: String) -> Summary {
         message,
         progress: String::new(),
         suspended: false,
+        priority: 0,
         labels: Default::default(),
     }
 }

@@ -242,6 +242,7 @@ impl Head {
                 message: "the summary is missing".to_owned(),
                 progress: String::new(),
                 suspended: false,
+                priority: 0,
                 labels: BTreeMap::new(),
             },
         }

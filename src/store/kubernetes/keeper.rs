@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use kube::Api;
 use kube::api::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
@@ -15,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::inbox;
 use super::lease::RunLease;
 use super::objects::Owner;
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::names;
 use crate::base::RunName;
 use crate::store::RequestId;

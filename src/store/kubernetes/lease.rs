@@ -10,7 +10,6 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff;
@@ -20,6 +19,7 @@ use serde_json::json;
 
 use super::Identity;
 use super::objects::Owner;
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
 
 /// How long a driver may take to answer: it does so at once, unless it or its cluster is overloaded.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{Patch, PostParams};
@@ -17,6 +16,7 @@ use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
 use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{ApiError, ApiErrorKind};
 use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -11,6 +10,7 @@ use super::head::Head;
 use super::objects::{self, Kept, Owner};
 use super::segment::{Assembled, Broken};
 use super::upload;
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{ApiError, Cluster};
 use crate::base::RunName;
 use crate::store::blob::{self, Digest};

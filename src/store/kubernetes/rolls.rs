@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::{ObjectMeta, PartialObjectMeta};
@@ -12,6 +11,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 
 use super::head;
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{Cluster, names};
 use crate::base::{RunName, Timestamp};
 

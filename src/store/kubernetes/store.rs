@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt};
-use k8s_openapi::api::batch::v1::Job;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, Preconditions};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use serde_json::json;
@@ -20,6 +19,7 @@ use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
+use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
 use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
@@ -92,12 +92,7 @@ impl KubernetesStore {
     /// Creates the head, which takes the name.
     async fn create_head(&self, header: &Header) -> Result<Job, StoreError> {
         let run = &header.name;
-        let job = head::job(header);
-        let job: Job = serde_json::from_value(job).map_err(|error| StoreError::Io {
-            action: format!("write the Job of run `{run}`"),
-            source: error.into(),
-        })?;
-        let error = match self.jobs().create(&PostParams::default(), &job).await {
+        let error = match self.cluster.post("apis/batch/v1", "jobs", &head::job(header)).await {
             Ok(created) => return Ok(created),
             Err(error) => ApiError::new(&format!("create run `{run}`"), &error),
         };

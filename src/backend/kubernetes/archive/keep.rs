@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{ConfigMap, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{ListParams, LogParams, PostParams};
@@ -16,6 +16,7 @@ use super::policy::LogPolicy;
 use super::shelf::{self, About, End, Kept};
 use crate::backend::kubernetes::client::Owner;
 use crate::backend::kubernetes::fault::{Trouble, trouble};
+use crate::backend::kubernetes::kinds::{ContainerStatus, Pod};
 use crate::backend::kubernetes::logs::Lines;
 use crate::backend::kubernetes::{Cluster, helper, job, names};
 use crate::base::NodeIx;
