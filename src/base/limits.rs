@@ -6,14 +6,21 @@ pub const RUN_NAME_BYTES_MAX: usize = 63;
 /// Templates, steps and tasks: Argo's `maxCharsInObjectName` less its suffixes (`workflow/validate`).
 pub const TEMPLATE_NAME_BYTES_MAX: usize = 128;
 
-/// A manifest's text. The largest manifest seen in the wild is a tenth of it.
-pub const MANIFEST_BYTES_MAX: usize = 8 << 20;
+/// A manifest's text: 100,000 tasks with an argument each take half of it.
+pub const MANIFEST_BYTES_MAX: usize = 32 << 20;
+
+/// Documents of a file, and objects of a list. Each is checked with all the others in sight.
+pub const OBJECTS_PER_FILE_MAX: usize = 10_000;
 
 /// How deep YAML may nest, checked before parsing: recursion below is bounded by it.
 pub const YAML_DEPTH_MAX: usize = 128;
 
-/// Nodes of one YAML text after aliases are expanded: an alias bomb ends here.
-pub const YAML_NODES_MAX: usize = 4_000_000;
+/// Nodes of a YAML text of any length after aliases are expanded: an alias bomb ends here.
+pub const YAML_NODES_MAX: usize = 1_000_000;
+
+/// A longer text may have a node for each so many bytes. Tasks take seven and more; each node takes a
+/// hundred bytes of memory and more, and a list of letters would have one for each two bytes.
+pub const YAML_BYTES_PER_NODE: usize = 6;
 
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
@@ -23,6 +30,15 @@ pub const DIAGNOSTICS_PER_FILE_MAX: usize = 1000;
 
 /// Length of one expression or template text.
 pub const EXPR_BYTES_MAX: usize = 256 << 10;
+
+/// Problems of one rule told of one manifest: a mistake that is made in each task of a large graph is told this often.
+pub const PROBLEMS_PER_RULE_MAX: usize = 300;
+
+/// Bytes, as JSON, that laying `templateDefaults` under each template may add to one manifest.
+pub const TEMPLATE_DEFAULTS_BYTES_MAX: usize = 16 << 20;
+
+/// Names of a circle that a message lists; a longer circle is told by its beginning.
+pub const CIRCLE_NAMES_MAX: usize = 8;
 
 /// How deep an expression may nest: the parser and the evaluator recurse.
 pub const EXPR_DEPTH_MAX: usize = 100;
@@ -80,6 +96,13 @@ pub const RESOURCE_TRIES_MAX: usize = 30;
 /// How long a pod may lack an image, or a secret, that the cluster tries to get: after it the node
 /// is an error. `pendingTimeout` says otherwise. One that has no place yet may wait for ever.
 pub const PENDING_SECONDS_MAX: u64 = 3600;
+
+/// How long nothing may be heard of a pod beyond the time that it had to end: its machine is lost then, and the
+/// pod counts as disrupted. A cluster asks a pod to end about six minutes after its machine fell silent.
+pub const LOST_SECONDS: u64 = 60;
+
+/// How long after the last proof that the log is ours a pod may be started without another proof.
+pub const LATE_ACTION_SECONDS: u64 = 10;
 
 /// Events that one driver writes about a run: they are for people.
 pub const EVENTS_PER_DRIVER_MAX: u32 = 200;

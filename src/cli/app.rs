@@ -142,7 +142,7 @@ pub enum Command {
 impl Command {
     async fn run(&self, session: &Session) -> Result<(), Error> {
         match self {
-            Command::Lint(command) => command.run(session),
+            Command::Lint(command) => command.run(session).await,
             Command::Graph(command) => command.run(session),
             Command::Fmt(command) => command.run(session),
             Command::Convert(command) => command.run(session),

@@ -202,7 +202,7 @@ mod tests {
         for (name, kind, part) in [
             ("latin", Kind::Usage, "is not UTF-8: line 2, offset 11"),
             ("binary", Kind::Usage, "is binary: there is a zero byte at offset 4"),
-            ("huge.yaml", Kind::Usage, "is larger than 8 MiB"),
+            ("huge.yaml", Kind::Usage, "is larger than 32 MiB"),
             ("b.yml", Kind::NotFound, "failed to read"),
         ] {
             let error = read_text(&folder.path().join(name)).expect_err(name);

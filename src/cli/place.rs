@@ -59,7 +59,8 @@ impl Place {
                     head: log.head().to_owned(),
                 };
                 let (resolved, options) = (Arc::new(header.resolved.clone()), options.clone());
-                Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
+                let backend = KubernetesBackend::new(cluster.clone(), owner, resolved, options);
+                Ok(PlaceBackend::Cluster(backend.fenced(log.fence())))
             }
             (PlaceLog::Local(log), _) => {
                 let files = given::local_files(header, &session.ui);

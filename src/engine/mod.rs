@@ -13,6 +13,7 @@ mod scope;
 pub mod import;
 pub mod memo;
 mod fold;
+mod hosts;
 mod lock;
 mod decide;
 mod pending;

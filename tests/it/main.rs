@@ -23,6 +23,7 @@ mod helper;
 mod json_schema;
 mod kill;
 mod kubernetes_backend;
+mod lint_cluster;
 mod lint_formats;
 mod lint_project;
 mod local_backend;

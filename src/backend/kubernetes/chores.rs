@@ -38,6 +38,8 @@ enum Answer {
     Pods(Vec<Pod>),
     /// These must stay, since their logs could not be read.
     Unread(Leave, Vec<NodeIx>),
+    /// A pod whose machine is lost cannot be declared ended, in these words.
+    Unheard(String),
 }
 
 impl KubernetesBackend {
@@ -61,15 +63,7 @@ impl KubernetesBackend {
                 let calls = self.calls();
                 async move { calls.delete_pod(&pod, &uid, None).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Search => {
-                let pods = self.pods.clone();
-                let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
-                async move {
-                    let found = pods.list(&ListParams::default().labels(&selector)).await?;
-                    Ok(Answer::Pods(found.items))
-                }
-                .boxed()
-            }
+            Effect::Search => self.search(node),
             Effect::NextPod(before) => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.next_pod(&job, before).await.map(|()| Answer::Nothing) }.boxed()
@@ -84,12 +78,31 @@ impl KubernetesBackend {
                 async move { Ok(Answer::Unread(leave, leaving.await?)) }.boxed()
             }
             Effect::Tell(told) => self.tell(&told),
-            Effect::Expire => async { Ok(Answer::Nothing) }.boxed(),
+            Effect::Expire | Effect::Await { .. } => async { Ok(Answer::Nothing) }.boxed(),
+            Effect::Abandon { pod, uid, is_managed } => {
+                let calls = self.calls();
+                async move {
+                    let refused = calls.abandon(&pod, &uid, is_managed).await?;
+                    Ok(refused.map_or(Answer::Nothing, Answer::Unheard))
+                }
+                .boxed()
+            }
             Effect::EndJob => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()
             }
         }
+    }
+
+    /// Looks for the pods of a node.
+    fn search(&self, node: NodeIx) -> BoxFuture<'static, Result<Answer, kube::Error>> {
+        let pods = self.pods.clone();
+        let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
+        async move {
+            let found = pods.list(&ListParams::default().labels(&selector)).await?;
+            Ok(Answer::Pods(found.items))
+        }
+        .boxed()
     }
 
     /// Lets people know of what is reported: waits and bad ends.
@@ -121,8 +134,13 @@ impl KubernetesBackend {
         let Done { node, chore, result } = done;
         match result {
             Ok(Answer::Nothing) => {}
-            Ok(Answer::Unread(leave, nodes)) => self.state().leaving.again(&nodes, leave, Instant::now()),
-            Ok(Answer::Report(report)) => self.state().reports.push((node, report)),
+            Ok(Answer::Unread(leave, nodes)) => self.state().leftovers.again(&nodes, leave, Instant::now()),
+            Ok(Answer::Report(report)) => self.state().take(node, vec![Effect::Report(report)]),
+            Ok(Answer::Unheard(words)) => {
+                let mut state = self.state();
+                let effects = state.tracks.entry(node).or_default().stays_lost(&words);
+                state.take(node, effects);
+            }
             Ok(Answer::Pods(pods)) => {
                 pods.iter().for_each(|pod| self.heed_pod_is(pod));
                 if pods.is_empty() {

@@ -164,12 +164,12 @@ impl KubernetesBackend {
         let mut state = self.state();
         for node in nodes {
             if let Some(policy) = per_pod {
-                state.leaving.add(*node, Leave::Pods, now + policy.delay);
+                state.leftovers.add(*node, Leave::Pods, now + policy.delay);
             } else if self.archive.policy.at_once {
-                state.leaving.add(*node, Leave::Logs, now);
+                state.leftovers.add(*node, Leave::Logs, now);
             }
             if state.tracks.contains_key(node) {
-                state.leaving.ended(*node, now);
+                state.leftovers.ended(*node, now);
             }
         }
         self.wake.notify_one();
@@ -215,7 +215,7 @@ impl KubernetesBackend {
             let mut state = self.state();
             // What goes by number alone may as well stay until the run goes.
             state.chores.retain(|(_, chore)| !matches!(chore, Effect::Leave(Leave::Jobs, _)));
-            state.leaving.take_all(Leave::Logs)
+            state.leftovers.take_all(Leave::Logs)
         };
         let groups = late.chunks(LEAVING_TOGETHER_MAX).filter_map(|group| Some((*group.first()?, group.to_vec())));
         let keeps = groups.map(|(first, group)| (first, Effect::Leave(Leave::Logs, group)));

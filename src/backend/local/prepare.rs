@@ -235,6 +235,7 @@ pub(super) mod tests {
             pod_name: "wf-a-1".to_owned(),
             template: Arc::new(serde_json::from_value(template).expect("a template")),
             is_running: false,
+            avoided_hosts: Vec::new(),
             workflow: Arc::default(),
             inputs: Arc::new(Inputs::default()),
             capture_result: false,

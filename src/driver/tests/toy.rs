@@ -147,6 +147,7 @@ pub(super) fn start(node: NodeIx) -> Action {
         pod_name: format!("toy-{node}"),
         template: Arc::default(),
         is_running: false,
+        avoided_hosts: Vec::new(),
         workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: false,

@@ -19,8 +19,7 @@ use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
-use crate::backend::kubernetes::Job;
-use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, Fence, Job, names};
 use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
 use crate::store::frame::Chain;
@@ -137,6 +136,8 @@ impl KubernetesStore {
         let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let lease = self.lease(&owner);
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
+        let open = objects::log_name(&owner.run, segmenter.index());
+        let fence = Fence::new(self.reader.maps.clone(), open, version.clone());
         KubernetesLog {
             store: self.clone(),
             uid,
@@ -150,6 +151,7 @@ impl KubernetesStore {
             segmenter,
             term,
             version,
+            fence,
             kept: BTreeSet::new(),
             standing,
             may_write_status: true,
@@ -356,7 +358,7 @@ impl KubernetesStore {
             taken: part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect(),
             ttl: opening.header.resolved.spec.ttl_strategy.clone(),
         });
-        log.fence().await?;
+        log.make_ours().await?;
         log.inbox.see(inbox::requests(annotations));
         Ok((log, read::stored(opening.header, part)))
     }

@@ -23,6 +23,14 @@ mod server_faults;
 
 mod limits;
 
+mod control;
+
+mod waits;
+
+mod managed;
+
+mod resources;
+
 mod refusals;
 
 mod clean;
