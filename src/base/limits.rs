@@ -184,3 +184,9 @@ pub const FINISHED_JOBS_MAX: usize = 1000;
 
 /// Nodes whose logs are kept, and whose pods or Jobs go, in one step.
 pub const LEAVING_TOGETHER_MAX: usize = 64;
+
+/// Seconds that the request of an `http` template may take, whatever its template says.
+pub const HTTP_SECONDS_MAX: u64 = 600;
+
+/// Redirects that such a request follows on one host: what Go's client follows.
+pub const HTTP_REDIRECTS_MAX: usize = 10;

@@ -30,6 +30,7 @@ impl Run {
             message: "".into(),
             started_at: None,
             finished_at: None,
+            ended_at: None,
             deadline: None,
             expired: false,
             suspended: false,
@@ -115,7 +116,7 @@ impl Run {
             Event::Ended { p, m } => {
                 self.phase = *p;
                 self.message = m.clone();
-                self.finished_at = Some(at);
+                (self.finished_at, self.ended_at) = (Some(at), Some(at));
                 self.timers.clear();
                 self.unlock_run();
             }
@@ -506,7 +507,7 @@ impl Run {
         }
         self.phase = Phase::Running;
         self.message = "".into();
-        self.finished_at = None;
+        (self.finished_at, self.ended_at) = (None, None);
         self.shutdown = None;
         self.suspended = false;
         self.expired = false;

@@ -243,6 +243,7 @@ impl Head {
                 progress: String::new(),
                 suspended: false,
                 priority: 0,
+                expires_at: None,
                 labels: BTreeMap::new(),
             },
         }
