@@ -9,7 +9,7 @@
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `fence`, `chores`, `gc`, `logs` |
 //! | what pods wrote, kept when they go | `archive` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor` |
+//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor`, `pulling` |
 
 pub mod drivers;
 pub mod helper;
@@ -49,6 +49,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod pulling;
 mod resource;
 mod room;
 mod support;
@@ -65,4 +66,5 @@ pub use doctor::{Finding, Health, examine};
 pub use fence::Fence;
 pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use pulling::pull;
 pub use support::{Unsupported, unsupported};
