@@ -109,7 +109,6 @@ pub enum PlaceTail {
 }
 
 /// What starts pods.
-#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceBackend {
     /// Processes.
     Local(LocalBackend),

@@ -7,6 +7,7 @@
 //! | what waits for a quota, and what to be reported, pure | `room`, `outbox` |
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `fence`, `chores`, `gc`, `logs` |
+//! | what pods wrote, kept when they go | `archive` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
 //! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor`, `pulling` |
 
@@ -18,6 +19,7 @@ pub mod names;
 
 mod affinity;
 mod api_error;
+mod archive;
 mod argo;
 mod behalf;
 mod bounds;
@@ -55,6 +57,7 @@ mod track;
 mod watch;
 
 pub use api_error::{ApiError, ApiErrorKind};
+pub use archive::{Kept, archived_logs};
 pub use argo::argo_object;
 pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};
