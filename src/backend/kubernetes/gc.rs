@@ -317,9 +317,10 @@ mod tests {
             "labels": { "batch.kubernetes.io/job-name": "a-1" }, "creationTimestamp": "2026-01-01T00:00:00Z",
         }});
         let pod: Pod = serde_json::from_value(pod).expect("a pod");
-        assert_eq!(expiry(&pod, Duration::ZERO), None);
-        let (job, seconds) = expiry(&pod, Duration::from_secs(30)).expect("it stays");
+        let now = Timestamp(1_700_000_000_000);
+        assert_eq!(expiry(&pod, Duration::ZERO, now), None);
+        let (job, seconds) = expiry(&pod, Duration::from_secs(30), now).expect("it stays");
         assert!(job == "a-1" && seconds >= 30, "{job} {seconds}");
-        assert_eq!(expiry(&Pod::default(), Duration::from_secs(30)), None);
+        assert_eq!(expiry(&Pod::default(), Duration::from_secs(30), now), None);
     }
 }
