@@ -6,14 +6,21 @@ pub const RUN_NAME_BYTES_MAX: usize = 63;
 /// Templates, steps and tasks: Argo's `maxCharsInObjectName` less its suffixes (`workflow/validate`).
 pub const TEMPLATE_NAME_BYTES_MAX: usize = 128;
 
-/// A manifest's text. The largest manifest seen in the wild is a tenth of it.
-pub const MANIFEST_BYTES_MAX: usize = 8 << 20;
+/// A manifest's text: 100,000 tasks with an argument each take half of it.
+pub const MANIFEST_BYTES_MAX: usize = 32 << 20;
+
+/// Documents of a file, and objects of a list. Each is checked with all the others in sight.
+pub const OBJECTS_PER_FILE_MAX: usize = 10_000;
 
 /// How deep YAML may nest, checked before parsing: recursion below is bounded by it.
 pub const YAML_DEPTH_MAX: usize = 128;
 
-/// Nodes of one YAML text after aliases are expanded: an alias bomb ends here.
-pub const YAML_NODES_MAX: usize = 4_000_000;
+/// Nodes of a YAML text of any length after aliases are expanded: an alias bomb ends here.
+pub const YAML_NODES_MAX: usize = 1_000_000;
+
+/// A longer text may have a node for each so many bytes. Tasks take seven and more; each node takes a
+/// hundred bytes of memory and more, and a list of letters would have one for each two bytes.
+pub const YAML_BYTES_PER_NODE: usize = 6;
 
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
@@ -23,6 +30,15 @@ pub const DIAGNOSTICS_PER_FILE_MAX: usize = 1000;
 
 /// Length of one expression or template text.
 pub const EXPR_BYTES_MAX: usize = 256 << 10;
+
+/// Problems of one rule told of one manifest: a mistake that is made in each task of a large graph is told this often.
+pub const PROBLEMS_PER_RULE_MAX: usize = 300;
+
+/// Bytes, as JSON, that laying `templateDefaults` under each template may add to one manifest.
+pub const TEMPLATE_DEFAULTS_BYTES_MAX: usize = 16 << 20;
+
+/// Names of a circle that a message lists; a longer circle is told by its beginning.
+pub const CIRCLE_NAMES_MAX: usize = 8;
 
 /// How deep an expression may nest: the parser and the evaluator recurse.
 pub const EXPR_DEPTH_MAX: usize = 100;
@@ -81,6 +97,13 @@ pub const RESOURCE_TRIES_MAX: usize = 30;
 /// is an error. `pendingTimeout` says otherwise. One that has no place yet may wait for ever.
 pub const PENDING_SECONDS_MAX: u64 = 3600;
 
+/// How long nothing may be heard of a pod beyond the time that it had to end: its machine is lost then, and the
+/// pod counts as disrupted. A cluster asks a pod to end about six minutes after its machine fell silent.
+pub const LOST_SECONDS: u64 = 60;
+
+/// How long after the last proof that the log is ours a pod may be started without another proof.
+pub const LATE_ACTION_SECONDS: u64 = 10;
+
 /// Events that one driver writes about a run: they are for people.
 pub const EVENTS_PER_DRIVER_MAX: u32 = 200;
 
@@ -130,6 +153,10 @@ pub const GRAPH_NODES_MAX: usize = 5_000;
 /// Tags of one text: more than any manifest has, few enough that complaints about each stay cheap.
 pub const TAGS_PER_TEXT_MAX: usize = 10_000;
 
+/// Bytes of a file with Workflow objects of Argo's to import, and of their nodes when unpacked. A run of
+/// 100,000 nodes takes about that much there.
+pub const IMPORT_BYTES_MAX: usize = 128 << 20;
+
 /// How often the pod of a driver in the cluster is started again before its Job gives up: with the Job
 /// controller's pauses, some hours.
 pub const DRIVER_RESTARTS_MAX: u32 = 20;
@@ -137,3 +164,29 @@ pub const DRIVER_RESTARTS_MAX: u32 = 20;
 /// Runs that a controller drives at one time, unless `--runs` says otherwise: each watches its own pods
 /// over connections of its own. The others wait for their turn.
 pub const CONTROLLER_RUNS_MAX: usize = 100;
+
+/// Bytes of each container's log that are kept when its pod goes, of its end, unless the annotation
+/// `wf.internal/log-bytes` of the manifest says otherwise.
+pub const KEPT_LOG_BYTES: usize = 256 << 10;
+
+/// The most that the annotation can say: one log must fit into one object.
+pub const KEPT_LOG_BYTES_MAX: usize = 512 << 10;
+
+/// Lines of a container's log that are read to be kept.
+pub const KEPT_LOG_LINES_MAX: i64 = 20_000;
+
+/// Bytes, compressed, of all logs that are kept of one run: they lie in the store of the whole cluster.
+pub const KEPT_LOGS_PER_RUN_BYTES_MAX: usize = 32 << 20;
+
+/// Jobs of a run that stay after their ends. 100,000 Jobs with their pods would fill the cluster's store;
+/// the oldest go, once their logs are kept.
+pub const FINISHED_JOBS_MAX: usize = 1000;
+
+/// Nodes whose logs are kept, and whose pods or Jobs go, in one step.
+pub const LEAVING_TOGETHER_MAX: usize = 64;
+
+/// Seconds that the request of an `http` template may take, whatever its template says.
+pub const HTTP_SECONDS_MAX: u64 = 600;
+
+/// Redirects that such a request follows on one host: what Go's client follows.
+pub const HTTP_REDIRECTS_MAX: usize = 10;

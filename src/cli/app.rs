@@ -7,8 +7,8 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    completion, controller, convert, delete, doctor, eval, explain, fmt, get, graph, install, lint, list, logs, node,
-    resubmit, resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
+    completion, controller, convert, delete, doctor, eval, explain, fmt, get, graph, import, install, lint, list, logs,
+    node, resubmit, resume, retry, schema, stop, submit, suspend, template, terminate, uninstall, version, wait, watch,
 };
 use super::env::Env;
 use super::error::{Error, Kind};
@@ -126,6 +126,7 @@ pub enum Command {
     Terminate(terminate::Terminate),
     Retry(retry::Retry),
     Resubmit(resubmit::Resubmit),
+    Import(import::Import),
     Node(node::Node),
     Delete(delete::Delete),
     Template(template::Template),
@@ -141,7 +142,7 @@ pub enum Command {
 impl Command {
     async fn run(&self, session: &Session) -> Result<(), Error> {
         match self {
-            Command::Lint(command) => command.run(session),
+            Command::Lint(command) => command.run(session).await,
             Command::Graph(command) => command.run(session),
             Command::Fmt(command) => command.run(session),
             Command::Convert(command) => command.run(session),
@@ -159,6 +160,7 @@ impl Command {
             Command::Terminate(command) => command.run(session).await,
             Command::Retry(command) => command.run(session).await,
             Command::Resubmit(command) => command.run(session).await,
+            Command::Import(command) => command.run(session).await,
             Command::Node(command) => command.run(session).await,
             Command::Delete(command) => command.run(session).await,
             Command::Template(command) => command.run(session).await,

@@ -10,7 +10,7 @@ use super::error::{Error, Kind};
 use super::place::PlaceLog;
 use super::session::Session;
 use crate::backend::local;
-use crate::base::{RunName, RunUid, limits};
+use crate::base::{RunName, RunUid, Timestamp, limits};
 use crate::engine::{Batch, Event};
 use crate::plan::{Call, Plan, Resolved};
 use crate::spec::ObjectMeta;
@@ -27,8 +27,10 @@ pub struct New {
     pub resolved: Resolved,
     /// The files that it came from.
     pub files: Vec<PathBuf>,
-    /// What it takes over from another run.
-    pub reused: Vec<Event>,
+    /// What happened to it before it began: what it takes over from another run.
+    pub first: Vec<Event>,
+    /// Its uid, and when it was submitted, where both were elsewhere.
+    pub was: Option<(RunUid, Timestamp)>,
 }
 
 /// A run that was made, and is held.
@@ -41,19 +43,20 @@ pub struct Created {
 
 /// Makes a run, and holds it.
 pub async fn create(session: &Session, new: New) -> Result<Created, Error> {
-    let created_at = env::now();
+    let now = env::now();
+    let (given, created_at) = new.was.unwrap_or((RunUid(Arc::from("")), now));
     let header = Header {
         version: FORMAT_VERSION,
         name: new.name,
-        uid: uid(),
+        uid: if given.0.is_empty() { uid() } else { given },
         created_at,
         resolved: new.resolved,
         files: new.files,
     };
     let mut log = session.store().await?.create(&header).await?;
     let mut records = Vec::new();
-    if !new.reused.is_empty() {
-        let batches = vec![Batch { at: created_at, events: new.reused }];
+    if !new.first.is_empty() {
+        let batches = vec![Batch { at: now, events: new.first }];
         log.append(&batches, &[]).await?;
         records.push(Record { seq: 1, batches, taken: Vec::new() });
     }

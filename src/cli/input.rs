@@ -34,7 +34,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Input, Error> {
     let mut input = Input::default();
     for path in paths {
         if path.as_os_str() == STDIN {
-            let bytes = bounded("standard input", &mut std::io::stdin().lock())?;
+            let bytes = bounded("standard input", &mut std::io::stdin().lock(), MANIFEST)?;
             input.sources.add("<stdin>", bytes);
             continue;
         }
@@ -84,8 +84,28 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
     text_of(&format!("`{}`", path.display()), read_bytes(path)?)
 }
 
+/// Reads a text, which may be standard input, of at most `most` bytes.
+pub fn read_large(path: &Path, most: Bound) -> Result<String, Error> {
+    if path.as_os_str() == STDIN {
+        return text_of("standard input", bounded("standard input", &mut std::io::stdin().lock(), most)?);
+    }
+    text_of(&format!("`{}`", path.display()), read_within(path, most)?)
+}
+
 /// Reads a file within the bound for manifests; whether it is text is for diagnostics to say.
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    read_within(path, MANIFEST)
+}
+
+/// How many bytes are read at most, and the limit that says so.
+pub type Bound = (usize, &'static str);
+
+const MANIFEST: Bound = (limits::MANIFEST_BYTES_MAX, "MANIFEST_BYTES_MAX");
+
+/// The bound for what is imported.
+pub const IMPORT: Bound = (limits::IMPORT_BYTES_MAX, "IMPORT_BYTES_MAX");
+
+fn read_within(path: &Path, most: Bound) -> Result<Vec<u8>, Error> {
     let name = format!("`{}`", path.display());
     let about = |error: std::io::Error| unreadable(path, &error);
     let mut file = File::open(path).map_err(about)?;
@@ -94,22 +114,21 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(Error::new(Kind::Usage, format!("{name} is a folder, not a file")));
     }
     // The size of a pipe is 0; reading is bounded all the same.
-    if metadata.len() > limits::MANIFEST_BYTES_MAX as u64 {
-        return Err(too_large(&name));
+    if metadata.len() > most.0 as u64 {
+        return Err(too_large(&name, most));
     }
-    bounded(&name, &mut file)
+    bounded(&name, &mut file, most)
 }
 
-fn bounded(name: &str, from: &mut impl Read) -> Result<Vec<u8>, Error> {
+fn bounded(name: &str, from: &mut impl Read, most: Bound) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let read = from.take(limits::MANIFEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    let read = from.take(most.0 as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::io(format!("read {name}"), &error))?;
-    if bytes.len() > limits::MANIFEST_BYTES_MAX { Err(too_large(name)) } else { Ok(bytes) }
+    if bytes.len() > most.0 { Err(too_large(name, most)) } else { Ok(bytes) }
 }
 
-fn too_large(name: &str) -> Error {
-    let mib = limits::MANIFEST_BYTES_MAX >> 20;
-    Error::new(Kind::Usage, format!("{name} is larger than {mib} MiB (MANIFEST_BYTES_MAX), so it is no manifest"))
+fn too_large(name: &str, (most, limit): Bound) -> Error {
+    Error::new(Kind::Usage, format!("{name} is larger than {} MiB ({limit}), so it is no manifest", most >> 20))
 }
 
 /// Returns the text of `bytes`, or where they stop being text.
@@ -183,7 +202,7 @@ mod tests {
         for (name, kind, part) in [
             ("latin", Kind::Usage, "is not UTF-8: line 2, offset 11"),
             ("binary", Kind::Usage, "is binary: there is a zero byte at offset 4"),
-            ("huge.yaml", Kind::Usage, "is larger than 8 MiB"),
+            ("huge.yaml", Kind::Usage, "is larger than 32 MiB"),
             ("b.yml", Kind::NotFound, "failed to read"),
         ] {
             let error = read_text(&folder.path().join(name)).expect_err(name);

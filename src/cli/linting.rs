@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::input::{self, Input};
+use super::planning::Manifests;
 use super::project::Project;
-use super::rulebook;
+use super::session::Session;
+use super::{referred, rulebook};
 use crate::plan;
 use crate::source::{Allowed, Diagnostic, FileId, Sources};
-use crate::spec::{self, Read};
+use crate::spec;
 
 /// Texts to be checked, and those that are only looked things up in.
 pub struct Texts {
@@ -25,6 +27,8 @@ pub struct Linted {
     pub diagnostics: Vec<Diagnostic>,
     /// How many manifests were checked.
     pub manifests: usize,
+    /// Whether one of them has something to check.
+    pub is_something: bool,
 }
 
 impl Texts {
@@ -41,6 +45,18 @@ impl Texts {
             }
         }
         Ok(Self { input, checked })
+    }
+
+    /// Adds what the texts refer to and do not give, as far as the cluster has it.
+    pub async fn complete(&mut self, session: &Session) -> Result<(), Error> {
+        if session.is_local() {
+            let error = Error::new(Kind::Usage, "`--cluster` asks for templates of a cluster, and none is configured");
+            return Err(error.hint("name one with KUBECONFIG or --context, or give the templates with --library"));
+        }
+        let mut manifests = Manifests::of(std::mem::take(&mut self.input));
+        let completed = referred::complete(session, &mut manifests).await;
+        self.input = manifests.input;
+        completed
     }
 
     /// Returns the ids of the texts that are to be checked.
@@ -74,13 +90,8 @@ impl Texts {
         let mut diagnostics: Vec<Diagnostic> = kept.filter_map(|diagnostic| project.levels.judge(diagnostic)).collect();
         diagnostics.sort_by(|a, b| (a.span(), a.rule, &a.message).cmp(&(b.span(), b.rule, &b.message)));
         diagnostics.dedup();
-        Linted { diagnostics, manifests: reads.iter().filter(|read| self.is_checked(read.document.file)).count() }
-    }
-
-    /// Returns whether one of the texts to be checked has something to check.
-    pub fn is_something(&self) -> bool {
-        let reads: Vec<Read> = self.checked().flat_map(|file| spec::read(&self.input.sources, file).0).collect();
-        plan::is_checkable(&reads)
+        let checked = || reads.iter().filter(|read| self.is_checked(read.document.file));
+        Linted { diagnostics, manifests: checked().count(), is_something: plan::is_checkable(checked()) }
     }
 
     fn is_told(&self, diagnostic: &Diagnostic) -> bool {

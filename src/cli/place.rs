@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::env;
 use super::error::Error;
 use super::given;
+use super::outlived;
 use super::session::Session;
 use crate::backend::kubernetes::{self, Cluster, KubernetesBackend};
 use crate::backend::local::LocalBackend;
@@ -59,7 +61,8 @@ impl Place {
                     head: log.head().to_owned(),
                 };
                 let (resolved, options) = (Arc::new(header.resolved.clone()), options.clone());
-                Ok(PlaceBackend::Cluster(KubernetesBackend::new(cluster.clone(), owner, resolved, options)))
+                let backend = KubernetesBackend::new(cluster.clone(), owner, resolved, options);
+                Ok(PlaceBackend::Cluster(backend.fenced(log.fence())))
             }
             (PlaceLog::Local(log), _) => {
                 let files = given::local_files(header, &session.ui);
@@ -106,7 +109,6 @@ pub enum PlaceTail {
 }
 
 /// What starts pods.
-#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceBackend {
     /// Processes.
     Local(LocalBackend),
@@ -174,7 +176,10 @@ impl Store for PlaceStore {
     }
 
     async fn list(&self) -> Result<Vec<Summary>, StoreError> {
-        either!(PlaceStore, self, store => store.list().await)
+        match self {
+            PlaceStore::Local(store) => Ok(outlived::sweep(store, store.list().await?, env::now()).await),
+            PlaceStore::Cluster(store) => store.list().await,
+        }
     }
 
     async fn delete(&self, run: &RunName) -> Result<(), StoreError> {

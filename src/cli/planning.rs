@@ -33,7 +33,8 @@ impl Manifests {
         Self::of(Input::default())
     }
 
-    fn of(input: Input) -> Self {
+    /// Reads all manifests of some texts.
+    pub fn of(input: Input) -> Self {
         let (reads, mut diagnostics) = spec::read_all(&input.sources);
         let (library, more) = Library::new(&reads);
         diagnostics.extend(more);

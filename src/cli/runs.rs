@@ -105,7 +105,7 @@ pub fn entry(summary: &Summary) -> Entry {
         suspended: summary.suspended,
         message: summary.message.clone(),
         progress: summary.progress.clone(),
-        priority: 0,
+        priority: i64::from(summary.priority),
         created_at: summary.created_at,
         started_at: summary.started_at,
         finished_at: summary.finished_at,

@@ -104,6 +104,8 @@ impl Machine for Run {
             progress: format!("{finished}/{known}"),
             // A run that waits for a person at a node is shown as suspended, as in Argo.
             suspended: self.is_suspended() || self.paused_nodes().next().is_some(),
+            priority: self.rank().0,
+            expires_at: self.expires_at(),
             labels: self.labels(),
         }
     }

@@ -43,4 +43,6 @@ pub struct PodRequest {
     pub deadline_after: Option<TimeSpan>,
     /// When it must be ended at the latest, whatever it does.
     pub deadline: Option<Timestamp>,
+    /// The machines that it must not run on, since attempts before it failed there.
+    pub avoided_hosts: Vec<Arc<str>>,
 }

@@ -146,6 +146,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         args: Option<Vec<Parameter>>,
     },
+    /// A node that a retry opened is given other inputs than it had.
+    Given {
+        /// The node.
+        n: NodeIx,
+        /// All its inputs.
+        i: Arc<Inputs>,
+    },
     /// The run ended.
     Ended {
         /// The phase.

@@ -31,6 +31,7 @@ impl Run {
             message: "".into(),
             started_at: None,
             finished_at: None,
+            ended_at: None,
             deadline: None,
             expired: false,
             suspended: false,
@@ -91,12 +92,9 @@ impl Run {
             Event::Acquired { n, hit } => self.acquire(*n, *hit),
             Event::Supplied { n, out } => self.slot_mut(*n).node.outputs = Some(out.clone()),
             Event::Finished { n, p, m, out, host, decree } => {
-                if let Some(out) = out {
-                    self.slot_mut(*n).node.outputs = Some(out.clone());
-                }
-                if host.is_some() {
-                    self.slot_mut(*n).node.host = host.clone();
-                }
+                let node = &mut self.slot_mut(*n).node;
+                node.outputs = out.clone().or_else(|| node.outputs.take());
+                node.host = host.clone().or_else(|| node.host.take());
                 self.finish(*n, *p, m, at);
                 if *decree {
                     self.doomed.insert(*n);
@@ -114,11 +112,12 @@ impl Run {
                 self.wake(Wake::Run);
             }
             Event::Expired => self.expired = true,
+            Event::Given { n, i } => self.slot_mut(*n).node.inputs = Some(i.clone()),
             Event::Retried { gone, open, args } => self.retried(gone, open, args.as_deref(), at),
             Event::Ended { p, m } => {
                 self.phase = *p;
                 self.message = m.clone();
-                self.finished_at = Some(at);
+                (self.finished_at, self.ended_at) = (Some(at), Some(at));
                 self.timers.clear();
                 self.unlock_run();
             }
@@ -492,6 +491,9 @@ impl Run {
             slot.gone = true;
             let name = slot.node.name.clone();
             self.by_name.swap_remove(&name);
+            if let Some((_, reuses)) = &mut self.reuses {
+                reuses.remove(&name[self.name.as_str().len()..]);
+            }
             self.discharge(*ix);
         }
         for ix in open {
@@ -506,7 +508,7 @@ impl Run {
         }
         self.phase = Phase::Running;
         self.message = "".into();
-        self.finished_at = None;
+        (self.finished_at, self.ended_at) = (None, None);
         self.shutdown = None;
         self.suspended = false;
         self.expired = false;

@@ -5,6 +5,7 @@
 //! not ended, which may have to be started again.
 
 mod names;
+pub mod object;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,21 @@ pub enum ImportError {
     /// It was never run.
     #[error("the workflow has no status: it has not been run")]
     NoStatus,
+    /// It is something else.
+    #[error("it is a `{0}` object; a run is made of a Workflow that Argo has run")]
+    NotAWorkflow(String),
+    /// Argo may still act upon it.
+    #[error("the workflow is still at work in Argo ({0}): stop it there, or wait for its end")]
+    AtWork(String),
+    /// Its nodes are in Argo's database.
+    #[error(
+        "Argo keeps the nodes of this workflow in its database (offloadNodeStatusVersion): print it with \
+         `argo get NAME -o yaml`, which fetches them"
+    )]
+    Offloaded,
+    /// Its nodes are packed in a form that is not read here.
+    #[error("the nodes of this workflow cannot be unpacked ({0}): print it with `argo get NAME -o yaml`")]
+    Packed(String),
     /// It has more nodes than a run takes.
     #[error("the workflow has {0} nodes, of which a run takes {max} (NODES_PER_RUN_MAX)", max = limits::NODES_PER_RUN_MAX)]
     TooManyNodes(usize),
@@ -153,14 +169,24 @@ impl Draft<'_> {
         by_path: &BTreeMap<Vec<Step>, NodeIx>,
         before: &[ImportedNode],
     ) -> Result<ImportedNode, String> {
-        let kind = kind(text(&node["type"]))?;
         let caller = self.caller(path, by_path, before)?;
+        let kind = match text(&node["type"]) {
+            "" => self.kind(&caller, called(node), before),
+            word => kind(word)?,
+        };
+        let phase = match (text(&node["phase"]), kind) {
+            // A group that says nothing is at work: what is in it tells how it comes out.
+            ("", NodeType::Steps | NodeType::StepGroup | NodeType::Dag | NodeType::TaskGroup | NodeType::Retry) => {
+                Phase::Running
+            }
+            (word, _) => phase(word),
+        };
         let created = Created {
             message: text(&node["message"]).into(),
             inputs: inputs(&node["inputs"])?.map(Arc::new),
             called: called(node),
             outputs: outputs(&node["outputs"]).map(Arc::new),
-            ..Created::bare(text(&node["name"]).into(), kind, phase(text(&node["phase"])), caller, Vec::new())
+            ..Created::bare(text(&node["name"]).into(), kind, phase, caller, Vec::new())
         };
         let children = node["children"].as_array().into_iter().flatten();
         Ok(ImportedNode {
@@ -221,10 +247,35 @@ impl Draft<'_> {
         Some(&self.run.plan.template(template).body)
     }
 
+    /// Returns the type of a node that does not say it: that of what is called at its place.
+    fn kind(&self, caller: &Caller, called: Option<(Scope, Arc<str>)>, before: &[ImportedNode]) -> NodeType {
+        let template = self.template_at(caller, called.as_ref(), before).map(|ix| self.run.plan.template(ix));
+        match (caller, template.map(|template| &template.body)) {
+            (Caller::Group(..), _) => NodeType::StepGroup,
+            (Caller::Container(..), _) => NodeType::Container,
+            (_, Some(Body::Steps(_))) => NodeType::Steps,
+            (_, Some(Body::Dag(_))) => NodeType::Dag,
+            (_, Some(Body::Suspend)) => NodeType::Suspend,
+            (_, Some(Body::Http)) => NodeType::Http,
+            (_, Some(Body::Plugin)) => NodeType::Plugin,
+            (_, Some(Body::Pod)) => NodeType::Pod,
+            (_, None) => NodeType::Skipped,
+        }
+    }
+
     /// Returns the template of a node, by the plan's own words and else by its own.
     fn template(&self, ix: NodeIx, before: &[ImportedNode]) -> Option<crate::plan::TemplateIx> {
-        let plan = &self.run.plan;
         let created = &before[ix.index()].created;
+        self.template_at(&created.caller, created.called.as_ref(), before)
+    }
+
+    fn template_at(
+        &self,
+        caller: &Caller,
+        called: Option<&(Scope, Arc<str>)>,
+        before: &[ImportedNode],
+    ) -> Option<crate::plan::TemplateIx> {
+        let plan = &self.run.plan;
         let task = |caller: &Caller| match caller {
             Caller::Step(group, step, _) => {
                 let Caller::Group(steps, number) = before[group.index()].created.caller else { return None };
@@ -239,7 +290,7 @@ impl Draft<'_> {
             },
             _ => None,
         };
-        let by_caller = match &created.caller {
+        let by_caller = match caller {
             Caller::Entry => Some(plan.entrypoint),
             Caller::Exit => plan.on_exit,
             Caller::RunHook(name) => plan.hooks.get(name).copied(),
@@ -248,7 +299,7 @@ impl Draft<'_> {
             caller @ (Caller::Step(..) | Caller::Task(..)) => task(caller)?.target,
             Caller::Group(..) => None,
         };
-        let by_name = || created.called.as_ref().and_then(|(scope, name)| plan.lookup(scope, name));
+        let by_name = || called.and_then(|(scope, name)| plan.lookup(scope, name));
         by_caller.or_else(by_name)
     }
 }

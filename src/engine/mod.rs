@@ -13,10 +13,15 @@ mod scope;
 pub mod import;
 pub mod memo;
 mod fold;
+mod hosts;
 mod lock;
 mod decide;
 mod pending;
+pub mod restart;
 pub mod reuse;
+pub mod resubmit;
+pub mod forecast;
+pub mod metrics;
 pub mod selector;
 pub mod value;
 
@@ -25,6 +30,7 @@ mod tests;
 
 pub use action::{Action, PodRequest};
 pub use event::{Batch, Event};
+pub use forecast::{Forecast, Verdict};
 pub use import::{ImportError, import};
 pub use lock::Want;
 pub use memo::{Made, Memo, Memory, Recollection};

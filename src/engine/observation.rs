@@ -188,12 +188,15 @@ pub enum Control {
     },
     /// Run again what failed, in the same run.
     Retry {
-        /// Also run again nodes that succeeded, where the selector matches them.
+        /// Run also those nodes again that the selector matches, whatever became of them.
         #[serde(default)]
         restart_successful: bool,
-        /// Which succeeded nodes; see `restart_successful`.
+        /// Which nodes; without `restart_successful`, which of those that failed. Empty for all that failed.
         #[serde(default)]
         selector: String,
+        /// A node that is to run again with all that comes after it, whatever became of it.
+        #[serde(default)]
+        from: String,
         /// Arguments to change, by name.
         #[serde(default)]
         parameters: BTreeMap<String, Arc<str>>,

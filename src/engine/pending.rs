@@ -49,6 +49,7 @@ impl Run {
             deadline: self.deadline.filter(|_| !slot.on_exit),
             is_running: slot.node.phase == Phase::Running,
             capture_result: captures,
+            avoided_hosts: self.avoided_hosts(ix),
             workflow: self.pod_parts(ix, plan, &inputs),
             inputs,
             template,

@@ -1,7 +1,7 @@
 //! `resubmit --memoized`: a new run that takes over what an old one made.
 //!
 //! A pod that succeeded is not run again while it would be given the same: same name, same inputs,
-//! same texts. What follows from a changed argument, or from a node that runs again, runs again.
+//! same texts. What follows from a changed argument, or comes after a node that runs again, runs again.
 //! Reused nodes stay `Succeeded`, so that conditions on them hold; in Argo they turn `Skipped`.
 
 use std::sync::Arc;
@@ -31,9 +31,12 @@ pub struct Reusable {
 
 /// Returns the first event of a run that reuses what succeeded in `old`.
 pub fn reuse(old: &Run) -> Event {
+    let exit = format!("{}.onExit", old.name);
     let pods = old.slots.iter().filter(|slot| {
         let attempt = matches!(slot.caller, Caller::Attempt(..));
-        !slot.gone && !attempt && slot.node.phase == Phase::Succeeded && !slot.node.daemoned
+        // The exit handler says how a run ended: each run has its own.
+        let of_exit = slot.on_exit && slot.node.name.starts_with(&exit);
+        !slot.gone && !attempt && !of_exit && slot.node.phase == Phase::Succeeded && !slot.node.daemoned
     });
     let reusable = pods.filter_map(|slot| {
         let template = old.plan.template(slot.template?);

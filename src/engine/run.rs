@@ -12,7 +12,7 @@ use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::scope::outer::Outer;
 use super::value::{Outputs, Parameter};
-use crate::base::{NodeIx, RunName, RunUid, Timestamp};
+use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::plan::{Plan, TemplateIx};
 
 /// How a run is being ended before its time.
@@ -56,6 +56,8 @@ pub struct Run {
     pub(super) message: Arc<str>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
+    /// When it ended here; a run that Argo ended has none.
+    pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) expired: bool,
     pub(super) suspended: bool,
@@ -145,6 +147,8 @@ pub(super) struct Slot {
     pub settled: bool,
     /// Whether a `retry` has forgotten it.
     pub gone: bool,
+    /// Whether it ran, or comes after what ran, in this run: nothing after it is reused.
+    pub fresh: bool,
     /// Whether it is in the agenda.
     pub awake: bool,
     /// Whether it belongs to an exit handler, which `Stop` lets run.
@@ -290,6 +294,19 @@ impl Run {
     /// Returns when the run ended.
     pub fn finished_at(&self) -> Option<Timestamp> {
         self.finished_at
+    }
+
+    /// Returns when the run may be removed, as its `ttlStrategy` says. A run that Argo ended was brought
+    /// here to be kept. Source: Argo's `ttl`, whose first match counts.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let ttl = self.plan.spec().ttl_strategy.as_ref()?;
+        let own = match self.phase {
+            Phase::Failed => ttl.seconds_after_failure,
+            Phase::Succeeded => ttl.seconds_after_success,
+            _ => None,
+        };
+        let seconds = own.or(ttl.seconds_after_completion)?;
+        Some(self.ended_at? + TimeSpan::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 
     /// Returns whether the run is suspended as a whole.

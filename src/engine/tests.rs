@@ -1,6 +1,10 @@
 //! Runs played without a backend: text in, a list of nodes out.
 
+mod again;
+mod metering;
+mod oracle;
 mod sharing;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -452,7 +456,12 @@ fn a_retry_starts_from_what_failed() {
     5 wf.c Skipped Omitted [] omitted: depends condition not met
     6 wf.onExit Pod Succeeded []
     ");
-    let retry = Control::Retry { restart_successful: false, selector: String::new(), parameters: BTreeMap::new() };
+    let retry = Control::Retry {
+        restart_successful: false,
+        selector: String::new(),
+        from: String::new(),
+        parameters: BTreeMap::new(),
+    };
     played.observe(Observation::Control(retry));
     insta::assert_snapshot!(played.play(&ok).show(), @"
     Succeeded

@@ -24,7 +24,7 @@ use super::value::Value;
 
 pub use builtins::{Builtin, Predicate};
 pub use call::{Call, Function, Tools};
-pub use jq::jq;
+pub use jq::{jq, jq_fault};
 pub use jsonpath::jsonpath;
 
 /// The names that Argo adds to every scope (`util/expr/env`). They win over variables.
@@ -46,6 +46,11 @@ pub fn global(name: &str) -> Option<Value> {
 /// Returns a function of sprig.
 pub fn sprig(name: &str) -> Option<&'static Function> {
     sprig::find(name)
+}
+
+/// Returns the names of all functions that need no `sprig.` before them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    GLOBALS.into_iter().chain(Builtin::names())
 }
 
 /// Returns the names of sprig's functions, unsupported ones included.

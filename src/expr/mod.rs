@@ -1,4 +1,5 @@
-//! The little languages of a manifest: `{{tag}}`, `{{=expr}}`, `when` and `depends`.
+//! The little languages of a manifest: `{{tag}}`, `{{=expr}}`, `when`, `depends`, and the
+//! conditions of resource templates.
 //!
 //! Each has its own parser with byte spans and refuses what nests too deep or runs too long.
 //!
@@ -13,10 +14,11 @@ pub mod template;
 pub mod lang;
 pub mod when;
 pub mod depends;
+pub mod conditions;
 pub mod functions;
 
 pub use fault::{EvalError, ParseError};
-pub use functions::{jq, jsonpath};
+pub use functions::{jq, jq_fault, jsonpath};
 pub use scope::{Ambient, Scope};
 pub use template::{RenderError, TemplateStr, Unresolved, Variable};
 pub use value::Value;

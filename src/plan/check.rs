@@ -1,17 +1,20 @@
 //! From a document to a plan and everything that is wrong with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{self, Purpose};
 use super::compile::Draft;
 use super::cron;
 use super::diagnose::Documents;
+use super::events;
 use super::library::Library;
 use super::model::{Plan, Resolved};
 use super::problem::{Place, Problem};
+use super::problems::Problems;
 use super::resolve::{self, Call};
 use super::rules;
-use crate::source::{Diagnostic, Document, RuleId, Sources, Span, Tree, tree};
+use crate::base::limits;
+use crate::source::{self, Diagnostic, Document, FileId, RuleId, Severity, Sources, Span, Tree, tree};
 use crate::spec::{self, Manifest};
 
 /// Returns the plan of a document that is submitted with `call`, unless there are errors, and
@@ -20,7 +23,7 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
     let Some(workflow) = resolve::submitted(&read.manifest) else {
         return (None, vec![resolve::not_submittable(read)]);
     };
-    let (resolved, problems) = resolve::resolve_workflow(&workflow, library, call);
+    let (resolved, problems) = resolve::resolve_workflow(workflow, library, call);
     let Some(resolved) = resolved else {
         let documents = Documents::new(read, library, None);
         return (None, diagnostics(&documents, sources, problems));
@@ -60,9 +63,12 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
         Manifest::ClusterWorkflowTemplate(template) => {
             (as_workflow(&template.metadata, &template.spec), Purpose::Library)
         }
-        Manifest::WorkflowEventBinding(_) | Manifest::ConfigMap(_) | Manifest::Secret(_) => return Vec::new(),
+        Manifest::WorkflowEventBinding(binding) => {
+            return diagnostics(&Documents::verbatim(read, library), sources, events::check(binding, library));
+        }
+        Manifest::ConfigMap(_) | Manifest::Secret(_) => return Vec::new(),
     };
-    let (resolved, problems) = resolve::resolve_workflow(&workflow, library, &Call::default());
+    let (resolved, problems) = resolve::resolve_workflow(workflow, library, &Call::default());
     let (merged, problems) = match resolved {
         Some(resolved) => {
             let (draft, problems) = judge(resolved, problems, purpose);
@@ -80,8 +86,8 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
 
 /// Returns whether there is something to check among the documents: ConfigMaps and Secrets alone are only
 /// there to be referred to.
-pub fn is_checkable(reads: &[spec::Read]) -> bool {
-    reads.iter().any(|read| !matches!(read.manifest, Manifest::ConfigMap(_) | Manifest::Secret(_)))
+pub fn is_checkable<'a>(reads: impl IntoIterator<Item = &'a spec::Read>) -> bool {
+    reads.into_iter().any(|read| !matches!(read.manifest, Manifest::ConfigMap(_) | Manifest::Secret(_)))
 }
 
 /// Returns everything that is wrong with documents that are given together: each sees the others,
@@ -89,10 +95,42 @@ pub fn is_checkable(reads: &[spec::Read]) -> bool {
 pub fn lint_all(sources: &Sources, reads: &[spec::Read]) -> Vec<Diagnostic> {
     let (library, mut found) = Library::new(reads);
     let mut told: BTreeSet<(RuleId, Option<Span>, String)> = BTreeSet::new();
-    found.extend(reads.iter().flat_map(|read| lint(sources, read, &library)));
+    let mut bound = PerFile::default();
+    for read in reads {
+        // Of a file with so many errors nobody reads what else there is.
+        if bound.has_room(read.document.file, Severity::Error) {
+            found.extend(lint(sources, read, &library).into_iter().filter_map(|diagnostic| bound.keep(diagnostic)));
+        }
+    }
     found.retain(|diagnostic| told.insert((diagnostic.rule, diagnostic.span(), diagnostic.message.clone())));
     found.sort_by_key(|diagnostic| diagnostic.span().map(|span| (span.file, span.start)));
     found
+}
+
+/// Counts the diagnostics of each file by their severity.
+#[derive(Default)]
+struct PerFile(BTreeMap<(FileId, Severity), usize>);
+
+impl PerFile {
+    fn has_room(&self, file: FileId, severity: Severity) -> bool {
+        self.0.get(&(file, severity)).is_none_or(|count| *count <= limits::DIAGNOSTICS_PER_FILE_MAX)
+    }
+
+    /// Returns the diagnostic while there is room for it; the last one stands for all that follow.
+    fn keep(&mut self, diagnostic: Diagnostic) -> Option<Diagnostic> {
+        let Some(span) = diagnostic.span() else { return Some(diagnostic) };
+        let count = self.0.entry((span.file, diagnostic.severity)).or_default();
+        *count += 1;
+        match (*count).cmp(&(limits::DIAGNOSTICS_PER_FILE_MAX + 1)) {
+            std::cmp::Ordering::Less => Some(diagnostic),
+            std::cmp::Ordering::Equal => {
+                let message = format!("the file has more than {} problems", limits::DIAGNOSTICS_PER_FILE_MAX);
+                let last = Diagnostic::new(source::rules::TOO_MANY, diagnostic.severity, Some(span), message);
+                Some(last.help("mend these first"))
+            }
+            std::cmp::Ordering::Greater => None,
+        }
+    }
 }
 
 /// A template that is judged on its own is a workflow that is never run.
@@ -104,17 +142,23 @@ fn as_workflow(metadata: &spec::ObjectMeta, spec: &spec::WorkflowSpec) -> spec::
 /// each is told once.
 fn judge(resolved: Resolved, found: Vec<Problem>, purpose: Purpose) -> (Draft, Vec<Problem>) {
     let mut draft = Draft::new(resolved);
-    let mut problems = found;
+    let mut problems = Problems::from(found);
     // What is missing was reported when it was looked for, with what there is instead.
-    let compiled = std::mem::take(&mut draft.problems).into_iter();
+    let compiled = std::mem::take(&mut draft.problems).into_vec().into_iter();
     problems.extend(compiled.filter(|problem| problem.rule != rules::OBJECT_NOT_FOUND));
-    problems.extend(checks::run(&draft, purpose));
-    (draft, problems)
+    checks::run(&draft, purpose, &mut problems);
+    (draft, problems.into_vec())
 }
 
 fn diagnostics(documents: &Documents<'_>, sources: &Sources, problems: Vec<Problem>) -> Vec<Diagnostic> {
-    let mut diagnostics: Vec<Diagnostic> =
-        problems.iter().map(|problem| documents.diagnostic(problem, Some(sources))).collect();
+    let mut told = BTreeSet::new();
+    let diagnostic = |problem: &Problem| {
+        let diagnostic = documents.diagnostic(problem, Some(sources));
+        // What `templateDefaults` say wrongly is wrong in each template, and is told once.
+        let is_new = !documents.is_of_defaults(&problem.place) || told.insert((diagnostic.rule, diagnostic.span()));
+        is_new.then_some(diagnostic)
+    };
+    let mut diagnostics: Vec<Diagnostic> = problems.iter().filter_map(diagnostic).collect();
     diagnostics.sort_by_key(|diagnostic| diagnostic.span().map(|span| (span.file, span.start)));
     diagnostics.dedup();
     diagnostics

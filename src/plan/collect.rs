@@ -1,6 +1,7 @@
 //! Collects what a workflow refers to: objects whose templates it calls, and ConfigMaps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,13 +10,14 @@ use super::library::Library;
 use super::link::object_not_found;
 use super::model::{Resolved, Scope};
 use super::problem::{Place, Problem};
+use super::problems::Problems;
 use crate::spec;
 
 /// Takes every object whose templates can be reached; one that is missing is a problem at the
 /// call that needs it.
-pub(super) fn objects(resolved: &mut Resolved, library: &Library, problems: &mut Vec<Problem>) {
-    let (names, seen, queue) = Default::default();
-    Collector { library, resolved, problems, names, seen, queue }.run();
+pub(super) fn objects(resolved: &mut Resolved, library: &Library, problems: &mut Problems) {
+    let (names, seen, whole, queue) = Default::default();
+    Collector { library, resolved, problems, names, seen, whole, queue }.run();
 }
 
 /// Takes the ConfigMaps that the specs name, as far as the files given have them.
@@ -71,10 +73,12 @@ impl Named {
 struct Collector<'a> {
     library: &'a Library,
     resolved: &'a mut Resolved,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Problems,
     /// By scope: the place of each template in its list, by name.
     names: BTreeMap<Scope, BTreeMap<String, usize>>,
     seen: BTreeSet<(Scope, usize)>,
+    /// The scopes of which everything was taken.
+    whole: BTreeSet<Scope>,
     /// Templates to look at, each in its scope and at its place in the list of that scope.
     queue: Vec<(Scope, usize)>,
 }
@@ -143,6 +147,9 @@ impl<'a> Collector<'a> {
     }
 
     fn all_of(&mut self, scope: &Scope) {
+        if !self.whole.insert(scope.clone()) {
+            return;
+        }
         let templates = templates(self.resolved, self.library, scope);
         let names: Vec<String> = templates.iter().filter_map(|template| template.name.clone()).collect();
         for name in names {
@@ -160,14 +167,14 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn templates<'t>(resolved: &'t Resolved, library: &'t Library, scope: &Scope) -> &'t [spec::Template] {
+fn templates<'t>(resolved: &'t Resolved, library: &'t Library, scope: &Scope) -> &'t [Arc<spec::Template>] {
     match scope {
         Scope::Local => &resolved.spec.templates,
         scope => library.object(scope).map(|object| object.spec.templates.as_slice()).unwrap_or_default(),
     }
 }
 
-fn first_by_name(templates: &[spec::Template]) -> BTreeMap<String, usize> {
+fn first_by_name(templates: &[Arc<spec::Template>]) -> BTreeMap<String, usize> {
     let named = templates.iter().enumerate().rev();
     named.filter_map(|(index, template)| Some((template.name.clone()?, index))).collect()
 }

@@ -4,16 +4,18 @@
 //! Nothing stops at the first problem; what cannot be linked stays open, and the problem says so.
 //! What is merely unwise, or fails only when it runs, is for the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::call::Callee;
 use super::model::{Body, Plan, Resolved, Scope, Task, Template, TemplateIx, Text};
 use super::pod_parts::PodParts;
 use super::problem::{Place, Problem};
+use super::problems::Problems;
 use super::results;
 use super::rules;
 use super::texts;
+use crate::base::limits;
 use crate::source::Segment;
 use crate::spec;
 
@@ -25,7 +27,7 @@ pub(super) struct Draft {
     pub entrypoint: Option<TemplateIx>,
     pub on_exit: Option<TemplateIx>,
     pub hooks: BTreeMap<Arc<str>, TemplateIx>,
-    pub problems: Vec<Problem>,
+    pub problems: Problems,
 }
 
 impl Plan {
@@ -53,7 +55,7 @@ impl Draft {
 
     /// Returns the plan, or its errors when it has some, in the order of the manifest.
     pub fn finish(self) -> Result<Plan, Vec<Problem>> {
-        let errors: Vec<Problem> = self.problems.into_iter().filter(Problem::is_error).collect();
+        let errors: Vec<Problem> = self.problems.into_vec().into_iter().filter(Problem::is_error).collect();
         match self.entrypoint {
             Some(entrypoint) if errors.is_empty() => Ok(Plan {
                 pod_parts: PodParts::of(&self.resolved.spec),
@@ -80,7 +82,7 @@ pub(super) fn no_entrypoint() -> Problem {
 pub(super) struct Declared {
     pub name: Arc<str>,
     pub scope: Scope,
-    pub spec: spec::Template,
+    pub spec: Arc<spec::Template>,
     pub place: Place,
 }
 
@@ -91,12 +93,26 @@ pub(super) struct Compiler<'r> {
     /// What was found, by `TemplateIx`; what is compiled is taken out.
     pub declared: Vec<Option<Declared>>,
     pub by_name: BTreeMap<(Scope, Arc<str>), TemplateIx>,
-    pub problems: Vec<Problem>,
+    pub problems: Problems,
+    /// The scopes of which everything was declared.
+    pub whole: BTreeSet<Scope>,
+    /// How large the defaults of templates are, once somebody asked.
+    pub defaults_bytes: Option<usize>,
+    pub defaults_bytes_left: usize,
 }
 
 impl<'r> Compiler<'r> {
     fn new(resolved: &'r Resolved) -> Self {
-        Self { resolved, names: BTreeMap::new(), declared: Vec::new(), by_name: BTreeMap::new(), problems: Vec::new() }
+        Self {
+            resolved,
+            names: BTreeMap::new(),
+            declared: Vec::new(),
+            by_name: BTreeMap::new(),
+            problems: Problems::default(),
+            whole: BTreeSet::new(),
+            defaults_bytes: None,
+            defaults_bytes_left: limits::TEMPLATE_DEFAULTS_BYTES_MAX,
+        }
     }
 
     fn declare_local(&mut self) {
@@ -126,12 +142,11 @@ impl<'r> Compiler<'r> {
     }
 
     fn template(&mut self, declared: Declared) -> Template {
-        let Declared { name, scope, mut spec, place } = declared;
-        // Tasks have texts of their own, so the graph is left out of the template's.
-        let (steps, dag) = (spec.steps.take(), spec.dag.take());
+        let Declared { name, scope, spec, place } = declared;
         let mut references = results::References::default();
-        let mut texts = self.texts(&spec, &place, &mut references);
-        let mut body = self.body(&spec, steps.as_deref(), dag.as_ref(), &scope, &place, &mut references);
+        // Tasks have texts of their own, so the graph is left out of the template's.
+        let mut texts = self.texts(&*spec, &["steps", "dag"], &place, &mut references);
+        let mut body = self.body(&spec, &scope, &place, &mut references);
         if let Body::Dag(dag) = &body {
             texts.extend(
                 dag.target_text.clone().map(|text| Text {
@@ -141,20 +156,19 @@ impl<'r> Compiler<'r> {
             );
         }
         references.mark(&mut body);
-        (spec.steps, spec.dag) = (steps, dag);
-        Template { name, scope, spec: Arc::new(spec), texts, body, place }
+        Template { name, scope, spec, texts, body, place }
     }
 
-    /// Reads the texts of a template or a task; what cannot be read is a problem at its place.
+    /// Reads the texts of a template or a task, some of its fields left out; what cannot be read is a problem
+    /// at its place.
     fn texts(
         &mut self,
         spec: &impl serde::Serialize,
+        without: &[&str],
         place: &Place,
         references: &mut results::References,
     ) -> Vec<Text> {
-        let value = serde_json::to_value(spec).expect("manifest types are plain data with text keys");
-        references.collect(&value);
-        let (texts, bad) = texts::collect(&value);
+        let (texts, bad) = texts::collect(spec, without, |text| references.text(text));
         self.problems.extend(bad.into_iter().map(|bad| unreadable(bad, place)));
         texts
     }
@@ -162,16 +176,14 @@ impl<'r> Compiler<'r> {
     fn body(
         &mut self,
         spec: &spec::Template,
-        steps: Option<&[Vec<spec::WorkflowStep>]>,
-        dag: Option<&spec::DAGTemplate>,
         scope: &Scope,
         place: &Place,
         references: &mut results::References,
     ) -> Body {
-        if let Some(steps) = steps {
+        if let Some(steps) = &spec.steps {
             return Body::Steps(self.steps(steps, scope, &place.key("steps"), references));
         }
-        if let Some(dag) = dag {
+        if let Some(dag) = &spec.dag {
             return Body::Dag(self.dag(dag, scope, &place.key("dag"), references));
         }
         if spec.suspend.is_some() {
@@ -197,7 +209,9 @@ impl<'r> Compiler<'r> {
             let place = place.index(index);
             let steps = group.iter().enumerate();
             compiled.push(
-                steps.map(|(index, step)| self.task(as_task(step), scope, place.index(index), references)).collect(),
+                steps
+                    .map(|(index, step)| self.task(Arc::new(as_task(step)), scope, place.index(index), references))
+                    .collect(),
             );
         }
         compiled
@@ -205,28 +219,21 @@ impl<'r> Compiler<'r> {
 
     pub(super) fn task(
         &mut self,
-        mut spec: spec::DAGTask,
+        spec: Arc<spec::DAGTask>,
         scope: &Scope,
         place: Place,
         references: &mut results::References,
     ) -> Task {
         let name: Arc<str> = spec.name.as_str().into();
-        let texts = self.texts(&spec, &place, references);
-        let callee = Callee::of_task(&spec);
-        let target = match (callee, spec.inline.take()) {
+        let texts = self.texts(&*spec, &[], &place, references);
+        let target = match (Callee::of_task(&spec), &spec.inline) {
             (Callee::Inline, Some(inline)) => {
-                let ix = self.declare_inline(name.clone(), scope.clone(), (*inline).clone(), place.key("inline"));
-                spec.inline = Some(inline);
-                Some(ix)
+                Some(self.declare_inline(name.clone(), scope.clone(), inline.clone(), place.key("inline")))
             }
-            (callee, inline) => {
-                let target = self.call(scope, &callee, &place);
-                spec.inline = inline;
-                target
-            }
+            (callee, _) => self.call(scope, &callee, &place),
         };
         let hooks = self.hooks(scope, spec.on_exit.as_deref(), &spec.hooks, &place);
-        Task { name, spec: Arc::new(spec), texts, target, hooks, captures_result: false }
+        Task { name, spec, texts, target, hooks, captures_result: false }
     }
 
     /// Links hooks by name; `onExit` is the hook `exit` and wins over it, as in Argo.

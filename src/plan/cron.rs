@@ -2,10 +2,12 @@
 //!
 //! Source: `CronWorkflow` in `validate.go`; conditions are read as `workflow/cron/operator.go` does.
 
+use std::ops::Range;
+
 use super::problem::{Place, Problem};
 use super::rules;
 use crate::base::cron::{Schedule, zone};
-use crate::expr::{lang, when};
+use crate::expr::{TemplateStr, lang, when};
 use crate::spec;
 
 /// A CronWorkflow's runs are named after it and the time: 52 characters leave room for it in 63.
@@ -78,14 +80,46 @@ fn conditions(cron: &spec::CronWorkflowSpec, spec: &Place) -> Vec<Problem> {
         let message = format!("`when` cannot be read: {}", fault.message);
         problems.push(Problem::error(rules::WHEN_SYNTAX, spec.key("when"), message).within(fault.at));
     }
-    if let Some(strategy) = &cron.stop_strategy
-        && let Err(fault) = lang::parse(&strategy.expression)
-    {
-        let message = format!("the expression cannot be read: {}", fault.message);
+    if let Some(strategy) = &cron.stop_strategy {
         let place = spec.down("stopStrategy.expression");
-        problems.push(Problem::error(rules::EXPRESSION, place, message).within(fault.at));
+        match lang::parse(&strategy.expression) {
+            Err(fault) => {
+                let message = format!("the expression cannot be read: {}", fault.message);
+                problems.push(Problem::error(rules::EXPRESSION, place, message).within(fault.at));
+            }
+            Ok(expression) => {
+                let named = expression.variables().iter().filter(|named| !named.guarded);
+                problems.extend(named.filter_map(|named| unknown(&named.name, named.at.clone(), &place)));
+            }
+        }
+    }
+    if let Some(Ok(when)) = cron.when.as_deref().map(TemplateStr::parse_lenient) {
+        let place = spec.key("when");
+        problems.extend(when.variables().filter_map(|found| unknown(&found.name, found.at.clone(), &place)));
     }
     problems
+}
+
+/// What the conditions of a CronWorkflow know. Source: `getVariables` in `workflow/cron/operator.go`.
+const VARIABLES: [&str; 9] = [
+    "cronworkflow.name",
+    "cronworkflow.namespace",
+    "cronworkflow.labels",
+    "cronworkflow.labels.json",
+    "cronworkflow.annotations",
+    "cronworkflow.annotations.json",
+    "cronworkflow.lastScheduledTime",
+    "cronworkflow.failed",
+    "cronworkflow.succeeded",
+];
+
+fn unknown(name: &str, at: Range<usize>, place: &Place) -> Option<Problem> {
+    let is_entry = ["cronworkflow.labels.", "cronworkflow.annotations."].iter().any(|root| name.starts_with(root));
+    // Older releases know the two counts by their bare names.
+    let is_known = VARIABLES.contains(&name) || is_entry || ["cronworkflow", "failed", "succeeded"].contains(&name);
+    let message = || format!("there is no `{name}` in the conditions of a CronWorkflow");
+    let problem = || Problem::error(rules::VARIABLE, place.clone(), message()).within(at);
+    (!is_known).then(|| problem().suggest(name, VARIABLES))
 }
 
 fn negative(cron: &spec::CronWorkflowSpec, spec: &Place) -> Vec<Problem> {

@@ -67,9 +67,33 @@ impl<'a> Documents<'a> {
 
     fn locate(&self, place: &Place) -> Option<(&'a Document, Path)> {
         match &place.document {
-            Scope::Local => self.locate_own(&place.path),
+            Scope::Local => self.locate_default(&place.path).or_else(|| self.locate_own(&place.path)),
             scope => Some((&self.library.object(scope)?.document, place.path.clone())),
         }
+    }
+
+    /// Returns whether a place is one of `templateDefaults`, which are merged into each template.
+    pub fn is_of_defaults(&self, place: &Place) -> bool {
+        place.document == Scope::Local && self.locate_default(&place.path).is_some()
+    }
+
+    /// Returns where the defaults of templates stand that a template has and does not say itself.
+    fn locate_default(&self, path: &Path) -> Option<(&'a Document, Path)> {
+        let segments = path.segments();
+        let [Segment::Key(spec), Segment::Key(templates), Segment::Index(_), rest @ ..] = segments.as_slice() else {
+            return None;
+        };
+        if (&**spec, &**templates) != ("spec", "templates") || rest.is_empty() {
+            return None;
+        }
+        let defaults = Path::root().key("spec").key("templateDefaults");
+        let defaults = rest.iter().fold(defaults, |path, segment| path.join((*segment).clone()));
+        let is_known = |document: &Document, path: &Path| document.root.at(path).is_some();
+        if self.own.iter().any(|own| is_known(own.document, &self.translate(path, own))) {
+            return None;
+        }
+        let found = self.own.iter().map(|own| (own.document, self.translate(&defaults, own)));
+        found.into_iter().find(|(document, path)| is_known(document, path))
     }
 
     /// Returns the document that has the place, or else the one that has most of the way to it.

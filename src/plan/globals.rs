@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::compile::Draft;
+use super::kinds;
+use super::model::TemplateIx;
 use crate::spec;
 
 /// What is known everywhere: `workflow.*`.
@@ -15,6 +17,27 @@ pub(super) struct Globals<'a> {
     has_priority: bool,
     outputs: GlobalOutputs<'a>,
     artifacts: GlobalOutputs<'a>,
+    /// By template: what its calls give out.
+    given: Vec<Given<'a>>,
+}
+
+/// What a call of a template gives out.
+pub(super) struct Given<'a> {
+    pub parameters: BTreeSet<&'a str>,
+    pub artifacts: BTreeSet<&'a str>,
+    /// Whether it has a result and an exit code.
+    pub has_result: bool,
+}
+
+impl<'a> Given<'a> {
+    fn of(template: &'a spec::Template) -> Self {
+        let outputs = template.outputs.iter();
+        Self {
+            parameters: outputs.clone().flat_map(|outputs| &outputs.parameters).map(|output| &*output.name).collect(),
+            artifacts: outputs.flat_map(|outputs| &outputs.artifacts).map(|output| &*output.name).collect(),
+            has_result: kinds::has_result(template),
+        }
+    }
 }
 
 /// The names that outputs get for the whole run.
@@ -53,6 +76,7 @@ impl<'a> Globals<'a> {
             has_priority: spec.priority.is_some(),
             outputs: GlobalOutputs::default(),
             artifacts: GlobalOutputs::default(),
+            given: draft.templates.iter().map(|template| Given::of(&template.spec)).collect(),
         };
         if let Some(metadata) = metadata {
             globals.labels.extend(metadata.labels.keys().chain(metadata.labels_from.keys()).map(String::as_str));
@@ -65,11 +89,21 @@ impl<'a> Globals<'a> {
         globals
     }
 
+    /// Returns what calls of a template give out.
+    pub fn given(&self, template: TemplateIx) -> &Given<'a> {
+        &self.given[template.index()]
+    }
+
     /// Returns whether `workflow.REST` exists; `failures` only where the run may have ended.
     pub fn has(&self, rest: &str, at_exit: bool) -> bool {
         let below = |root: &str| rest.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
         // Argo takes whatever begins so, since these are filled in when it runs.
-        let late = ["creationTimestamp", "scheduledTime", "duration"];
+        let late = ["scheduledTime", "duration"];
+        // A letter of `strftime`, or one of Argo's own two words.
+        let of_creation = |format: &str| format == "RFC3339" || format.chars().count() == 1;
+        if rest == "creationTimestamp" || below("creationTimestamp").is_some_and(of_creation) {
+            return true;
+        }
         let always = [
             "name",
             "namespace",

@@ -10,12 +10,13 @@ use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::model::TaskIx;
+use crate::base::limits;
 use crate::expr::depends::{Expr, TaskResult};
 use crate::spec;
 
 /// Returns the condition with every bare name replaced by the results that it stands for
 /// (`expandDependency`); a name that is no task stays bare. Recursion is bounded by the parser.
-pub(super) fn expand(expr: Expr, tasks: &[spec::DAGTask], by_name: &BTreeMap<Arc<str>, TaskIx>) -> Expr {
+pub(super) fn expand(expr: Expr, tasks: &[Arc<spec::DAGTask>], by_name: &BTreeMap<Arc<str>, TaskIx>) -> Expr {
     let all = |members: Vec<Expr>| members.into_iter().map(|member| expand(member, tasks, by_name)).collect();
     match expr {
         Expr::Task { name, result: None, span } => match by_name.get(name.as_str()) {
@@ -48,7 +49,7 @@ pub(super) fn dependents(parents: &[Vec<TaskIx>]) -> Vec<Vec<TaskIx>> {
 }
 
 /// Returns the tasks that nobody depends on, by name, as Argo orders them (`findLeafTaskNames`).
-pub(super) fn leaves(tasks: &[spec::DAGTask], dependents: &[Vec<TaskIx>]) -> Vec<TaskIx> {
+pub(super) fn leaves(tasks: &[Arc<spec::DAGTask>], dependents: &[Vec<TaskIx>]) -> Vec<TaskIx> {
     let mut leaves: Vec<TaskIx> = (0..tasks.len()).filter(|&task| dependents[task].is_empty()).collect();
     leaves.sort_by(|&a, &b| tasks[a].name.cmp(&tasks[b].name));
     leaves
@@ -75,6 +76,14 @@ pub(super) fn cycles(parents: &[Vec<TaskIx>]) -> Vec<Vec<TaskIx>> {
         .collect();
     cycles.sort();
     cycles
+}
+
+/// Returns the names of a circle, the first again at the end, as messages write them.
+pub(super) fn circle(way: &[&str]) -> String {
+    let shown = &way[..way.len().min(limits::CIRCLE_NAMES_MAX)];
+    let rest = way.len() - shown.len();
+    let tail = if rest == 0 { String::new() } else { format!(" → {rest} more, back to `{}`", way[0]) };
+    format!("`{}`{tail}", shown.join("` → `"))
 }
 
 /// Returns the shortest cycle through the first task of a strongly connected knot.
@@ -147,7 +156,7 @@ fn is_near(parents: &[Vec<TaskIx>], task: TaskIx, other: TaskIx) -> Option<bool>
     let mut seen: Vec<TaskIx> = Vec::new();
     let mut queue = VecDeque::from([task]);
     while let Some(task) = queue.pop_front() {
-        if parents[task].contains(&other) {
+        if parents[task].len() <= NEAR_TASKS_MAX && parents[task].contains(&other) {
             return Some(true);
         }
         if seen.len() + queue.len() + parents[task].len() > NEAR_TASKS_MAX {
@@ -230,7 +239,9 @@ mod tests {
 
     #[test]
     fn bare_names_stand_for_what_argo_makes_of_them() {
-        let task = |name: &str, continue_on| spec::DAGTask { name: name.to_owned(), continue_on, ..Default::default() };
+        let task = |name: &str, continue_on| {
+            Arc::new(spec::DAGTask { name: name.to_owned(), continue_on, ..Default::default() })
+        };
         let on_failed = spec::ContinueOn { error: None, failed: Some(true) };
         let tasks = [task("a", None), task("b", Some(on_failed))];
         let by_name = BTreeMap::from([("a".into(), 0), ("b".into(), 1)]);

@@ -4,6 +4,7 @@
 //! namespace here; Argo's `lint --offline` keeps namespaces apart only because it serves several.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::model::Scope;
 use super::rules;
@@ -24,7 +25,7 @@ pub struct Library {
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     pub spec: spec::WorkflowSpec,
-    pub document: Document,
+    pub document: Arc<Document>,
 }
 
 impl Library {

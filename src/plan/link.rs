@@ -9,6 +9,8 @@ use super::merge;
 use super::model::{Scope, TemplateIx};
 use super::problem::{Place, Problem};
 use super::rules;
+use crate::base::limits;
+use crate::source;
 use crate::spec;
 
 impl<'r> Compiler<'r> {
@@ -43,6 +45,9 @@ impl<'r> Compiler<'r> {
             Some(scope) => vec![scope],
         };
         for scope in scopes {
+            if !self.whole.insert(scope.clone()) {
+                continue;
+            }
             for name in self.templates_of(&scope).iter().filter_map(|template| template.name.as_deref()) {
                 self.declare(&scope, name);
             }
@@ -55,13 +60,12 @@ impl<'r> Compiler<'r> {
         }
         let found = self.declare(scope, name);
         if found.is_none() {
-            let problem = Problem::error(
-                rules::TEMPLATE_NOT_FOUND,
-                place.clone(),
-                format!("there is no template `{name}`{}", whereabouts(scope)),
-            );
             let names = self.templates_of(scope).iter().filter_map(|template| template.name.as_deref());
-            self.problems.push(problem.says("called here").suggest(name, names));
+            self.problems.push_error(rules::TEMPLATE_NOT_FOUND, || {
+                let message = format!("there is no template `{name}`{}", whereabouts(scope));
+                let problem = Problem::error(rules::TEMPLATE_NOT_FOUND, place.clone(), message);
+                problem.says("called here").suggest(name, names)
+            });
         }
         found
     }
@@ -80,7 +84,7 @@ impl<'r> Compiler<'r> {
         self.named(&scope, reference.template.as_deref().unwrap_or_default(), &place.key("template"))
     }
 
-    fn templates_of(&self, scope: &Scope) -> &'r [spec::Template] {
+    fn templates_of(&self, scope: &Scope) -> &'r [Arc<spec::Template>] {
         let spec = match scope {
             Scope::Local => Some(&self.resolved.spec),
             Scope::Namespaced(name) => self.resolved.templates.get(&**name),
@@ -108,24 +112,41 @@ impl<'r> Compiler<'r> {
         &mut self,
         name: Arc<str>,
         scope: Scope,
-        spec: spec::Template,
+        spec: Arc<spec::Template>,
         place: Place,
     ) -> TemplateIx {
         self.push(name, scope, spec, place)
     }
 
-    fn push(&mut self, name: Arc<str>, scope: Scope, spec: spec::Template, place: Place) -> TemplateIx {
-        let spec = match self.resolved.spec.template_defaults.as_deref() {
-            Some(defaults) => merge::with_defaults(&spec, defaults),
-            None => spec,
-        };
+    fn push(&mut self, name: Arc<str>, scope: Scope, spec: Arc<spec::Template>, place: Place) -> TemplateIx {
+        let spec = self.with_defaults(spec);
         let ix = TemplateIx(u32::try_from(self.declared.len()).expect("manifests are bounded in size"));
         self.declared.push(Some(Declared { name, scope, spec, place }));
         ix
     }
 }
 
-fn first_by_name(templates: &[spec::Template]) -> BTreeMap<&str, usize> {
+impl Compiler<'_> {
+    /// Lays the defaults under a template, for which the bound on such copies pays.
+    fn with_defaults(&mut self, spec: Arc<spec::Template>) -> Arc<spec::Template> {
+        let Some(defaults) = self.resolved.spec.template_defaults.as_deref() else { return spec };
+        let bytes =
+            *self.defaults_bytes.get_or_insert_with(|| serde_json::to_string(defaults).map_or(0, |text| text.len()));
+        let Some(left) = self.defaults_bytes_left.checked_sub(bytes) else {
+            let most = limits::TEMPLATE_DEFAULTS_BYTES_MAX;
+            let message =
+                format!("`templateDefaults` make more than {most} bytes when they are laid under each template");
+            let problem =
+                Problem::error(source::rules::EXPANSION, Place::root().down("spec.templateDefaults"), message);
+            self.problems.push(problem.help("move what only some templates need into those"));
+            return spec;
+        };
+        self.defaults_bytes_left = left;
+        Arc::new(merge::with_defaults(&spec, defaults))
+    }
+}
+
+fn first_by_name(templates: &[Arc<spec::Template>]) -> BTreeMap<&str, usize> {
     let named = templates.iter().enumerate();
     named.rev().filter_map(|(place, template)| Some((template.name.as_deref()?, place))).collect()
 }

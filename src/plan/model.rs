@@ -75,6 +75,11 @@ impl Plan {
         &self.resolved.spec
     }
 
+    /// Returns how the template at `ix` is tried again: its own word, else the workflow's.
+    pub fn retry_strategy(&self, ix: TemplateIx) -> Option<&spec::RetryStrategy> {
+        self.template(ix).spec.retry_strategy.as_ref().or(self.spec().retry_strategy.as_ref())
+    }
+
     /// Returns the template at `ix`.
     pub fn template(&self, ix: TemplateIx) -> &Template {
         &self.templates[ix.index()]

@@ -19,8 +19,7 @@ impl PodParts {
     /// Takes them out of `spec`. Texts that cannot be read stay as they are; the checks tell of them.
     pub(super) fn of(spec: &spec::WorkflowSpec) -> Self {
         let spec = about_pods(spec);
-        let json = serde_json::to_value(&spec).unwrap_or_default();
-        let (texts, _) = texts::collect(&json);
+        let (texts, _) = texts::collect(&spec, &[], |_| {});
         Self { spec: Arc::new(spec), texts }
     }
 }

@@ -11,6 +11,7 @@ impl Plan {
         let mut reached = BTreeSet::new();
         let mut waiting: Vec<TemplateIx> = [self.entrypoint].into_iter().chain(self.on_exit).collect();
         waiting.extend(self.hooks.values());
+        let mut calls_any = false;
         while let Some(ix) = waiting.pop() {
             if !reached.insert(ix) {
                 continue;
@@ -18,7 +19,8 @@ impl Plan {
             for task in self.template(ix).body.tasks() {
                 match task.target {
                     Some(target) => waiting.push(target),
-                    None => waiting.extend(self.by_name.values()),
+                    None if !std::mem::replace(&mut calls_any, true) => waiting.extend(self.by_name.values()),
+                    None => {}
                 }
                 waiting.extend(task.hooks.values());
             }

@@ -9,6 +9,7 @@ use super::library::Library;
 use super::merge;
 use super::model::{Resolved, Scope};
 use super::problem::{Place, Problem};
+use super::problems::Problems;
 use super::rules;
 use crate::source::Diagnostic;
 use crate::spec::{self, Manifest};
@@ -98,7 +99,7 @@ pub fn resolve(workflow: &spec::Read, library: &Library, call: &Call) -> (Option
     let Some(submitted) = submitted(&workflow.manifest) else {
         return (None, vec![not_submittable(workflow)]);
     };
-    let (resolved, problems) = resolve_workflow(&submitted, library, call);
+    let (resolved, problems) = resolve_workflow(submitted, library, call);
     let documents = Documents::new(workflow, library, resolved.as_ref().map(|resolved| &resolved.spec));
     let diagnostics = problems.iter().map(|problem| documents.diagnostic(problem, None)).collect();
     (resolved, diagnostics)
@@ -112,15 +113,15 @@ pub(super) fn not_submittable(read: &spec::Read) -> Diagnostic {
 
 /// As [`resolve`], for a workflow without a text.
 pub(super) fn resolve_workflow(
-    workflow: &spec::Workflow,
+    workflow: spec::Workflow,
     library: &Library,
     call: &Call,
 ) -> (Option<Resolved>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let Some(mut spec) = base_spec(&workflow.spec, library, &mut problems) else {
-        return (None, problems);
+    let mut problems = Problems::default();
+    let spec::Workflow { mut metadata, spec, .. } = workflow;
+    let Some(mut spec) = base_spec(spec, library, &mut problems) else {
+        return (None, problems.into_vec());
     };
-    let mut metadata = workflow.metadata.clone();
     apply_call(&mut metadata, &mut spec, call);
     let mut resolved = Resolved {
         metadata,
@@ -131,13 +132,13 @@ pub(super) fn resolve_workflow(
     };
     collect::objects(&mut resolved, library, &mut problems);
     collect::config_maps(&mut resolved, library);
-    (Some(resolved), problems)
+    (Some(resolved), problems.into_vec())
 }
 
 /// Returns the spec with what its `workflowTemplateRef` names merged under it.
-fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Problem>) -> Option<spec::WorkflowSpec> {
+fn base_spec(own: spec::WorkflowSpec, library: &Library, problems: &mut Problems) -> Option<spec::WorkflowSpec> {
     let Some(reference) = &own.workflow_template_ref else {
-        return Some(own.clone());
+        return Some(own);
     };
     let place = Place::root().key("spec").key("workflowTemplateRef");
     let scope = scope_of(reference);
@@ -156,7 +157,7 @@ fn base_spec(own: &spec::WorkflowSpec, library: &Library, problems: &mut Vec<Pro
             .help("call templates of another object with `templateRef` instead"),
         );
     }
-    Some(merge::join_specs(own, &object.spec))
+    Some(merge::join_specs(&own, &object.spec))
 }
 
 pub(super) fn scope_of(reference: &spec::WorkflowTemplateRef) -> Scope {

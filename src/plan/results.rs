@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::model::{Body, Task};
 
@@ -26,17 +25,8 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl References {
-    /// Adds what the texts of `value` name. Recursion is bounded by the depth of the manifest.
-    pub fn collect(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => self.text(text),
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            Value::Object(fields) => fields.values().for_each(|field| self.collect(field)),
-            _ => {}
-        }
-    }
-
-    fn text(&mut self, text: &str) {
+    /// Adds what a text names.
+    pub fn text(&mut self, text: &str) {
         if !text.contains("outputs") {
             return;
         }
@@ -89,7 +79,7 @@ mod tests {
             ("{{steps.{{item}}.outputs.result}}", "*"),
         ] {
             let mut references = References::default();
-            references.collect(&Value::from(text));
+            references.text(text);
             let found: Vec<&str> = references.names.iter().map(String::as_str).collect();
             let found = if references.anybody { "*".to_owned() } else { found.join(",") };
             assert_eq!(found, expected, "{text}");

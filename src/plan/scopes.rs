@@ -3,11 +3,11 @@
 //! Source: `validate.go` of Argo (`resolveAllVariables`, `addOutputsToScope`), apart from its
 //! order: a global output is known everywhere once some template declares it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::Draft;
 use super::globals::Globals;
-use super::kinds::{has_result, is_leaf, is_pod};
+use super::kinds::{is_leaf, is_pod};
 use super::model::{Body, Task, TaskIx, Template};
 use crate::base::limits;
 use crate::spec;
@@ -97,7 +97,37 @@ pub(super) struct Variables<'a> {
     /// `steps`, `tasks`, or none.
     root: Option<&'static str>,
     nodes: BTreeMap<&'a str, (TaskIx, &'a Task)>,
+    inputs: InputNames<'a>,
     at_exit: bool,
+}
+
+/// The names of a template's inputs.
+struct InputNames<'a> {
+    parameters: BTreeSet<&'a str>,
+    artifacts: BTreeSet<&'a str>,
+}
+
+impl<'a> InputNames<'a> {
+    fn of(template: &'a spec::Template) -> Self {
+        let inputs = template.inputs.iter();
+        Self {
+            parameters: inputs.clone().flat_map(|inputs| &inputs.parameters).map(|input| &*input.name).collect(),
+            artifacts: inputs.flat_map(|inputs| &inputs.artifacts).map(|input| &*input.name).collect(),
+        }
+    }
+
+    /// Returns whether `inputs.REST` exists; the path of an artifact only where it lies in a container.
+    fn has(&self, rest: &str, is_leaf: bool) -> bool {
+        if rest == "parameters" {
+            return !self.parameters.is_empty();
+        }
+        if let Some(name) = rest.strip_prefix("parameters.") {
+            return self.parameters.contains(name);
+        }
+        let Some(name) = rest.strip_prefix("artifacts.") else { return false };
+        let path_of = name.strip_suffix(".path").filter(|_| is_leaf);
+        self.artifacts.contains(name) || path_of.is_some_and(|name| self.artifacts.contains(name))
+    }
 }
 
 impl<'a> Variables<'a> {
@@ -109,7 +139,7 @@ impl<'a> Variables<'a> {
             _ => (None, Vec::new()),
         };
         let nodes = tasks.into_iter().enumerate().rev().map(|(ix, task)| (&*task.name, (ix, task))).collect();
-        Self { draft, globals, template: &template.spec, root, nodes, at_exit }
+        Self { draft, globals, template: &template.spec, root, nodes, inputs: InputNames::of(&template.spec), at_exit }
     }
 
     /// Looks up a variable of a text of the template itself, or of one of its calls, which has
@@ -118,7 +148,7 @@ impl<'a> Variables<'a> {
         let Some((root, rest)) = name.split_once('.') else { return Look::Known };
         let known = match root {
             "workflow" => self.globals.has(rest, self.at_exit),
-            "inputs" => has_input(self.template, rest),
+            "inputs" => self.inputs.has(rest, is_leaf(self.template)),
             // A metric may name the outputs of its own node.
             "outputs" => true,
             "pod" => rest == "name" && is_pod(self.template),
@@ -158,18 +188,16 @@ impl<'a> Variables<'a> {
         let Some(target) = task.target else { return true };
         let template = &self.draft.templates[target.index()].spec;
         let loops = Items::of(&task.spec).exist();
-        let outputs = template.outputs.as_ref();
+        let given = self.globals.given(target);
         match field {
             "ip" => template.daemon == Some(true),
-            "exitCode" | "outputs.result" => has_result(template) || (loops && template.container_set.is_some()),
+            "exitCode" | "outputs.result" => given.has_result || (loops && template.container_set.is_some()),
             "outputs.parameters" => loops,
             _ => {
                 let parameter = field.strip_prefix("outputs.parameters.");
                 let artifact = field.strip_prefix("outputs.artifacts.");
-                outputs.is_some_and(|outputs| {
-                    parameter.is_some_and(|name| outputs.parameters.iter().any(|output| output.name == name))
-                        || artifact.is_some_and(|name| outputs.artifacts.iter().any(|output| output.name == name))
-                })
+                parameter.is_some_and(|name| given.parameters.contains(name))
+                    || artifact.is_some_and(|name| given.artifacts.contains(name))
             }
         }
     }
@@ -230,13 +258,9 @@ impl<'a> Variables<'a> {
     }
 
     fn input_names(&self) -> Vec<String> {
-        let inputs = self.template.inputs.iter();
-        inputs
-            .flat_map(|inputs| {
-                let parameters = inputs.parameters.iter().map(|input| format!("inputs.parameters.{}", input.name));
-                parameters.chain(inputs.artifacts.iter().map(|input| format!("inputs.artifacts.{}", input.name)))
-            })
-            .collect()
+        let parameters = self.inputs.parameters.iter().map(|name| format!("inputs.parameters.{name}"));
+        let artifacts = self.inputs.artifacts.iter().map(|name| format!("inputs.artifacts.{name}"));
+        parameters.chain(artifacts).take(limits::SUGGESTION_NAMES_MAX / 2).collect()
     }
 
     fn fields_of(&self, task: &Task) -> Vec<String> {
@@ -244,28 +268,13 @@ impl<'a> Variables<'a> {
         let of = |field: &str| format!("{root}.{}.{field}", task.name);
         let mut fields: Vec<String> = ["status", "id", "startedAt", "finishedAt"].map(of).into();
         let Some(target) = task.target else { return fields };
-        let template = &self.draft.templates[target.index()].spec;
-        if has_result(template) {
+        let given = self.globals.given(target);
+        if given.has_result {
             fields.extend(["outputs.result", "exitCode"].map(of));
         }
-        if let Some(outputs) = &template.outputs {
-            fields.extend(outputs.parameters.iter().map(|output| of(&format!("outputs.parameters.{}", output.name))));
-            fields.extend(outputs.artifacts.iter().map(|output| of(&format!("outputs.artifacts.{}", output.name))));
-        }
+        let parameters = given.parameters.iter().map(|name| of(&format!("outputs.parameters.{name}")));
+        let artifacts = given.artifacts.iter().map(|name| of(&format!("outputs.artifacts.{name}")));
+        fields.extend(parameters.chain(artifacts).take(limits::SUGGESTION_NAMES_MAX / 2));
         fields
     }
-}
-
-/// Returns whether `inputs.REST` exists in a template.
-fn has_input(template: &spec::Template, rest: &str) -> bool {
-    let Some(inputs) = &template.inputs else { return false };
-    if rest == "parameters" {
-        return !inputs.parameters.is_empty();
-    }
-    if let Some(name) = rest.strip_prefix("parameters.") {
-        return inputs.parameters.iter().any(|input| input.name == name);
-    }
-    let Some(name) = rest.strip_prefix("artifacts.") else { return false };
-    let path_of = name.strip_suffix(".path").filter(|_| is_leaf(template));
-    inputs.artifacts.iter().any(|input| input.name == name || Some(input.name.as_str()) == path_of)
 }

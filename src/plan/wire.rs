@@ -10,6 +10,7 @@ use super::problem::{Place, Problem};
 use super::results;
 use super::rules;
 use super::texts;
+use crate::base::limits;
 use crate::expr::{TemplateStr, depends};
 use crate::source::Segment;
 use crate::spec;
@@ -62,7 +63,7 @@ impl Compiler<'_> {
     /// Returns the tasks that each condition names, each once.
     fn parents(
         &mut self,
-        tasks: &[spec::DAGTask],
+        tasks: &[Arc<spec::DAGTask>],
         depends: &[Option<depends::Expr>],
         by_name: &BTreeMap<Arc<str>, TaskIx>,
         place: &Place,
@@ -75,7 +76,9 @@ impl Compiler<'_> {
                 match by_name.get(mention.name) {
                     Some(&parent) if seen.insert(parent) => parents.push(parent),
                     Some(_) => {}
-                    None => self.problems.push(unknown_dependency(&mention, &tasks[index], tasks, &place.index(index))),
+                    None => self.problems.push_error(rules::DEPENDENCY, || {
+                        unknown_dependency(&mention, &tasks[index], tasks, &place.index(index))
+                    }),
                 }
             }
             all.push(parents);
@@ -119,14 +122,14 @@ impl Compiler<'_> {
     }
 }
 
-fn by_name(tasks: &[spec::DAGTask]) -> BTreeMap<Arc<str>, TaskIx> {
+fn by_name(tasks: &[Arc<spec::DAGTask>]) -> BTreeMap<Arc<str>, TaskIx> {
     tasks.iter().enumerate().rev().map(|(index, task)| (Arc::from(task.name.as_str()), index)).collect()
 }
 
 fn unknown_dependency(
     mention: &depends::TaskRef<'_>,
     task: &spec::DAGTask,
-    tasks: &[spec::DAGTask],
+    tasks: &[Arc<spec::DAGTask>],
     place: &Place,
 ) -> Problem {
     let message = format!("`{}` depends on `{}`, which is no task of this DAG", task.name, mention.name);
@@ -141,18 +144,18 @@ fn unknown_dependency(
     problem.suggest(mention.name, names)
 }
 
-fn circle(cycle: &[TaskIx], tasks: &[spec::DAGTask], place: &Place) -> Problem {
+fn circle(cycle: &[TaskIx], tasks: &[Arc<spec::DAGTask>], place: &Place) -> Problem {
     let name = |task: TaskIx| tasks[task].name.as_str();
     let edge = |task: TaskIx| {
         let field = if tasks[task].dependencies.is_empty() { "depends" } else { "dependencies" };
         place.index(task).key(field)
     };
     let way: Vec<&str> = cycle.iter().chain(cycle.first()).map(|&task| name(task)).collect();
-    let message = format!("tasks wait for each other: `{}`", way.join("` → `"));
+    let message = format!("tasks wait for each other: {}", graph::circle(&way));
     let mut problem = Problem::error(rules::CYCLE, edge(cycle[0]), message)
         .says(format!("`{}` waits for `{}`", way[0], way[1]))
         .help("take one of the dependencies away");
-    for (&task, pair) in cycle.iter().zip(way.windows(2)).skip(1) {
+    for (&task, pair) in cycle.iter().zip(way.windows(2)).skip(1).take(limits::CIRCLE_NAMES_MAX) {
         problem = problem.also(edge(task), format!("`{}` waits for `{}`", pair[0], pair[1]));
     }
     problem

@@ -26,8 +26,12 @@ pub fn read_scenario(file: &str, text: &str) -> Result<Scenario, String> {
 /// Returns the scenarios by name.
 pub fn scenarios() -> Vec<(&'static str, Scenario)> {
     let resume = || Control::Resume { selector: String::new(), message: String::new() };
-    let retry =
-        || Control::Retry { restart_successful: false, selector: String::new(), parameters: Default::default() };
+    let retry = || Control::Retry {
+        restart_successful: false,
+        selector: String::new(),
+        from: String::new(),
+        parameters: Default::default(),
+    };
     let stop = || Control::Stop { selector: String::new(), message: "enough".to_owned() };
     let asks = |asks: Vec<(u64, Control)>| {
         asks.into_iter().map(|(seconds, control)| (TimeSpan::from_secs(seconds), control)).collect::<Vec<_>>()

@@ -1,5 +1,7 @@
 //! The files of a call: their names, their text, and where its lines begin.
 
+use std::ops::Range;
+
 use super::{Diagnostic, FileId, Span, rules};
 use crate::base::limits;
 
@@ -15,8 +17,14 @@ struct File {
     text: String,
     /// The offset of the first byte of each line.
     line_starts: Vec<u32>,
+    /// How many characters stand before each block of the text; none where each byte is one.
+    chars_before: Vec<u32>,
     fault: Option<Diagnostic>,
 }
+
+/// Characters are counted ahead for each so many bytes, so that a column of a line of 8 MiB costs no more
+/// than one of a short line.
+const BLOCK_BYTES: usize = 4096;
 
 /// A place as editors count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +47,8 @@ impl Sources {
         let (text, fault) = decode(id, bytes.into());
         let newlines = text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
         let line_starts = std::iter::once(0).chain(newlines).collect();
-        self.files.push(File { name: name.into(), text, line_starts, fault });
+        let chars_before = chars_before(&text);
+        self.files.push(File { name: name.into(), text, line_starts, chars_before, fault });
         id
     }
 
@@ -72,7 +81,16 @@ impl Sources {
         let line = file.line_starts.partition_point(|start| *start <= offset).max(1);
         let start = file.line_starts[line - 1] as usize;
         let end = char_start(&file.text, offset as usize).max(start);
-        Position { line, column: file.text[start..end].chars().count() + 1 }
+        Position { line, column: file.chars(end) - file.chars(start) + 1 }
+    }
+
+    /// Returns the bytes of the whole lines that a span touches, and the number of the first.
+    pub(super) fn lines(&self, span: Span) -> (Range<usize>, usize) {
+        let file = self.file(span.file);
+        let line_of = |offset: u32| file.line_starts.partition_point(|start| *start <= offset).max(1);
+        let (first, last) = (line_of(span.start), line_of(span.end.max(span.start)));
+        let end = file.line_starts.get(last).map_or(file.text.len(), |next| *next as usize);
+        (file.line_starts[first - 1] as usize..end, first)
     }
 
     /// Returns the reason why a file could not be read as text.
@@ -83,6 +101,33 @@ impl Sources {
     fn file(&self, file: FileId) -> &File {
         &self.files[file.0 as usize]
     }
+}
+
+impl File {
+    /// Returns how many characters stand before a byte, which begins one.
+    fn chars(&self, at: usize) -> usize {
+        let Some(before) = self.chars_before.get(at / BLOCK_BYTES) else { return at };
+        let block = at - at % BLOCK_BYTES;
+        *before as usize + char_count(&self.text.as_bytes()[block..at])
+    }
+}
+
+fn chars_before(text: &str) -> Vec<u32> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    let counts = text.as_bytes().chunks(BLOCK_BYTES).scan(0, |sum, block| {
+        let before = *sum;
+        *sum += char_count(block) as u32;
+        Some(before)
+    });
+    // The end of the text may begin a block of its own.
+    counts.chain(text.len().is_multiple_of(BLOCK_BYTES).then(|| text.chars().count() as u32)).collect()
+}
+
+/// Returns how many characters begin among some bytes of UTF-8.
+fn char_count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// Returns the beginning of the character that holds a byte.
@@ -145,12 +190,30 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_long_lines_count_characters_too() {
+        for (text, ascii) in [("é".repeat(5000), false), ("x".repeat(10_000), true)] {
+            let mut sources = Sources::new();
+            let file = sources.add("a.yaml", text.as_str());
+            for at in [0usize, 2, 4094, 4096, 4098, 8192, 9998, 10_000] {
+                let column = if ascii { at + 1 } else { at / 2 + 1 };
+                assert_eq!(sources.position(file, at as u32), Position { line: 1, column }, "{at}");
+            }
+        }
+        let mut sources = Sources::new();
+        let file = sources.add("a.yaml", "é".repeat(2048));
+        assert_eq!(sources.position(file, 4096).column, 2049);
+    }
+
+    #[test]
     fn what_is_no_text_is_a_fault() {
         let mut sources = Sources::new();
         for (bytes, message) in [
             (b"a: \xff".to_vec(), Some("the file is not UTF-8: byte 0xff in line 1")),
             (b"\x7fELF\n\x00\xff".to_vec(), Some("the file is binary: byte 0xff in line 2")),
-            (vec![b' '; limits::MANIFEST_BYTES_MAX + 1], Some("the file has 8388609 bytes; at most 8388608 are read")),
+            (
+                vec![b' '; limits::MANIFEST_BYTES_MAX + 1],
+                Some("the file has 33554433 bytes; at most 33554432 are read"),
+            ),
             (b"\xff\xfea\0:\0".to_vec(), None),
             (b"\xfe\xff\0a\0:".to_vec(), None),
         ] {

@@ -4,6 +4,7 @@
 
 mod allow;
 mod complaints;
+mod decode;
 pub mod diagnostic;
 mod document;
 mod files;

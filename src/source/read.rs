@@ -26,8 +26,20 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Document>, Vec<Diagnostic>)
     }
     let text = sources.text(file);
     let mut builder = Builder::new(text, file);
-    let documents = parts::parts(text).filter_map(|(start, part)| builder.read_part(start, part)).collect();
+    let mut documents = Vec::new();
+    for (start, part) in parts::parts(text) {
+        if documents.len() == limits::OBJECTS_PER_FILE_MAX {
+            builder.refuse_document(start);
+            break;
+        }
+        documents.extend(builder.read_part(start, part));
+    }
     (documents, builder.diagnostics.into_vec())
+}
+
+/// Returns how many nodes a text may have.
+fn nodes_max(text: &str) -> usize {
+    limits::YAML_NODES_MAX.max(text.len() / limits::YAML_BYTES_PER_NODE)
 }
 
 /// Builds the trees of a file, part by part.
@@ -85,7 +97,7 @@ impl<'a> Builder<'a> {
             part_start: 0,
             open: Vec::new(),
             anchors: IndexMap::new(),
-            nodes_left: limits::YAML_NODES_MAX,
+            nodes_left: nodes_max(text),
             alias_bytes_left: limits::YAML_ALIAS_BYTES_MAX,
             diagnostics: Complaints::default(),
         }
@@ -189,7 +201,7 @@ impl<'a> Builder<'a> {
             Items::Map(map, _) => {
                 // The largest, since what came by an alias stands elsewhere, before.
                 let last_end = map.values().map(|entry| entry.value.span.end.max(entry.key_span.end)).max();
-                (Value::Map(map), last_end)
+                (Value::Map(Box::new(map)), last_end)
             }
         };
         // A block has no end of its own: the parser only sees that the next line is not in it.
@@ -356,6 +368,13 @@ impl<'a> Builder<'a> {
         self.diagnostics.push(fault.help("remove the directive").fix(span, ""));
     }
 
+    fn refuse_document(&mut self, start: usize) {
+        self.part_start = start;
+        let message = format!("the file holds more than {} documents", limits::OBJECTS_PER_FILE_MAX);
+        let fault = Diagnostic::error(rules::SIZE, self.span_of(0, 0), message);
+        self.diagnostics.push(fault.help("what follows is not read: split the file"));
+    }
+
     fn refuse_depth(&mut self, span: Span) -> Stop {
         let message = format!("the text nests deeper than {} levels", limits::YAML_DEPTH_MAX);
         self.diagnostics.push(Diagnostic::error(rules::DEPTH, span, message));
@@ -365,7 +384,7 @@ impl<'a> Builder<'a> {
     fn refuse_expansion(&mut self, span: Span) -> Stop {
         let message = format!(
             "the file holds more than {} values, or its aliases make more than {} bytes",
-            limits::YAML_NODES_MAX,
+            nodes_max(self.text),
             limits::YAML_ALIAS_BYTES_MAX,
         );
         self.diagnostics.push(Diagnostic::error(rules::EXPANSION, span, message));

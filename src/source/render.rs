@@ -2,10 +2,15 @@
 //!
 //! **Invariant:** nothing here prints, or knows whether there is a terminal.
 
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use std::ops::Range;
 
-use super::{Diagnostic, Fix, Position, Severity, Sources, Span, files};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
+
+use super::{Diagnostic, Fix, Label, Position, Severity, Sources, Span, files};
+
+/// Lines that are drawn hold no more than this.
+const EXCERPT_BYTES_MAX: usize = 64 << 10;
 
 /// How a full rendering looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +34,12 @@ pub fn full(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
     let mut group = title.elements(snippets(diagnostic, sources));
     let mut groups = Vec::new();
     // A guess is said in words; only what is certain is shown as a change.
-    match (&diagnostic.help, diagnostic.fix.as_ref().filter(|fix| fix.is_certain)) {
-        (help, Some(fix)) => {
-            groups.push(group);
-            groups.push(mend(help.as_deref().unwrap_or("mend it so"), fix, sources));
-        }
+    let help = diagnostic.help.as_deref();
+    let fix = diagnostic.fix.as_ref().filter(|fix| fix.is_certain);
+    match (help, fix.and_then(|fix| mend(help.unwrap_or("mend it so"), fix, sources))) {
+        (_, Some(mend)) => groups.extend([group, mend]),
         (Some(help), None) => {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(help));
             groups.push(group);
         }
         (None, None) => groups.push(group),
@@ -74,11 +78,8 @@ fn level(severity: Severity) -> Level<'static> {
     }
 }
 
-/// Returns a snippet for each file that the labels point into, the primary one's first.
-fn snippets<'a>(
-    diagnostic: &'a Diagnostic,
-    sources: &'a Sources,
-) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+/// Returns what shows the places of a diagnostic: a snippet for each file, the primary one's first.
+fn snippets<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Element<'a>> {
     let mut files: Vec<_> = Vec::new();
     for label in &diagnostic.labels {
         if !files.contains(&label.span.file) {
@@ -86,29 +87,68 @@ fn snippets<'a>(
         }
     }
     let of_file = |file| {
-        let labels = diagnostic.labels.iter().enumerate().filter(move |(_, label)| label.span.file == file);
-        let annotations = labels.map(|(place, label)| {
-            let kind = if place == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let annotation = kind.span(range(label.span, sources));
-            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
-        });
-        Snippet::source(sources.text(file)).path(sources.name(file)).annotations(annotations)
+        let labels = diagnostic.labels.iter().enumerate();
+        let labels: Vec<_> = labels.filter(|(_, label)| label.span.file == file).collect();
+        shown(&labels, sources)
     };
-    files.into_iter().map(of_file).collect()
+    files.into_iter().flat_map(of_file).collect()
 }
 
-fn mend<'a>(help: &'a str, fix: &'a Fix, sources: &'a Sources) -> Group<'a> {
+/// Shows labels of one file together where their lines are near each other, each on its own where not. Of a
+/// line that is too long to be looked at only its place is told: drawing costs what the lines hold.
+fn shown<'a>(labels: &[(usize, &'a Label)], sources: &'a Sources) -> Vec<Element<'a>> {
+    let spans = || labels.iter().map(|(_, label)| label.span);
+    let (Some(start), Some(end)) = (spans().map(|span| span.start).min(), spans().map(|span| span.end).max()) else {
+        return Vec::new();
+    };
+    let whole = Span { file: labels[0].1.span.file, start, end };
+    let (bytes, line) = sources.lines(whole);
+    match labels {
+        _ if bytes.len() <= EXCERPT_BYTES_MAX => vec![snippet(labels, bytes, line, sources).into()],
+        [(_, label)] => vec![origin(label.span, sources).into()],
+        _ => labels.iter().flat_map(|label| shown(&[*label], sources)).collect(),
+    }
+}
+
+fn snippet<'a>(
+    labels: &[(usize, &'a Label)],
+    bytes: Range<usize>,
+    line: usize,
+    sources: &'a Sources,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let file = labels[0].1.span.file;
+    let annotations = labels.iter().map(|(place, label)| {
+        let kind = if *place == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let annotation = kind.span(range(label.span, bytes.start, sources));
+        if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+    });
+    let text = &sources.text(file)[bytes.clone()];
+    Snippet::source(text).line_start(line).path(sources.name(file)).annotations(annotations)
+}
+
+fn origin(span: Span, sources: &Sources) -> Origin<'_> {
+    let Position { line, column } = sources.position(span.file, span.start);
+    Origin::path(sources.name(span.file)).line(line).char_column(column)
+}
+
+/// Returns the change of a fix; none where its lines are too long to be looked at.
+fn mend<'a>(help: &'a str, fix: &'a Fix, sources: &'a Sources) -> Option<Group<'a>> {
     let file = fix.span.file;
-    let patch = Patch::new(range(fix.span, sources), fix.replacement.as_str());
-    Level::HELP.secondary_title(help).element(Snippet::source(sources.text(file)).path(sources.name(file)).patch(patch))
+    let (bytes, line) = sources.lines(fix.span);
+    if bytes.len() > EXCERPT_BYTES_MAX {
+        return None;
+    }
+    let patch = Patch::new(range(fix.span, bytes.start, sources), fix.replacement.as_str());
+    let snippet = Snippet::source(&sources.text(file)[bytes]).line_start(line).path(sources.name(file)).patch(patch);
+    Some(Level::HELP.secondary_title(help).element(snippet))
 }
 
-/// Returns the range of a span within its text. A value of several lines is marked in its first
+/// Returns the range of a span within an excerpt of its text. A value of several lines is marked in its first
 /// one only: what is wrong with it is wrong from its beginning.
-fn range(span: Span, sources: &Sources) -> std::ops::Range<usize> {
+fn range(span: Span, excerpt_start: usize, sources: &Sources) -> Range<usize> {
     let start = files::char_start(sources.text(span.file), span.start as usize);
     let slice = sources.slice(span);
-    start..start + slice.find('\n').unwrap_or(slice.len())
+    start - excerpt_start..start - excerpt_start + slice.find('\n').unwrap_or(slice.len())
 }
 
 #[cfg(test)]

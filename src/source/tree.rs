@@ -32,7 +32,7 @@ pub enum Value {
     /// A list.
     Seq(Vec<Tree>),
     /// A map, in the order of the text.
-    Map(IndexMap<String, Entry>),
+    Map(Box<IndexMap<String, Entry>>),
 }
 
 /// The value of a key.
@@ -114,12 +114,16 @@ impl Value {
     }
 }
 
-/// Integers that a float holds exactly become integers, so that `1e3` decodes into an integer
-/// field, as it does in Argo. Negative zero keeps its sign and so stays a float.
 fn float_to_json(value: f64) -> serde_json::Value {
-    let whole = value.fract() == 0.0 && value.abs() < 9e18 && (value != 0.0 || value.is_sign_positive());
-    match whole {
-        true => serde_json::Value::from(value as i64),
-        false => Number::from_f64(value).map_or(serde_json::Value::Null, serde_json::Value::Number),
+    match whole(value) {
+        Some(value) => serde_json::Value::from(value),
+        None => Number::from_f64(value).map_or(serde_json::Value::Null, serde_json::Value::Number),
     }
+}
+
+/// Returns the integer that a float holds exactly: it becomes one, so that `1e3` decodes into an integer
+/// field, as it does in Argo. Negative zero keeps its sign and so stays a float.
+pub(super) fn whole(value: f64) -> Option<i64> {
+    let is_whole = value.fract() == 0.0 && value.abs() < 9e18 && (value != 0.0 || value.is_sign_positive());
+    is_whole.then_some(value as i64)
 }

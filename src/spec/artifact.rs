@@ -71,25 +71,25 @@ object! {
         /// Whether the logs of the containers are stored too.
         pub archive_logs: Option<bool>,
         /// S3 or what speaks it.
-        pub s3: Option<S3Artifact>,
+        pub s3: Option<Box<S3Artifact>>,
         /// A Git repository; input only.
-        pub git: Option<GitArtifact>,
+        pub git: Option<Box<GitArtifact>>,
         /// A web address.
-        pub http: Option<HTTPArtifact>,
+        pub http: Option<Box<HTTPArtifact>>,
         /// JFrog Artifactory.
-        pub artifactory: Option<ArtifactoryArtifact>,
+        pub artifactory: Option<Box<ArtifactoryArtifact>>,
         /// Hadoop's file system.
-        pub hdfs: Option<HDFSArtifact>,
+        pub hdfs: Option<Box<HDFSArtifact>>,
         /// The content itself; input only.
         pub raw: Option<RawArtifact>,
         /// Alibaba Cloud's object storage.
-        pub oss: Option<OSSArtifact>,
+        pub oss: Option<Box<OSSArtifact>>,
         /// Google Cloud Storage.
-        pub gcs: Option<GCSArtifact>,
+        pub gcs: Option<Box<GCSArtifact>>,
         /// Azure Blob Storage.
-        pub azure: Option<AzureArtifact>,
+        pub azure: Option<Box<AzureArtifact>>,
         /// A store that a plugin knows.
-        pub plugin: Option<PluginArtifact>,
+        pub plugin: Option<Box<PluginArtifact>>,
     }
 
     /// How an artifact is packed: one of the fields.

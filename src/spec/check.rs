@@ -52,16 +52,21 @@ impl Checker<'_> {
                 !one_key || map.len() == 1
             }
             (Shape::Object(object), Value::Map(map)) => {
-                for (key, entry) in map {
+                for (key, entry) in map.iter_mut() {
                     self.field(object, key, entry, place);
                 }
+                let is_missing = |field: &&String| map.get(*field).is_none_or(|entry| entry.value.value == Value::Null);
+                let missing = object.required.iter().filter(is_missing);
+                self.complaints.extend(missing.map(|field| missing_field(object, field, tree.span)));
                 true
             }
             _ => false,
         };
         if !fits {
-            self.complaints.push(wrong_type(tree, shape, place.field, self.sources));
-            tree.value = Value::Null;
+            if !self.complaints.is_full() {
+                self.complaints.push(wrong_type(tree, shape, place.field, self.sources));
+            }
+            tree.value = meant(tree, shape, self.sources);
         }
     }
 
@@ -91,6 +96,9 @@ impl Checker<'_> {
     }
 
     fn unknown_field(&mut self, object: &'static Object, key: &str, span: Span, place: Place<'_>) {
+        if self.complaints.is_full() {
+            return;
+        }
         let suggestion = suggest::field(self.schemas, object, place.above, key);
         // A name in other letters would be taken by Argo where it is lenient, and is not here.
         let severity = match place.lenient && suggestion.same_word.is_none() {
@@ -109,12 +117,23 @@ impl Checker<'_> {
     }
 }
 
+/// Returns what a value of the wrong type was probably meant to be, so that nothing else is complained about
+/// because of it: the text that was written where a text is needed, and otherwise nothing.
+fn meant(tree: &Tree, shape: &Shape, sources: &Sources) -> Value {
+    match (shape, &tree.value) {
+        (Shape::Scalar(Scalar::Text), Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_)) => {
+            Value::Str(sources.slice(tree.span).to_owned())
+        }
+        _ => Value::Null,
+    }
+}
+
 /// Returns Go's zero value.
 fn empty(shape: &Shape) -> Value {
     match shape {
         Shape::Any => Value::Null,
         Shape::List(_) => Value::Seq(Vec::new()),
-        Shape::Map { .. } | Shape::Object(_) => Value::Map(indexmap::IndexMap::new()),
+        Shape::Map { .. } | Shape::Object(_) => Value::Map(Box::default()),
         Shape::Scalar(Scalar::Bool) => Value::Bool(false),
         Shape::Scalar(Scalar::Int(..) | Scalar::Number) => Value::Int(0),
         Shape::Scalar(_) => Value::Str(String::new()),
@@ -159,6 +178,11 @@ fn is_quantity(text: &str) -> bool {
                 suffix,
                 "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei"
             ))
+}
+
+fn missing_field(object: &Object, field: &str, span: Span) -> Diagnostic {
+    let message = format!("`{}` has no `{field}`, which Kubernetes needs", object.name);
+    Diagnostic::error(rules::MISSING_FIELD, span, message).help(format!("add `{field}`"))
 }
 
 fn wrong_type(tree: &Tree, shape: &Shape, field: &str, sources: &Sources) -> Diagnostic {

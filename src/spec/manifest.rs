@@ -3,8 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserializer, Serialize};
 
 use super::{
     ClusterWorkflowTemplate, CronWorkflow, ObjectMeta, Workflow, WorkflowEventBinding, WorkflowSpec, WorkflowTemplate,
@@ -99,7 +98,7 @@ pub enum Manifest {
 
 impl Manifest {
     /// Decodes the object of a kind; the error names the place by its path.
-    pub fn decode(kind: Kind, value: Value) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
+    pub fn decode<'d, D: Deserializer<'d>>(kind: Kind, value: D) -> Result<Self, serde_path_to_error::Error<D::Error>> {
         use serde_path_to_error::deserialize;
         Ok(match kind {
             Kind::Workflow => Self::Workflow(deserialize(value)?),
@@ -189,7 +188,7 @@ object! {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -1,10 +1,13 @@
 //! From the documents of a file to typed manifests.
 
+use std::sync::Arc;
+
 use serde_path_to_error::Segment as DecodeSegment;
 
 use super::manifest::API_VERSION;
 use super::schema::Schemas;
 use super::{Kind, Manifest, check, rules};
+use crate::base::limits;
 use crate::base::suggest::nearest;
 use crate::source::{self, Complaints, Diagnostic, Document, FileId, Path, Segment, Severity, Sources, Tree, Value};
 
@@ -15,7 +18,7 @@ const OTHER_ARGO_KINDS: &[&str] = &["WorkflowTaskSet", "WorkflowTaskResult", "Wo
 #[derive(Debug, Clone)]
 pub struct Read {
     /// The text's tree, which gives every value its place.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// What it says.
     pub manifest: Manifest,
 }
@@ -27,8 +30,16 @@ pub struct Read {
 pub fn read(sources: &Sources, file: FileId) -> (Vec<Read>, Vec<Diagnostic>) {
     let (documents, diagnostics) = source::read(sources, file);
     let mut complaints = Complaints::from(diagnostics);
-    let objects = documents.into_iter().flat_map(objects);
-    let reads = objects.filter_map(|document| read_object(document, sources, &mut complaints)).collect();
+    let mut reads = Vec::new();
+    for (index, document) in documents.into_iter().flat_map(objects).enumerate() {
+        if index == limits::OBJECTS_PER_FILE_MAX {
+            let message = format!("the file holds more than {} objects", limits::OBJECTS_PER_FILE_MAX);
+            let fault = Diagnostic::error(source::rules::SIZE, first_line(&document.root), message);
+            complaints.push(fault.help("what follows is not read: split the file"));
+            break;
+        }
+        reads.extend(read_object(document, sources, &mut complaints));
+    }
     (reads, complaints.into_vec())
 }
 
@@ -64,8 +75,8 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
         }
     };
     check::check(&mut document.root, Schemas::get().root(kind), sources, complaints);
-    match Manifest::decode(kind, document.root.to_json()) {
-        Ok(manifest) => Some(Read { document, manifest }),
+    match Manifest::decode(kind, &document.root) {
+        Ok(manifest) => Some(Read { document: Arc::new(document), manifest }),
         Err(error) => {
             let span = document.span(&decode_path(error.path()));
             complaints.push(Diagnostic::error(rules::UNREADABLE, span, error.inner().to_string()));

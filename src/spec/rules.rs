@@ -17,6 +17,8 @@ crate::source::rules::rules! {
     NO_OBJECT = "WF026", "the document is no Kubernetes object";
     /// A value that passed the checks and yet cannot be read.
     UNREADABLE = "WF027", "the object cannot be read";
+    /// A part of a pod without a field that Kubernetes needs.
+    MISSING_FIELD = "WF028", "a part of a pod lacks a field that Kubernetes needs";
 }
 
 /// The pages of these rules.

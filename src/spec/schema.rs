@@ -59,6 +59,9 @@ pub(super) struct Object {
     pub(super) name: String,
     /// Its fields, in the order of the type.
     pub(super) fields: IndexMap<String, Field>,
+    /// The fields that Kubernetes needs. Of Argo's own objects those have some that
+    /// are Kubernetes' by another name; what others need is for `plan` to say.
+    pub(super) required: Vec<String>,
 }
 
 /// A field of an object.
@@ -218,12 +221,36 @@ impl<'a> Preparer<'a> {
             (key.clone(), Field { shape: self.shape(schema, ""), instead })
         });
         let fields = fields.collect();
-        Shape::Object(Object { name: name.rsplit('.').next().unwrap_or(name).to_owned(), fields })
+        let required = match name {
+            "ConfigMapKeySelector" | "SecretKeySelector" => vec!["name".to_owned(), "key".to_owned()],
+            _ if name.starts_with("io.k8s") => required(schema, name),
+            _ => Vec::new(),
+        };
+        Shape::Object(Object { name: name.rsplit('.').next().unwrap_or(name).to_owned(), fields, required })
     }
 
     fn part(&mut self, schema: &Value, keyword: &str) -> ShapeId {
         self.shape(schema.get(keyword).unwrap_or(&Value::Bool(true)), "")
     }
+}
+
+/// Fields that Kubernetes' schemas call required, and that Argo fills in, that may be empty, or of which a rule
+/// of `plan` tells in better words.
+const NOT_REQUIRED: [(&str, &str); 6] = [
+    ("Container", "name"),
+    ("HTTPHeader", "value"),
+    ("Sysctl", "value"),
+    ("EnvVar", "name"),
+    ("Volume", "name"),
+    ("VolumeMount", "mountPath"),
+];
+
+fn required(schema: &Value, name: &str) -> Vec<String> {
+    let fields = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let is_required = |field: &&str| {
+        !NOT_REQUIRED.iter().any(|(object, other)| other == field && name.ends_with(&format!(".{object}")))
+    };
+    fields.filter(is_required).map(str::to_owned).collect()
 }
 
 fn is_int_or_string(schema: &Value) -> bool {

@@ -1,5 +1,7 @@
 //! Templates that call other templates: steps, DAGs, and what a call can say.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::{Arguments, IntOrString, Item, Template};
@@ -15,7 +17,7 @@ object! {
         /// The template that is called.
         pub template: Option<String>,
         /// The template itself.
-        pub inline: Option<Box<Template>>,
+        pub inline: Option<Arc<Template>>,
         /// What it is handed.
         pub arguments: Option<Arguments>,
         /// A template of another object.
@@ -41,7 +43,7 @@ object! {
         /// The names of the tasks that are wanted, with blanks between; all leaves when absent.
         pub target: Option<String>,
         /// The tasks.
-        pub tasks: Vec<DAGTask>,
+        pub tasks: Vec<Arc<DAGTask>>,
         /// Whether nothing new starts after a failure; true when absent.
         pub fail_fast: Option<bool>,
     }
@@ -53,7 +55,7 @@ object! {
         /// The template that is called.
         pub template: Option<String>,
         /// The template itself.
-        pub inline: Option<Box<Template>>,
+        pub inline: Option<Arc<Template>>,
         /// What it is handed.
         pub arguments: Option<Arguments>,
         /// A template of another object.

@@ -38,15 +38,15 @@ object! {
         /// Runs a program that stands in the manifest.
         pub script: Option<ScriptTemplate>,
         /// Does something to a Kubernetes object.
-        pub resource: Option<ResourceTemplate>,
+        pub resource: Option<Box<ResourceTemplate>>,
         /// Calls that depend on each other.
         pub dag: Option<DAGTemplate>,
         /// Waits.
         pub suspend: Option<SuspendTemplate>,
         /// Lists artifacts and transforms the list.
-        pub data: Option<Data>,
+        pub data: Option<Box<Data>>,
         /// Sends a request.
-        pub http: Option<HTTP>,
+        pub http: Option<Box<HTTP>>,
         /// Calls a plugin: one key, its name, with what it is told.
         #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
         #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
@@ -59,7 +59,7 @@ object! {
         /// Containers that run beside the main one.
         pub sidecars: Vec<UserContainer>,
         /// Where its artifacts and logs are stored.
-        pub archive_location: Option<ArtifactLocation>,
+        pub archive_location: Option<Box<ArtifactLocation>>,
         /// How many seconds it may be active.
         pub active_deadline_seconds: Option<IntOrString>,
         /// When it is tried again.

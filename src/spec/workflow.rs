@@ -1,5 +1,7 @@
 //! The workflow, and the objects that share its spec.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use k8s_openapi::api::{core::v1 as core, policy::v1 as policy};
 
@@ -51,7 +53,7 @@ object! {
     /// What a workflow does.
     pub struct WorkflowSpec {
         /// The templates.
-        pub templates: Vec<Template>,
+        pub templates: Vec<Arc<Template>>,
         /// The template that is called first.
         pub entrypoint: Option<String>,
         /// What it is handed; its parameters are `workflow.parameters`.

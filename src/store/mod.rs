@@ -128,6 +128,12 @@ pub struct Summary {
     /// Whether it is suspended.
     #[serde(default)]
     pub suspended: bool,
+    /// Which of several runs comes first.
+    #[serde(default)]
+    pub priority: i32,
+    /// When it may be removed.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// Its labels.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,

@@ -125,6 +125,8 @@ pub(super) fn pending_summary(header: &Header) -> Summary {
         message: String::new(),
         progress: String::new(),
         suspended: false,
+        priority: header.resolved.spec.priority.unwrap_or(0),
+        expires_at: None,
         labels: Default::default(),
     }
 }

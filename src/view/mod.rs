@@ -11,6 +11,8 @@ pub mod table;
 pub mod tree;
 pub mod header;
 pub mod list;
+pub mod forecast;
+pub mod metrics;
 pub mod query;
 pub mod output;
 pub mod watch;

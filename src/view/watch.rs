@@ -216,6 +216,7 @@ impl Touched {
             | Event::Locked { .. }
             | Event::Reuses { .. }
             | Event::Global { .. }
+            | Event::Given { .. }
             | Event::Suspended
             | Event::Resumed
             | Event::Shutdown { .. }

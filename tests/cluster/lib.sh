@@ -61,6 +61,8 @@ start() { # real|fake, wrapper...
     "$@" unshare --mount --pid --net --ipc --uts --fork --kill-child --mount-proc \
         "$here/inside" "$program" serve "$folder" "$kind" "$number" > "$folder/log/serve.log" 2>&1 < /dev/null &
     pid=$!
+    # It ends by being killed, which the shell would report.
+    disown "$pid"
     echo "$pid" > "$folder/pid"
     connect "$number" "$(first_child "$pid")"
     until [ -e "$folder/ready" ]; do
@@ -135,8 +137,7 @@ stop() { # folder
         pid="$(cat "$1/pid")"
         kill -KILL "$pid"
         while kill -0 "$pid" 2> /dev/null; do
-            # Ours to reap when this shell started it.
-            wait "$pid" 2> /dev/null || sleep 0.02
+            sleep 0.02
         done
     fi
     number="$(cat "$1/number" 2> /dev/null || true)"

@@ -96,13 +96,110 @@ fn task(field: &str) -> String {
     format!("{}      - {{name: b, template: work}}\n      - {{name: a, template: work, {field}}}\n", workflow(DAG))
 }
 
+/// Graphs and lists that tempt a checker to compare everything with everything.
+fn of_graphs() -> Vec<Bomb> {
+    let tasks = |fields: &dyn Fn(usize) -> String| lines(DAG, |number| format!("      - {{{}}}\n", fields(number)));
+    let templates =
+        |fields: &dyn Fn(usize) -> String| lines("  templates:\n", |number| format!("  - {{{}}}\n", fields(number)));
+    let when = "{{workflow.name}} > 7 && {{workflow.uid}} < 1 && {{workflow.uid}} > 2";
+    let set = "  templates:\n  - name: main\n    containerSet:\n      containers:\n";
+    let inputs = "  templates:\n  - name: main\n    suspend: {}\n    inputs:\n      parameters:\n";
+    vec![
+        ("many mistakes", tasks(&|n| format!("name: t{n}, template: wrok, depends: 't{n}x && y{n}'"))),
+        ("the same task", tasks(&|_| "name: t, template: work".to_owned())),
+        ("a long circle", tasks(&|n| format!("name: t{n}, template: work, depends: 't{}'", n + 1))),
+        ("when of each task", tasks(&|n| format!("name: t{n}, template: work, when: '{when}'"))),
+        ("templates in a circle", templates(&|n| format!("name: t{n}, steps: [[{{name: a, template: t{}}}]]", n + 1))),
+        (
+            "locks of each template",
+            templates(&|n| {
+                format!(
+                    "name: t{n}, synchronization: {{mutexes: [{{name: a}}]}}, steps: [[{{name: a, template: t{}}}]]",
+                    n + 1
+                )
+            }),
+        ),
+        (
+            "inputs of each template",
+            templates(&|n| format!("name: t{n}, inputs: {{parameters: [{{name: a{n}}}]}}, suspend: {{}}")),
+        ),
+        ("containers of one set", lines(set, |n| format!("      - {{name: c{n}, image: 'a:1'}}\n"))),
+        ("inputs of one template", lines(inputs, |n| format!("      - {{name: p{n}, default: '1'}}\n"))),
+        (
+            "uses of inputs",
+            both(inputs, &|n| format!("      - {{name: p{n}}}\n"), USES, &|n| {
+                format!("      - '{{{{inputs.parameters.p{n}}}}}'\n")
+            }),
+        ),
+        (
+            "arguments for inputs",
+            both(inputs, &|n| format!("      - {{name: p{n}}}\n"), CALL, &|n| {
+                format!("        - {{name: p{n}, value: x}}\n")
+            }),
+        ),
+        (
+            "volumes of all and of each",
+            both("  volumes:\n", &|n| format!("  - {{name: v{n}, emptyDir: {{}}}}\n"), MAIN, &|n| {
+                format!(
+                    "  - {{name: t{n}, container: {{image: 'a:1', volumeMounts: [{{name: v1, mountPath: /x}}]}}}}\n"
+                )
+            }),
+        ),
+        (
+            "defaults for each template",
+            both(DEFAULTS, &|n| format!("      - 'argument {n}'\n"), MAIN, &|n| {
+                format!("  - {{name: t{n}, container: {{image: 'a:1'}}}}\n")
+            }),
+        ),
+        (
+            "any template for each step",
+            templates(&|n| format!("name: t{n}, steps: [[{{name: a, template: 't{{{{item}}}}'}}]]")),
+        ),
+        ("templates within templates", nested_inline()),
+        ("mistakes in one line", format!("{}[{}]", workflow("  templates: "), "{name: a_b},é,".repeat(BYTES / 20))),
+        ("unknown fields", lines("", |n| format!("  k{n}: 1\n"))),
+    ]
+}
+
+const USES: &str = "    container:\n      image: a:1\n      args:\n";
+const CALL: &str = "  - name: caller\n    steps:\n    - - name: a\n        template: main\n        arguments:\n          parameters:\n";
+const DEFAULTS: &str = "  templateDefaults:\n    container:\n      args:\n";
+
+/// Fills one half of a manifest with lines of one kind, and the other half with those of another.
+fn both(head: &str, line: &dyn Fn(usize) -> String, between: &str, other: &dyn Fn(usize) -> String) -> String {
+    let mut text = workflow(head);
+    for (half, line) in [line, other].into_iter().enumerate() {
+        let begin = text.len();
+        for number in 0.. {
+            let line = line(number);
+            if text.len() - begin + line.len() > BYTES / 2 - 1024 {
+                break;
+            }
+            text.push_str(&line);
+        }
+        text.push_str(if half == 0 { between } else { "" });
+    }
+    text
+}
+
+/// Templates that stand within each other, the innermost one large.
+fn nested_inline() -> String {
+    let levels = 25;
+    let open = "{steps: [[{name: a, inline: ".repeat(levels);
+    let inner = format!("{{container: {{image: 'a:1', args: [{}]}}}}", "aaaaaaaaa,".repeat(BYTES / 10 - 1000));
+    workflow(&format!(
+        "  templates: [{{name: main, steps: [[{{name: a, inline: {open}{inner}{}}}]]}}]\n",
+        "}]]}".repeat(levels)
+    ))
+}
+
 #[test]
 fn every_bomb_is_refused_or_checked_soon() {
     let bound = std::env::var("WF_TEST_BOMB_SECONDS").ok().and_then(|bound| bound.parse().ok()).unwrap_or(SECONDS);
     let env = TestEnv::new();
     let mut slow = Vec::new();
     let mut slowest = (Duration::ZERO, "");
-    for (name, text) in [of_yaml, of_languages].into_iter().flat_map(|bombs: fn() -> Vec<Bomb>| bombs()) {
+    for (name, text) in [of_yaml, of_languages, of_graphs].into_iter().flat_map(|bombs: fn() -> Vec<Bomb>| bombs()) {
         assert!(text.len() <= 8 << 20, "{name} has {} bytes", text.len());
         env.write("bomb.yaml", &text);
         let begin = Instant::now();

@@ -62,7 +62,7 @@ fn a_huge_file_is_refused_before_it_is_read() {
     assert_snapshot!(env.wf(&["lint", "huge.yaml"]).all(), @"
     exit 2
     --- stderr
-    error: `huge.yaml` is larger than 8 MiB (MANIFEST_BYTES_MAX), so it is no manifest
+    error: `huge.yaml` is larger than 32 MiB (MANIFEST_BYTES_MAX), so it is no manifest
     ");
 }
 

@@ -37,6 +37,7 @@ fn the_short_help_names_every_command() {
       terminate   End runs at once; exit handlers do not run
       retry       Run again what failed in runs, in the same runs
       resubmit    Run again what runs ran, as new runs
+      import      Go on with workflows that Argo has run: look at them, retry and resubmit them
       node        Act on single nodes of a run
       delete      Delete runs with their logs and artifacts
       template    Keep templates and cron workflows in a namespace, for others to refer to
@@ -107,7 +108,8 @@ fn submit_has_the_flags_that_argos_users_know() {
       -w, --wait                       Wait to the end, also where only a person can make the run go on
           --log                        Print what the steps write, to the end of the run
           --no-prefix                  Do not begin lines of --log with the node's name
-          --dry-run                    Check, and print what would be submitted
+          --dry-run                    Check, and print what would run; with -o, the workflows as they
+                                       would be submitted
       -o, --output <FORMAT>            How to print the run: name, json, yaml, jsonpath=…,
                                        custom-columns=…
           --events <FILE>              Write changes as NDJSON to this file; `-` is standard output

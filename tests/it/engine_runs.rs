@@ -150,7 +150,7 @@ fn end_of(request: &PodRequest, ends: &HashMap<&str, &Value>) -> PodEnd {
     }
     for artifact in &outputs.artifacts {
         let key = Some(format!("{}/{}.tgz", request.pod_name, artifact.name));
-        let s3 = Some(spec::S3Artifact { key, ..Default::default() });
+        let s3 = Some(Box::new(spec::S3Artifact { key, ..Default::default() }));
         let location = spec::ArtifactLocation { s3, ..Default::default() };
         let saved = spec::Artifact { location, ..artifact.clone() };
         end.artifacts.insert(artifact.name.clone(), SavedArtifact::Saved(Box::new(saved)));

@@ -2,7 +2,7 @@
 //!
 //! `cargo test` looks at the corpus in `tests/fuzz` and tries each parser for a moment;
 //! `WF_FUZZ_SECONDS=600 cargo test --test it fuzz` goes on that long for each, and
-//! `WF_FUZZ_SEED` repeats what was found. Texts are made by changing those of the corpus: parts are
+//! `WF_FUZZ_TARGET` names one of them, `WF_FUZZ_SEED` repeats what was found. Texts are made by changing those of the corpus: parts are
 //! copied, moved, cut, doubled and mixed, and words that mean something are put in.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +10,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wf::base::cron::Schedule;
+use wf::engine::Selector;
+use wf::expr::conditions::Condition;
 use wf::expr::{TemplateStr, depends, lang, when};
 use wf::plan;
 use wf::source::fix::{self, Choice};
@@ -74,7 +76,7 @@ struct Target {
     run: fn(&str),
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     Target { name: "manifest", run: manifest },
     Target {
         name: "template",
@@ -84,6 +86,7 @@ const TARGETS: [Target; 7] = [
     Target { name: "when", run: |text| drop(when::eval(text)) },
     Target { name: "depends", run: |text| drop(depends::parse(text).map(|read| read.tasks().count())) },
     Target { name: "cron", run: |text| drop(Schedule::parse(text).map(|schedule| schedule.comes())) },
+    Target { name: "selector", run: selector },
     Target { name: "layout", run: layout_of },
 ];
 
@@ -104,6 +107,18 @@ fn expression(text: &str) {
     let scope = std::collections::BTreeMap::from([("inputs.parameters.a".to_owned(), wf::expr::Value::from("1"))]);
     drop(lang::eval(&ast, &scope, &ambient));
     drop(lang::check_texts(&ast, &|name| name == "inputs.parameters.a"));
+}
+
+/// Conditions of resource templates, and selectors of nodes.
+fn selector(text: &str) {
+    let object =
+        serde_json::json!({ "status": { "succeeded": 3, "phase": "Done", "conditions": [{ "status": "True" }] } });
+    if let Ok(condition) = Condition::parse(text) {
+        let holds = condition.holds(&object);
+        // Of requirements that all hold the first one does, unless there is none.
+        assert!(!holds || condition.first(&object).is_some() || condition == Condition::default(), "{text}");
+    }
+    drop(Selector::parse(text));
 }
 
 /// What is laid out says the same, and stays as it is when it is laid out again.
@@ -212,7 +227,8 @@ fn fuzz(target: &Target) -> usize {
 
 #[test]
 fn no_text_makes_a_parser_panic() {
-    for target in &TARGETS {
+    let only = std::env::var("WF_FUZZ_TARGET").ok();
+    for target in TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name)) {
         println!("fuzz {}: {} texts, nothing found", target.name, fuzz(target));
     }
 }

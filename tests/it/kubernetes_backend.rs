@@ -372,6 +372,7 @@ async fn a_pod_that_is_stopped_leaves_its_log() {
         workflow: Arc::default(),
         inputs: Arc::default(),
         is_running: false,
+        avoided_hosts: Vec::new(),
         capture_result: false,
         deadline_after: None,
         deadline: None,

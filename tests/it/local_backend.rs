@@ -89,6 +89,7 @@ fn request(node: u32, template: Value) -> PodRequest {
         pod_name: format!("wf-{node}"),
         template: Arc::new(serde_json::from_value(template).expect("a template")),
         is_running: false,
+        avoided_hosts: Vec::new(),
         workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: true,

@@ -3,6 +3,7 @@
 mod bad_cluster;
 mod bad_input;
 mod bombs;
+mod cli_again;
 mod cli_errors;
 mod cli_help;
 mod cli_lint;
@@ -22,6 +23,7 @@ mod helper;
 mod json_schema;
 mod kill;
 mod kubernetes_backend;
+mod lint_cluster;
 mod lint_formats;
 mod lint_project;
 mod local_backend;

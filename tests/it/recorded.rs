@@ -14,6 +14,8 @@ pub struct Case {
     phase: Option<String>,
     /// What its nodes must come to; absent where a coin decides which there are.
     nodes: Option<Vec<Value>>,
+    /// How long it took on Argo, as far as is known.
+    pub seconds: f64,
 }
 
 /// Returns the recorded cases, then those without a record, and the count of the former.
@@ -32,7 +34,8 @@ fn case_of(manifests: &Path, row: &Value) -> Case {
     let fails_by_chance = tossed && (text.contains("exit") || text.contains("fail"));
     let nodes = (!tossed).then(|| row["nodes"].as_array().expect("a row has nodes").clone());
     let phase = row["phase"].as_str().expect("a row has a phase").to_owned();
-    Case { file, phase: (!fails_by_chance).then_some(phase), nodes }
+    let seconds = row["seconds_on_argo"].as_f64().unwrap_or(0.0);
+    Case { file, phase: (!fails_by_chance).then_some(phase), nodes, seconds }
 }
 
 /// The manifests without a row that need nothing but the common images, and are meant to be run alone.
@@ -50,7 +53,10 @@ fn unrecorded(manifests: &Path, recorded: &[Case]) -> Vec<Case> {
             && !elsewhere.iter().any(|word| text.contains(word))
             && images.into_iter().all(|image| common.iter().any(|known| image.contains(known)))
     });
-    files.into_iter().map(|file| Case { file, phase: Some("Succeeded".to_owned()), nodes: None }).collect()
+    files
+        .into_iter()
+        .map(|file| Case { file, phase: Some("Succeeded".to_owned()), nodes: None, seconds: 0.0 })
+        .collect()
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<String>) {

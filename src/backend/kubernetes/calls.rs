@@ -4,10 +4,11 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
+use super::client::now;
 use super::fault::{Trouble, trouble};
 use super::kinds::{Job, Pod};
 use super::pod::{PodFacts, PodState};
-use super::{Cluster, managed};
+use super::{Cluster, job_state, managed, names};
 use crate::base::TimeSpan;
 use crate::engine::STOP_GRACE;
 
@@ -34,14 +35,16 @@ impl Calls {
         }
     }
 
-    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes.
+    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes, or
+    /// has ended.
     pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
         let job: Value = match self.cluster.read("apis/batch/v1", "jobs", job).await {
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
             answer => answer?,
         };
         let metadata = &job["metadata"];
-        match metadata["uid"].as_str().filter(|_| metadata["deletionTimestamp"].is_null()) {
+        let goes_on = metadata["deletionTimestamp"].is_null() && !has_ended(&job);
+        match metadata["uid"].as_str().filter(|_| goes_on) {
             Some(uid) => self.post_pod(&job, uid, before).await,
             None => Ok(()),
         }
@@ -88,9 +91,37 @@ impl Calls {
         true
     }
 
+    /// Has the Job controller look at a Job again, rather than when its own wait is over: any change does.
+    pub(super) async fn nudge(&self, job: &str) -> Result<(), kube::Error> {
+        let mark = json!({ "metadata": { "annotations": { names::NUDGED_AT: now().0.to_string() } } });
+        ignore_missing(self.jobs.patch_metadata(job, &PatchParams::default(), &Patch::Merge(mark)).await)
+    }
+
+    /// Declares a pod ended that was asked to end and whose machine does not answer, as the cluster's own
+    /// clean-up of pods does when a machine is gone. Returns why not, when that is not allowed.
+    ///
+    /// A Job controller replaces a pod only once it has ended, and keeps it until then.
+    pub(super) async fn abandon(&self, pod: &str, uid: &str, is_managed: bool) -> Result<Option<String>, kube::Error> {
+        if !is_managed {
+            let status = json!({ "phase": "Failed", "reason": "MachineLost" });
+            let over = json!({ "metadata": { "uid": uid }, "status": status });
+            match self.pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(over)).await {
+                Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(Some(status.message.clone())),
+                patched => ignore_missing(patched)?,
+            }
+        }
+        self.delete_pod(pod, uid, Some(TimeSpan::ZERO)).await.map(|()| None)
+    }
+
     /// Deletes a Job, so that it starts no further pod; its pods go with it.
     pub(super) async fn delete_job(&self, name: &str) -> Result<(), kube::Error> {
         ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
+    }
+
+    /// Has the cluster remove a Job with its pods so many seconds after its end.
+    pub(super) async fn expire_job(&self, name: &str, seconds: i64) -> Result<(), kube::Error> {
+        let patch = json!({ "spec": { "ttlSecondsAfterFinished": seconds } });
+        ignore_missing(self.jobs.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch)).await)
     }
 
     /// Deletes one pod, which has `grace` between SIGTERM and SIGKILL, its own when none is given.
@@ -102,6 +133,10 @@ impl Calls {
         };
         ignore_missing(self.pods.delete(name, &params).await)
     }
+}
+
+fn has_ended(job: &Value) -> bool {
+    serde_json::from_value(job.clone()).is_ok_and(|job| job_state::has_ended(&job))
 }
 
 /// What is gone already need not be deleted; another object of the name (409) is not meant.

@@ -4,7 +4,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kube::api::ListParams;
+use tokio::time::Instant;
 
+use super::archive::leaving::Leave;
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
@@ -34,6 +36,10 @@ enum Answer {
     Nothing,
     Report(PodReport),
     Pods(Vec<Pod>),
+    /// These must stay, since their logs could not be read.
+    Unread(Leave, Vec<NodeIx>),
+    /// A pod whose machine is lost cannot be declared ended, in these words.
+    Unheard(String),
 }
 
 impl KubernetesBackend {
@@ -57,15 +63,7 @@ impl KubernetesBackend {
                 let calls = self.calls();
                 async move { calls.delete_pod(&pod, &uid, None).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Search => {
-                let pods = self.pods.clone();
-                let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
-                async move {
-                    let found = pods.list(&ListParams::default().labels(&selector)).await?;
-                    Ok(Answer::Pods(found.items))
-                }
-                .boxed()
-            }
+            Effect::Search => self.search(node),
             Effect::NextPod(before) => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.next_pod(&job, before).await.map(|()| Answer::Nothing) }.boxed()
@@ -75,23 +73,36 @@ impl KubernetesBackend {
                 let status = managed::status(phase, &message, started_at, now());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Sweep => {
-                let (calls, sweep) = (self.calls(), self.sweep_of(node));
+            Effect::Leave(leave, nodes) => {
+                let leaving = self.leave(leave, nodes);
+                async move { Ok(Answer::Unread(leave, leaving.await?)) }.boxed()
+            }
+            Effect::Tell(told) => self.tell(&told),
+            Effect::Expire | Effect::Await { .. } => async { Ok(Answer::Nothing) }.boxed(),
+            Effect::Abandon { pod, uid, is_managed } => {
+                let calls = self.calls();
                 async move {
-                    if let Some((selector, needs_success)) = sweep {
-                        calls.sweep(&selector, needs_success).await?;
-                    }
-                    Ok(Answer::Nothing)
+                    let refused = calls.abandon(&pod, &uid, is_managed).await?;
+                    Ok(refused.map_or(Answer::Nothing, Answer::Unheard))
                 }
                 .boxed()
             }
-            Effect::Tell(told) => self.tell(&told),
-            Effect::Expire => async { Ok(Answer::Nothing) }.boxed(),
             Effect::EndJob => {
                 let (calls, job) = (self.calls(), self.job_name(node));
                 async move { calls.delete_job(&job).await.map(|()| Answer::Nothing) }.boxed()
             }
         }
+    }
+
+    /// Looks for the pods of a node.
+    fn search(&self, node: NodeIx) -> BoxFuture<'static, Result<Answer, kube::Error>> {
+        let pods = self.pods.clone();
+        let selector = format!("{}={},{}={node}", names::HEAD, self.owner.head, names::NODE);
+        async move {
+            let found = pods.list(&ListParams::default().labels(&selector)).await?;
+            Ok(Answer::Pods(found.items))
+        }
+        .boxed()
     }
 
     /// Lets people know of what is reported: waits and bad ends.
@@ -123,7 +134,13 @@ impl KubernetesBackend {
         let Done { node, chore, result } = done;
         match result {
             Ok(Answer::Nothing) => {}
-            Ok(Answer::Report(report)) => self.state().reports.push((node, report)),
+            Ok(Answer::Unread(leave, nodes)) => self.state().leftovers.again(&nodes, leave, Instant::now()),
+            Ok(Answer::Report(report)) => self.state().take(node, vec![Effect::Report(report)]),
+            Ok(Answer::Unheard(words)) => {
+                let mut state = self.state();
+                let effects = state.tracks.entry(node).or_default().stays_lost(&words);
+                state.take(node, effects);
+            }
             Ok(Answer::Pods(pods)) => {
                 pods.iter().for_each(|pod| self.heed_pod_is(pod));
                 if pods.is_empty() {

@@ -1,6 +1,6 @@
 //! The backend: Jobs are posted, and watched until they end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -12,23 +12,29 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::archive::keep::Archive;
+use super::archive::leaving::{Leave, Leaving};
+use super::archive::policy::LogPolicy;
 use super::calls::Calls;
 use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
+use super::fence::Fence;
 use super::gc::PodPolicy;
 use super::job::{self, Around, NewJob};
 use super::job_state::is_managed;
 use super::kinds::{Job, Pod};
 use super::listen::Ears;
-use super::parked::{Parked, unstarted};
+use super::outbox::Outbox;
+use super::parked::unstarted;
 use super::pod::PodFacts;
 use super::resource::{Resources, Task};
+use super::room::Room;
 use super::track::{Effect, Track};
 use super::{Behalf, Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
-use crate::base::limits::PENDING_SECONDS_MAX;
+use crate::base::limits::{LOST_SECONDS, PENDING_SECONDS_MAX};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{Phase, PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
 use crate::plan::Resolved;
 use crate::spec;
 
@@ -59,7 +65,11 @@ pub struct KubernetesBackend {
     pub(super) resolved: Arc<Resolved>,
     /// When pods go.
     pub(super) policy: Option<PodPolicy>,
+    /// Where their logs are kept then.
+    pub(super) archive: Arc<Archive>,
     options: Options,
+    /// What keeps us from acting for a run that another drives.
+    fence: Option<Fence>,
     pub(super) pods: Api<Pod>,
     pub(super) jobs: Api<Job>,
     pub(super) ears: AsyncMutex<Ears>,
@@ -68,7 +78,7 @@ pub struct KubernetesBackend {
     helper: OnceCell<()>,
     /// Whether the run's volume claims are there.
     claims: OnceCell<()>,
-    /// Something waits in [`State::reports`] or [`State::chores`].
+    /// Something waits in [`State::outbox`] or [`State::chores`].
     pub(super) wake: Notify,
 }
 
@@ -76,10 +86,12 @@ pub struct KubernetesBackend {
 #[derive(Default)]
 pub(super) struct State {
     pub tracks: BTreeMap<NodeIx, Track>,
-    /// What is to be reported next; a few per node that is alive.
-    pub reports: Vec<(NodeIx, PodReport)>,
+    /// What is to be reported next.
+    pub outbox: Outbox,
     /// The nodes whose pods lack something, and when they had their time; in the order of time.
     pub stuck: VecDeque<(Instant, NodeIx)>,
+    /// The pods that were asked to end, and when their machines count as lost.
+    pub leaving: BTreeSet<(Instant, NodeIx, String)>,
     /// How many events were written.
     pub events: u32,
     /// What is to be done next; one or two per node that is alive.
@@ -88,15 +100,21 @@ pub(super) struct State {
     pub by_job: BTreeMap<String, NodeIx>,
     /// What the driver does itself.
     pub resources: Resources,
-    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
-    pub sweeps: VecDeque<(Instant, NodeIx)>,
+    /// The nodes that have ended, and what of them is to be kept or to go.
+    pub leftovers: Leaving<Instant>,
     /// What the cluster does not take for now.
-    pub parked: Parked,
+    pub room: Room,
     /// Whether all that is there was listed once.
     pub is_listed: bool,
 }
 
 impl State {
+    /// Has the driver told of a node.
+    pub(super) fn report(&mut self, node: NodeIx, report: PodReport) {
+        let is_awaited = self.tracks.get(&node).is_some_and(Track::is_awaited);
+        self.outbox.add(node, report, is_awaited, Instant::now());
+    }
+
     /// Takes on what follows from news of a node.
     pub(super) fn take(&mut self, node: NodeIx, effects: Vec<Effect>) {
         for effect in effects {
@@ -106,9 +124,14 @@ impl State {
                 }
                 Effect::Report(report) => {
                     if matches!(report, PodReport::Ended(_) | PodReport::Lost { .. }) {
-                        self.parked.hurry();
+                        self.room.forget(node);
+                        self.room.freed(Instant::now());
                     }
-                    self.reports.push((node, report));
+                    self.report(node, report);
+                }
+                Effect::Await { uid, grace } => {
+                    let lost = grace.to_std() + Duration::from_secs(LOST_SECONDS);
+                    self.leaving.insert((Instant::now() + lost, node, uid));
                 }
                 chore => self.chores.push_back((node, chore)),
             }
@@ -122,6 +145,7 @@ impl KubernetesBackend {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let policy = PodPolicy::of(&resolved.spec);
+        let archive = Archive::new(cluster.clone(), owner.clone(), LogPolicy::of(&resolved));
         let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
         Self {
@@ -129,7 +153,9 @@ impl KubernetesBackend {
             owner,
             resolved,
             policy,
+            archive: Arc::new(archive),
             options,
+            fence: None,
             pods,
             jobs,
             ears,
@@ -137,6 +163,19 @@ impl KubernetesBackend {
             helper: OnceCell::new(),
             claims: OnceCell::new(),
             wake: Notify::new(),
+        }
+    }
+
+    /// Sets what keeps it from acting for a run that another process drives by now.
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self }
+    }
+
+    /// Returns once it is known that the run was ours to drive a moment ago.
+    pub(super) async fn hold(&self) -> Result<(), BackendError> {
+        match &self.fence {
+            Some(fence) => fence.hold().await,
+            None => Ok(()),
         }
     }
 
@@ -160,9 +199,18 @@ impl KubernetesBackend {
         Ok(new)
     }
 
-    /// Posts a node's Job. One that is there already is as good, when it is the run's. Returns why
-    /// it cannot be for now, when it can be later.
-    pub(super) async fn post(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
+    /// Posts a node's Job, and what it needs. One that is there already is as good, when it is the run's.
+    /// Returns why it cannot be for now, when it can be later.
+    pub(super) async fn post(&self, request: &PodRequest) -> Result<Option<String>, BackendError> {
+        let NewJob { job, needs_helper } = self.job(request)?;
+        if needs_helper {
+            self.helper.get_or_try_init(|| self.post_helper()).await?;
+        }
+        self.claims.get_or_try_init(|| self.post_claims(&request.workflow)).await?;
+        self.post_job(request.node, &job).await
+    }
+
+    async fn post_job(&self, node: NodeIx, job: &Value) -> Result<Option<String>, BackendError> {
         let refused = |error: &kube::Error| match trouble(error) {
             Trouble::Blocked(reason) => Ok(Some(reason)),
             _ => Err(failed(format!("start the Job `{}`", self.job_name(node)), error)),
@@ -275,16 +323,17 @@ impl Backend for KubernetesBackend {
         {
             let mut state = self.state();
             let track = state.tracks.get(&node);
-            if state.parked.has(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
+            if state.room.holds(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
                 return Ok(());
             }
             if request.is_running && state.is_listed && request.template.resource.is_none() {
                 // It ran when the log was written, and there is no trace of it.
-                state.reports.push((node, PodReport::Lost { message: "its Job was deleted".to_owned() }));
+                state.report(node, PodReport::Lost { message: "its Job was deleted".to_owned() });
                 self.wake.notify_one();
                 return Ok(());
             }
         }
+        self.hold().await?;
         if request.template.resource.is_some() {
             let task = Task {
                 cluster: self.cluster.clone(),
@@ -296,20 +345,16 @@ impl Backend for KubernetesBackend {
             self.wake.notify_one();
             return Ok(());
         }
-        let new = self.job(request)?;
-        if new.needs_helper {
-            self.helper.get_or_try_init(|| self.post_helper()).await?;
-        }
-        self.claims.get_or_try_init(|| self.post_claims(&request.workflow)).await?;
-        self.post_or_park(node, new.job).await
+        self.post_or_park(request).await
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
         let pods: Vec<PodFacts> = {
             let mut state = self.state();
-            if state.parked.remove(node) {
+            if let Some(may_be_there) = state.room.forget(node) {
                 let end = unstarted(Phase::Failed, "stopped before it started".to_owned());
-                state.reports.push((node, PodReport::Ended(end)));
+                state.report(node, PodReport::Ended(end));
+                state.chores.extend(may_be_there.then_some((node, Effect::EndJob)));
                 self.wake.notify_one();
                 return Ok(());
             }
@@ -320,6 +365,10 @@ impl Backend for KubernetesBackend {
             track.stop();
             track.live_pods().cloned().collect()
         };
+        if grace < STOP_GRACE && !pods.is_empty() {
+            // They are about to be deleted; who wants to know why it was ended may read what they wrote.
+            let _ = self.leave(Leave::Logs, vec![node]).await;
+        }
         let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
         self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
     }
@@ -328,7 +377,7 @@ impl Backend for KubernetesBackend {
         let mut ears = self.ears.lock().await;
         loop {
             self.listen_once(&mut ears).await?;
-            let reports = std::mem::take(&mut self.state().reports);
+            let reports = self.state().outbox.take_due(Instant::now());
             if !reports.is_empty() {
                 self.tell_people(&reports);
                 return Ok(reports);
@@ -347,9 +396,14 @@ impl Backend for KubernetesBackend {
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         let mut ears = self.ears.lock().await;
         self.list(&mut ears).await?;
+        // The log has the ends of all others that were started: a driver takes over.
+        let live: BTreeSet<NodeIx> = nodes.iter().copied().collect();
+        let ended: Vec<NodeIx> = self.state().tracks.keys().filter(|node| !live.contains(node)).copied().collect();
+        self.let_go(&ended);
         let mut state = self.state();
-        let (told, others) = std::mem::take(&mut state.reports).into_iter().partition(|(node, _)| nodes.contains(node));
-        state.reports = others;
+        let (told, others): (Vec<_>, Vec<_>) =
+            state.outbox.take().into_iter().partition(|(node, _)| nodes.contains(node));
+        others.into_iter().for_each(|(node, report)| state.report(node, report));
         let mut known: BTreeMap<NodeIx, PodReport> = told.into_iter().collect();
         for node in nodes {
             if let Some(report) = state.tracks.get(node).and_then(Track::known) {

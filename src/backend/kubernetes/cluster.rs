@@ -73,8 +73,29 @@ impl Cluster {
     /// Posts an object of the namespace as it is, and returns what is read of the server's answer. Types
     /// would leave out what they do not know. `group` is the path's beginning, such as `apis/batch/v1`.
     pub async fn post<K: DeserializeOwned>(&self, group: &str, plural: &str, object: &Value) -> Result<K, kube::Error> {
+        self.create(group, plural, object, &PostParams::default()).await
+    }
+
+    /// Asks what would come of a post, without doing it.
+    pub(super) async fn try_post<K: DeserializeOwned>(
+        &self,
+        group: &str,
+        plural: &str,
+        object: &Value,
+    ) -> Result<K, kube::Error> {
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        self.create(group, plural, object, &params).await
+    }
+
+    async fn create<K: DeserializeOwned>(
+        &self,
+        group: &str,
+        plural: &str,
+        object: &Value,
+        params: &PostParams,
+    ) -> Result<K, kube::Error> {
         let body = serde_json::to_vec(object).expect("plain data");
-        let request = self.path(group, plural).create(&PostParams::default(), body);
+        let request = self.path(group, plural).create(params, body);
         self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 

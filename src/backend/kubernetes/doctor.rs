@@ -7,8 +7,10 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::Api;
 use kube::api::{ListParams, PostParams};
+use kube::core::Status;
+use serde_json::{Value, json};
 
-use super::{ApiError, Cluster};
+use super::{ApiError, ApiErrorKind, Cluster};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +35,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(what: impl Into<String>) -> Self {
+    pub(super) fn good(what: impl Into<String>) -> Self {
         Self { health: Health::Good, what: what.into(), help: None }
     }
 
-    fn lacking(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn lacking(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { health: Health::Lacking, what: what.into(), help: Some(help.into()) }
     }
 
-    fn bad(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn bad(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { health: Health::Bad, what: what.into(), help: Some(help.into()) }
     }
 }
@@ -56,7 +58,7 @@ struct Needed {
 }
 
 /// Every permission that an attached run uses.
-const NEEDED: [Needed; 8] = [
+const NEEDED: [Needed; 11] = [
     Needed {
         group: "batch",
         resource: "jobs",
@@ -91,6 +93,24 @@ const NEEDED: [Needed; 8] = [
     Needed { group: "", resource: "pods", verbs: &["create"], without: Some("managed mode is not possible") },
     Needed {
         group: "",
+        resource: "pods",
+        verbs: &["patch"],
+        without: Some("steps that are stopped are deleted, and their logs with them"),
+    },
+    Needed {
+        group: "",
+        resource: "pods/status",
+        verbs: &["patch"],
+        without: Some("a step whose machine is lost is an error, instead of being started elsewhere"),
+    },
+    Needed {
+        group: "",
+        resource: "events",
+        verbs: &["list", "watch", "create"],
+        without: Some("that a quota or a policy keeps a step from its pod is not told, and quotas cost more time"),
+    },
+    Needed {
+        group: "",
         resource: "persistentvolumeclaims",
         verbs: &["create", "get", "delete"],
         without: Some("`volumeClaimTemplates` are not possible"),
@@ -111,7 +131,34 @@ pub async fn examine(cluster: &Cluster) -> Result<Vec<Finding>, ApiError> {
     findings.extend(namespace(cluster).await?);
     findings.extend(permissions(cluster).await?);
     findings.extend(quotas(cluster).await);
+    findings.extend(plain_pod(cluster).await);
     Ok(findings)
+}
+
+/// Asks whether a pod that asks for nothing would be taken, without making it: policies, limits and webhooks
+/// have their say.
+async fn plain_pod(cluster: &Cluster) -> Option<Finding> {
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "generateName": "wf-doctor-" },
+        "spec": { "containers": [{ "name": "main", "image": "busybox" }] },
+    });
+    match cluster.try_post::<Value>("api/v1", "pods", &pod).await {
+        Ok(_) => Some(Finding::good("a pod that asks for nothing would be taken")),
+        Err(kube::Error::Api(status)) => judge_plain_pod(&status),
+        // What else is wrong was told by now.
+        Err(_) => None,
+    }
+}
+
+/// Returns what the refusal of a plain pod means; nothing when it is that of a permission or a quota, which are
+/// told of by themselves.
+fn judge_plain_pod(refusal: &Status) -> Option<Finding> {
+    let error = ApiError::of_status("make a pod that asks for nothing", refusal);
+    let is_told = error.hint.is_some() || !matches!(error.kind, ApiErrorKind::Forbidden | ApiErrorKind::Invalid);
+    let help = "give steps what it asks for, in `podSpecPatch` for all of them or in each template";
+    (!is_told).then(|| Finding::lacking(error.message, help))
 }
 
 /// Reads a minor version, which some clusters write as `34+`.
@@ -256,6 +303,22 @@ mod tests {
         {
             assert_eq!(judge_version("v", minor(text)).health, health, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_plain_pod_lacks_is_told_once() {
+        let judged = |message: &str| {
+            judge_plain_pod(&Status::failure(message, "Forbidden").with_code(403)).map(|finding| finding.what)
+        };
+        assert_eq!(judged("pods \"a\" is forbidden: exceeded quota: two, requested: pods=1"), None);
+        assert_eq!(
+            judged(r#"pods is forbidden: User "u" cannot create resource "pods" in API group "" in the namespace "n""#),
+            None
+        );
+        let limits = "pods \"a\" is forbidden: failed quota: cpu: must specify limits.cpu for: main";
+        let expected =
+            "failed to make a pod that asks for nothing: failed quota: cpu: must specify limits.cpu for: main";
+        assert_eq!(judged(limits).as_deref(), Some(expected));
     }
 
     #[test]

@@ -96,19 +96,23 @@ pub(super) fn metadata(namespace: &str) -> ObjectMeta {
 
 /// Returns what a driver does: runs are Jobs, ConfigMaps and a Lease; their nodes Jobs and pods.
 fn rules() -> Vec<PolicyRule> {
-    let pods = [&READ[..], &["create", "delete"]].concat();
+    let pods = [&READ[..], &["create", "patch", "delete"]].concat();
+    let events = [&READ[..], &["create", "patch"]].concat();
     let claims = [&READ[..], &["create", "delete"]].concat();
     vec![
         rule("batch", &["jobs", "cronjobs"], &OWN),
         // It says how runs are, and in managed mode how nodes are.
         rule("batch", &["jobs/status"], &["get", "update", "patch"]),
-        // In managed mode it makes them; in the other it removes duplicates.
+        // In managed mode it makes them; in the other it removes duplicates. One that is to stop gets a deadline.
         rule("", &["pods"], &pods),
+        // It declares those ended whose machines are lost.
+        rule("", &["pods/status"], &["patch"]),
         rule("", &["pods/log"], &["get"]),
         rule("", &["configmaps"], &OWN),
         // Of `volumeClaimTemplates`.
         rule("", &["persistentvolumeclaims"], &claims),
-        rule("", &["events"], &["create", "patch"]),
+        // They tell people of a run, and it of pods that a quota refuses.
+        rule("", &["events"], &events),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
         rule("coordination.k8s.io", &["leases"], &OWN),
         // Whether the account of a run may do what its `resource` templates ask for.

@@ -108,6 +108,7 @@ mod tests {
             workflow: Arc::new(serde_json::from_value(workflow).expect("a workflow's spec")),
             inputs: Arc::new(Inputs::default()),
             is_running: false,
+            avoided_hosts: Vec::new(),
             capture_result: false,
             deadline_after: None,
             deadline: None,

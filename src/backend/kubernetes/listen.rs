@@ -84,10 +84,10 @@ impl KubernetesBackend {
         }
         self.begin_chores(&ears.chores);
         ears.work.extend(std::mem::take(&mut self.state().resources.new));
-        if !self.state().reports.is_empty() {
+        let due = self.due();
+        if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
-        let due = self.due();
         let Ears { pods, jobs, refusals, chores, work } = ears;
         let heard = tokio::select! {
             biased;
@@ -103,7 +103,7 @@ impl KubernetesBackend {
             Heard::Pod(news) => self.heed_pod(&news),
             Heard::Job(news) => self.heed_job(&news),
             Heard::Done(done) => return self.heed_done(done),
-            Heard::Worked(node, report) => self.state().reports.push((node, report)),
+            Heard::Worked(node, report) => self.state().report(node, report),
             Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
             Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
             // They only explain: a run goes on without them.
@@ -117,26 +117,42 @@ impl KubernetesBackend {
     /// Returns when there is something to do by time alone.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten();
-        state.parked.due().into_iter().chain(fronts.map(|(due, _)| *due)).min()
+        let stuck = state.stuck.front().map(|(due, _)| *due);
+        let leaving = state.leaving.first().map(|(due, ..)| *due);
+        state
+            .room
+            .due()
+            .into_iter()
+            .chain(state.outbox.due())
+            .chain(leaving)
+            .chain(state.leftovers.due())
+            .chain(stuck)
+            .min()
     }
 
     async fn heed_time(&self) -> Result<(), BackendError> {
         let now = Instant::now();
-        let is_parked_due = {
+        {
             let mut state = self.state();
-            while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
-                state.sweeps.pop_front();
-                state.chores.push_back((node, Effect::Sweep));
+            while let Some((leave, nodes)) = state.leftovers.take(now) {
+                let first = nodes.first().copied().unwrap_or(NodeIx(0));
+                state.chores.push_back((first, Effect::Leave(leave, nodes)));
             }
             while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
                 state.stuck.pop_front();
                 let effects = state.tracks.entry(node).or_default().expired();
                 state.take(node, effects);
             }
-            state.parked.due().is_some_and(|due| due <= now)
-        };
-        if is_parked_due { self.retry_parked().await } else { Ok(()) }
+            while let Some((due, node, uid)) = state.leaving.pop_first() {
+                if due > now {
+                    state.leaving.insert((due, node, uid));
+                    break;
+                }
+                let effects = state.tracks.entry(node).or_default().unheard(&uid);
+                state.take(node, effects);
+            }
+        }
+        self.try_next().await
     }
 
     /// Lists Jobs and pods, takes what they say, and notes what is there no more.
@@ -174,7 +190,12 @@ impl KubernetesBackend {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
-        let effects = state.tracks.entry(node).or_default().refused(words, is_quota(words));
+        let track = state.tracks.entry(node).or_default();
+        let (is_quota, is_podless) = (is_quota(words), track.is_podless());
+        let effects = track.refused(words, is_quota);
+        if is_quota && is_podless {
+            state.room.refused(node, Instant::now());
+        }
         state.take(node, effects);
     }
 
@@ -208,6 +229,7 @@ impl KubernetesBackend {
     pub(super) fn heed_pod_is(&self, pod: &Pod) {
         let Some(facts) = pod::facts(pod) else { return };
         let (node, mut state) = (facts.node, self.state());
+        state.room.has_pod(node, Instant::now());
         let effects = state.tracks.entry(node).or_default().pod(facts);
         state.take(node, effects);
     }

@@ -54,6 +54,9 @@ pub const PING: &str = "wf.internal/ping";
 /// Who drives the nodes of a managed Job: nobody but us.
 pub const DRIVER: &str = "wf.internal/driver";
 
+/// When the Job controller was last asked to look at a Job again, an annotation of it.
+pub const NUDGED_AT: &str = "wf.internal/nudged-at";
+
 /// The value of [`KIND`] on the Job, and its pods, that drives a run.
 pub const DRIVER_KIND: &str = "driver";
 
@@ -62,6 +65,9 @@ pub const LOGS_KIND: &str = "logs";
 
 /// The nodes whose pods' logs a ConfigMap keeps, as `1,4-7`; an annotation.
 pub const NODES: &str = "wf.internal/nodes";
+
+/// How many bytes a ConfigMap with logs holds, an annotation.
+pub const BYTES: &str = "wf.internal/bytes";
 
 /// How many bytes of what a container wrote are kept when its pod goes; an annotation of the manifest.
 pub const LOG_BYTES: &str = "wf.internal/log-bytes";
@@ -74,6 +80,7 @@ pub const COMPLETED: &str = "workflows.argoproj.io/completed";
 
 /// Which process writes a log, an annotation of its segments.
 pub const HOLDER: &str = "wf.internal/holder";
+
 /// The annotation of a pod that the main container's script lies in; a file of the pod is made of it.
 pub const SCRIPT: &str = "wf.internal/script";
 

@@ -9,7 +9,7 @@ use super::containers::MAIN;
 use super::due::Due;
 use super::kinds::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use super::{helper, names};
-use crate::base::{NodeIx, Timestamp};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd};
 
 /// Exit codes of a container that was ended by SIGKILL and by SIGTERM: those of sidecars say nothing.
@@ -33,6 +33,8 @@ pub(super) struct PodFacts {
     pub state: PodState,
     /// Why it is being drained, preempted or evicted, when it is.
     pub disruption: Option<String>,
+    /// How long it has to end, when it was asked to.
+    pub grace: Option<TimeSpan>,
     /// What it is to hand out.
     pub due: Due,
 }
@@ -61,6 +63,13 @@ pub(super) enum PodState {
     Ended(Box<PodEnd>, Option<String>),
 }
 
+impl PodFacts {
+    /// Returns whether it has not ended, as far as is known.
+    pub(super) fn is_alive(&self) -> bool {
+        matches!(self.state, PodState::Waiting(_) | PodState::Stuck(_) | PodState::Running { .. })
+    }
+}
+
 /// Returns what `pod` says; nothing of a pod that is no node's.
 pub(super) fn facts(pod: &Pod) -> Option<PodFacts> {
     let node = pod.metadata.labels.as_ref()?.get(names::NODE)?.parse().ok().map(NodeIx)?;
@@ -71,11 +80,13 @@ pub(super) fn facts(pod: &Pod) -> Option<PodFacts> {
         created_at: pod.metadata.creation_timestamp.as_ref().map(instant),
         state: state(pod),
         disruption: pod.status.as_ref().and_then(disruption),
+        grace: grace(pod),
         due: Due::read(pod.metadata.annotations.as_ref()),
     })
 }
 
-fn state(pod: &Pod) -> PodState {
+/// Returns what `pod` says of itself.
+pub(super) fn state(pod: &Pod) -> PodState {
     let blank = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&blank);
     match status.phase.as_deref() {
@@ -142,12 +153,19 @@ fn disruption(status: &PodStatus) -> Option<String> {
     Some(joined(reason, target.message.as_deref()))
 }
 
+/// Returns how long a pod has to end that was asked to.
+fn grace(pod: &Pod) -> Option<TimeSpan> {
+    pod.metadata.deletion_timestamp.as_ref()?;
+    let seconds = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+    Some(TimeSpan(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000)))
+}
+
 /// Returns whether a pod that failed did so because somebody deleted it: its main container was
 /// still at work by then.
 fn was_deleted(pod: &Pod, status: &PodStatus) -> bool {
-    let Some(gone_by) = pod.metadata.deletion_timestamp.as_ref().map(instant) else { return false };
-    let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0).max(0);
-    let asked_at = Timestamp(gone_by.0.saturating_sub(grace.saturating_mul(1000)));
+    let gone_by = pod.metadata.deletion_timestamp.as_ref().map(instant);
+    let (Some(gone_by), Some(grace)) = (gone_by, grace(pod)) else { return false };
+    let asked_at = gone_by - grace;
     let ended_at = main_end(status).and_then(|end| end.finished_at.as_ref()).map(instant);
     ended_at.is_none_or(|ended_at| ended_at >= asked_at)
 }

@@ -9,7 +9,7 @@ use super::due::Due;
 use super::fault::Refusal;
 use super::job::{Around, labels};
 use super::json::text;
-use super::{containers, files, helper, names, outputs, patch};
+use super::{affinity, containers, files, helper, names, outputs, patch};
 use crate::engine::PodRequest;
 use crate::spec;
 
@@ -46,6 +46,7 @@ pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<
     for text in [&workflow.pod_spec_patch, &template.pod_spec_patch].into_iter().flatten() {
         patch::apply(&mut spec, text)?;
     }
+    affinity::avoid(&mut spec, &request.avoided_hosts);
     let needs_helper = outputs::wrap(&mut spec, request, &helper::config_map_name(around.owner.run.as_str()))?;
     let metadata = json!({ "labels": metadata.labels, "annotations": metadata.annotations });
     Ok(Drafted { template: json!({ "metadata": metadata, "spec": spec }), needs_helper })

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::archive::leaving::Leave;
 use super::due::Due;
 use super::events::Told;
 use super::pod::{PodFacts, PodState};
 use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What follows from news.
@@ -40,10 +41,26 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
-    /// The node's pods may go.
-    Sweep,
+    /// Nodes that have ended leave something that is to be kept, or to go.
+    Leave(Leave, Vec<NodeIx>),
     /// The pod does not start; it is to be looked at when its time is over.
     Expire,
+    /// The pod was asked to end; should nothing be heard of it beyond its grace, its machine is lost.
+    Await {
+        /// Which pod.
+        uid: String,
+        /// How long it has.
+        grace: TimeSpan,
+    },
+    /// The pod's machine is lost, and it is to count as ended.
+    Abandon {
+        /// The pod.
+        pod: String,
+        /// Which one of that name.
+        uid: String,
+        /// Whether nobody but this process keeps it.
+        is_managed: bool,
+    },
     /// People are to know.
     Tell(Told),
     /// The Job is to get its next pod, after so many, from this process.
@@ -94,6 +111,8 @@ pub(super) struct Track {
     is_stuck: bool,
     /// Whether it has no pod, since a policy forbids it.
     is_refused: bool,
+    /// The pod that was asked to end, and whose end is awaited.
+    leaving: Option<String>,
     is_over: bool,
     told: Option<PodReport>,
 }
@@ -120,6 +139,16 @@ impl Track {
         if self.job == JobState::Unknown {
             self.job = JobState::Active;
         }
+    }
+
+    /// Returns whether something follows from its running: others start, or its time to start is over in vain.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.due.daemon || self.due.has_patience
+    }
+
+    /// Returns whether its Job was posted, and got no pod from the Job controller yet.
+    pub(super) fn is_podless(&self) -> bool {
+        !self.is_managed && !self.is_over && self.counted.is_none()
     }
 
     /// Returns whether the node's end is known.
@@ -157,6 +186,20 @@ impl Track {
     }
 
     fn counts(&mut self, pod: PodFacts) -> Vec<Effect> {
+        let awaited = self.leaves(&pod);
+        let mut effects = self.counts_in_its_state(pod);
+        effects.extend(awaited);
+        effects
+    }
+
+    /// Returns what is due when a pod that has not ended was asked to.
+    fn leaves(&mut self, pod: &PodFacts) -> Option<Effect> {
+        let grace = pod.grace.filter(|_| pod.is_alive() && self.leaving.as_ref() != Some(&pod.uid))?;
+        self.leaving = Some(pod.uid.clone());
+        Some(Effect::Await { uid: pod.uid.clone(), grace })
+    }
+
+    fn counts_in_its_state(&mut self, pod: PodFacts) -> Vec<Effect> {
         let (name, uid, state) = (pod.name.clone(), pod.uid.clone(), pod.state.clone());
         self.counted = Some(pod);
         match state {
@@ -198,10 +241,29 @@ impl Track {
         self.gives_up(Phase::Error, words)
     }
 
+    /// Takes the news that a pod had its time to end, and more: it is alive only if its machine is lost.
+    pub(super) fn unheard(&mut self, uid: &str) -> Vec<Effect> {
+        let lost = self.counted.as_ref().filter(|pod| pod.uid == uid && !self.is_over);
+        let abandon = |pod: &PodFacts| Effect::Abandon {
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            is_managed: self.is_managed,
+        };
+        lost.map(abandon).into_iter().collect()
+    }
+
+    /// Takes the news that a pod whose machine is lost cannot be declared ended: its Job would wait for ever.
+    pub(super) fn stays_lost(&mut self, words: &str) -> Vec<Effect> {
+        if self.is_over {
+            return Vec::new();
+        }
+        self.gives_up(Phase::Error, format!("its machine is lost, and the pod cannot be replaced: {words}"))
+    }
+
     /// The Job controller ends the surplus of pods that are alive together itself; after the end of
     /// the one that counts it is ours to do.
     fn does_not_count(&mut self, pod: PodFacts) -> Vec<Effect> {
-        if !matches!(pod.state, PodState::Waiting(_) | PodState::Stuck(_) | PodState::Running { .. }) {
+        if !pod.is_alive() {
             self.others.remove(&pod.uid);
             return Vec::new();
         }
@@ -371,7 +433,7 @@ mod tests {
             "waits" => PodState::Waiting(None),
             "unplaced" => PodState::Waiting(Some("Unschedulable".to_owned())),
             "stuck" => PodState::Stuck("ImagePullBackOff".to_owned()),
-            "runs" | "evicted-away" => PodState::Running { ready: true, ip: None, host: None },
+            "runs" | "leaves" | "evicted" | "evicted-away" => PodState::Running { ready: true, ip: None, host: None },
             "disrupted" => PodState::Disrupted("drained".to_owned()),
             "deleted" => PodState::Deleted,
             "succeeded" => end(Phase::Succeeded, 0),
@@ -383,7 +445,8 @@ mod tests {
             uid: format!("uid-{name}"),
             name: name.to_owned(),
             created_at: Some(Timestamp(0)),
-            disruption: (word == "evicted-away").then(|| "evicted".to_owned()),
+            disruption: word.starts_with("evicted").then(|| "evicted".to_owned()),
+            grace: matches!(word, "evicted" | "leaves").then(|| TimeSpan::from_secs(30)),
             due: Due::default(),
             state,
         }
@@ -400,8 +463,10 @@ mod tests {
             Effect::StopPod { pod, .. } => format!("stop {pod}"),
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
-            Effect::Sweep => "sweep".to_owned(),
+            Effect::Leave(..) => "leave".to_owned(),
             Effect::Expire => "expire".to_owned(),
+            Effect::Await { uid, grace } => format!("await {uid} {grace}"),
+            Effect::Abandon { pod, .. } => format!("abandon {pod}"),
             Effect::Tell(told) => format!("tell {}", told.reason),
             Effect::NextPod(before) => format!("next pod after {before}"),
             Effect::Settle { phase, .. } => format!("settle {phase}"),
@@ -426,6 +491,8 @@ mod tests {
                 ["job", "gone"] => track.job(JobState::Gone),
                 ["refused", word] => track.refused(word, word == "quota"),
                 ["expired"] => track.expired(),
+                ["unheard", name] => track.unheard(&format!("uid-{name}")),
+                ["stays", "lost"] => track.stays_lost("you may not"),
                 ["none", "found"] => track.searched_in_vain(),
                 ["stop"] => {
                     track.stop();
@@ -472,6 +539,38 @@ mod tests {
             "pod a runs: running
              gone a evicted-away: waiting (replaced after a disruption: evicted)
              pod b succeeded: Succeeded",
+        );
+    }
+
+    #[test]
+    fn a_pod_on_a_lost_machine_is_replaced() {
+        check(
+            "pod a runs: running
+             pod a evicted: await uid-a 30s
+             pod a evicted:
+             unheard a: abandon a
+             pod a disrupted: waiting (replaced after a disruption: drained)
+             unheard a:
+             pod b runs: running
+             pod b succeeded: Succeeded",
+        );
+        check(
+            "pod a runs: running
+             pod a leaves: await uid-a 30s
+             pod a failed: Failed (main: Error (exit code 1))
+             unheard a:",
+        );
+        check(
+            "pod a leaves: running, await uid-a 30s
+             unheard a: abandon a
+             gone a leaves: Error (pod deleted)
+             stays lost:",
+        );
+        check(
+            "pod a evicted: running, await uid-a 30s
+             unheard a: abandon a
+             stays lost: Error (its machine is lost, and the pod cannot be replaced: you may not), end job
+             unheard a:",
         );
     }
 

@@ -79,7 +79,7 @@ pub(super) fn own_key(location: &spec::ArtifactLocation) -> Option<&str> {
 /// Returns the location in the run's repository of what has `key`.
 pub(super) fn location(key: &str) -> spec::ArtifactLocation {
     let s3 = spec::S3Artifact { key: Some(key.to_owned()), ..Default::default() };
-    spec::ArtifactLocation { s3: Some(s3), ..Default::default() }
+    spec::ArtifactLocation { s3: Some(Box::new(s3)), ..Default::default() }
 }
 
 #[cfg(test)]

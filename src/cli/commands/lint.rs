@@ -21,8 +21,8 @@ const ROUNDS_MAX: usize = 10;
 
 /// Check manifests, and show every problem where it stands
 ///
-/// Templates, ConfigMaps and Secrets that the manifests refer to are looked for in the files given
-/// and in the library. Exits 1 when there is an error. `.wf.yaml`, in this folder or one above,
+/// Templates, ConfigMaps and Secrets that the manifests refer to are looked for in the files given,
+/// in the library, and with `--cluster` in the namespace. Exits 1 when there is an error. `.wf.yaml`, in this folder or one above,
 /// holds the settings of a project; a comment `# wf: allow WF151` allows a rule where it stands,
 /// `# wf: allow-file WF151` in the whole file.
 #[derive(Debug, Args)]
@@ -49,6 +49,10 @@ pub struct Lint {
     /// Folder or file whose templates may be called; it is not checked itself
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::AnyPath)]
     pub library: Vec<PathBuf>,
+
+    /// Look up in the cluster what no file gives: templates that `wf template` keeps, and Argo's
+    #[arg(long)]
+    pub cluster: bool,
 
     /// Let pass what refers to templates that are nowhere
     #[arg(long)]
@@ -104,9 +108,12 @@ pub enum Mends {
 
 impl Lint {
     /// Checks the files, and mends them where that is asked for.
-    pub fn run(&self, session: &Session) -> Result<(), Error> {
+    pub async fn run(&self, session: &Session) -> Result<(), Error> {
         let project = self.project(session)?;
         let mut texts = Texts::read(&self.files, &project.library)?;
+        if self.cluster {
+            texts.complete(session).await?;
+        }
         let mut linted = texts.lint(&project);
         if let Some(mends) = self.fix {
             linted = self.mend(&mut texts, linted, &project, mends, session)?;
@@ -117,7 +124,7 @@ impl Lint {
         };
         match linted.diagnostics.iter().any(is_denied) {
             true => Err(Error::told(Kind::Failed)),
-            false if !texts.is_something() => Err(Error::new(Kind::NotFound, "found nothing to check in the files")
+            false if !linted.is_something => Err(Error::new(Kind::NotFound, "found nothing to check in the files")
                 .hint("a manifest has a `kind` such as Workflow")),
             false => Ok(()),
         }

@@ -19,6 +19,7 @@ pub mod stop;
 pub mod terminate;
 pub mod retry;
 pub mod resubmit;
+pub mod import;
 pub mod node;
 pub mod delete;
 pub mod template;

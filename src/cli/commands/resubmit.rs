@@ -8,13 +8,16 @@ use crate::backend::local;
 use crate::cli::complete;
 use crate::cli::create::{self, Created, New};
 use crate::cli::drive;
+use crate::cli::env;
 use crate::cli::error::{Error, Kind};
+use crate::cli::foretold;
 use crate::cli::handover;
 use crate::cli::parameters::{self, Pair};
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
-use crate::engine::{Event, Run, reuse};
+use crate::engine::{Batch, Event, Run, forecast, resubmit, reuse};
 use crate::plan::{Call, Resolved};
+use crate::view::Format;
 
 /// Run again what runs ran, as new runs
 ///
@@ -37,6 +40,14 @@ pub struct Resubmit {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub priority: Option<i32>,
 
+    /// Print what would run, be reused or be skipped, and why
+    #[arg(long, conflicts_with_all = ["wait", "watch", "log", "no_wait"])]
+    pub dry_run: bool,
+
+    /// How to print --dry-run: name, json, yaml, jsonpath=…, custom-columns=…
+    #[arg(long, short = 'o', value_name = "FORMAT", requires = "dry_run", add = ArgValueCandidates::new(complete::formats))]
+    pub output: Option<Format>,
+
     /// How to go on.
     #[command(flatten)]
     pub going_on: GoingOn,
@@ -45,6 +56,9 @@ pub struct Resubmit {
 impl Resubmit {
     /// Submits the runs again.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
+        if self.dry_run {
+            return self.foretell(session).await;
+        }
         let place = session.place().await?;
         let mut created = Vec::new();
         for name in runs::names(session, &self.runs).await? {
@@ -65,20 +79,41 @@ impl Resubmit {
         futures_util::future::join_all(drives).await.into_iter().find(Result::is_err).unwrap_or(Ok(()))
     }
 
+    /// Prints what the new runs would do.
+    async fn foretell(&self, session: &Session) -> Result<(), Error> {
+        let mut forecasts = Vec::new();
+        for name in runs::names(session, &self.runs).await? {
+            let old = runs::load(session, &name).await?;
+            let resolved = self.resolved(&old)?;
+            let at = env::now();
+            let mut run = Run::new(runs::plan_of(&resolved)?, name.clone(), old.run.uid().clone(), at);
+            if self.memoized {
+                run.apply(&Batch { at, events: vec![reuse(&old.run)] });
+            }
+            forecasts.push((name.to_string(), forecast::resubmission(&old.run, run, at)));
+        }
+        foretold::print(session, &forecasts, self.output.as_ref())
+    }
+
+    /// Returns what an old run ran, as it is to run again.
+    fn resolved(&self, old: &Loaded) -> Result<Resolved, Error> {
+        let mut resolved = resubmit::resolved(&old.stored.header.resolved, &old.run);
+        self.change(&mut resolved)?;
+        Ok(resolved)
+    }
+
     async fn submit(&self, session: &Session, old: Loaded) -> Result<Created, Error> {
         let old_name = old.run.name().to_string();
-        let mut resolved = old.stored.header.resolved.clone();
-        keep_arguments(&mut resolved, &old.run);
-        self.change(&mut resolved)?;
-        resolved.metadata.labels.insert(RESUBMITTED_FROM.to_owned(), old_name.clone());
-        let prefix = resolved.metadata.generate_name.clone().unwrap_or_else(|| format!("{old_name}-"));
+        let resolved = self.resolved(&old)?;
+        let prefix = resolved.metadata.generate_name.clone().unwrap_or_default();
         let call = Call { generate_name: Some(prefix), ..Call::default() };
         let name = create::name(&resolved.metadata, &call)?;
         let reused = self.memoized.then(|| reuse(&old.run));
         let made = reused.iter().flat_map(Event::artifacts).cloned().collect::<Vec<_>>();
         let files = old.stored.header.files;
         let created =
-            create::create(session, New { name, resolved, files, reused: reused.into_iter().collect() }).await?;
+            create::create(session, New { name, resolved, files, first: reused.into_iter().collect(), was: None })
+                .await?;
         let place = session.place().await?;
         let (Some(from), Some(to)) = (place.folder(old.run.name()), place.folder(&created.stored.header.name)) else {
             return Ok(created);
@@ -92,33 +127,14 @@ impl Resubmit {
     /// Changes parameters and priority in what is submitted again.
     fn change(&self, resolved: &mut Resolved) -> Result<(), Error> {
         let parameters = parameters::gather(&[], &self.parameters)?;
-        let arguments = resolved.spec.arguments.get_or_insert_default();
-        for (name, value) in parameters {
-            match arguments.parameters.iter_mut().find(|parameter| parameter.name == name) {
-                Some(parameter) => parameter.value = Some(value.into()),
-                None => return Err(no_parameter(&name)),
-            }
-        }
+        let parameters = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        resubmit::override_parameters(resolved, parameters).map_err(|name| no_parameter(&name))?;
         if self.priority.is_some() {
             resolved.spec.priority = self.priority;
         }
         Ok(())
     }
 }
-
-/// Gives the new run the arguments that the old one had at the end: `wf retry -p` may have changed them.
-fn keep_arguments(resolved: &mut Resolved, old: &Run) {
-    let parameters = resolved.spec.arguments.iter_mut().flat_map(|arguments| &mut arguments.parameters);
-    for parameter in parameters.filter(|parameter| parameter.value_from.is_none()) {
-        let had = old.arguments().iter().find(|had| *had.name == *parameter.name);
-        if let Some(value) = had.and_then(|had| had.value.as_deref()) {
-            parameter.value = Some(value.into());
-        }
-    }
-}
-
-/// Argo's label of a run that another was made of.
-const RESUBMITTED_FROM: &str = "workflows.argoproj.io/resubmitted-from-workflow";
 
 fn no_parameter(name: &str) -> Error {
     Error::new(Kind::Usage, format!("the workflow has no parameter `{name}`"))

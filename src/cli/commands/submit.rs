@@ -1,16 +1,20 @@
 //! `wf submit`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use crate::base::{RunName, TimeSpan, suggest};
+use crate::base::{RunName, RunUid, TimeSpan, suggest};
 use crate::cli::complete;
 use crate::cli::create::{self, Created, New};
 use crate::cli::drive::{self, How};
+use crate::cli::env;
 use crate::cli::error::{Error, Kind};
+use crate::cli::foretold;
 use crate::cli::handover;
 use crate::cli::logs::Choice;
 use crate::cli::parameters::{self, Pair};
@@ -21,10 +25,14 @@ use crate::cli::referred;
 use crate::cli::report::Show;
 use crate::cli::runs;
 use crate::cli::session::Session;
+use crate::engine::{Run, forecast};
 use crate::plan::{Call, Plan};
 use crate::source::Diagnostic;
 use crate::spec::{Kind as ManifestKind, Parameter, Read};
 use crate::view::{Format, argo, output};
+
+/// Runs that are made at the same time: each takes a cluster a few answers, one after the other.
+const CREATED_AT_ONCE_MAX: usize = 16;
 
 /// Check manifests and run their workflows
 ///
@@ -34,7 +42,7 @@ use crate::view::{Format, argo, output};
 /// the cluster, they drive it, and this command returns at once unless it is told to stay.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  wf submit --watch workflow.yaml\n  wf submit workflow.yaml -p message=hello\n  wf submit --from workflowtemplate/build templates.yaml\n  wf submit --dry-run -o yaml workflow.yaml"
+    after_help = "Examples:\n  wf submit --watch workflow.yaml\n  wf submit workflow.yaml -p message=hello\n  wf submit --from workflowtemplate/build templates.yaml\n  wf submit --dry-run workflow.yaml\n  wf submit --dry-run -o yaml workflow.yaml"
 )]
 pub struct Submit {
     /// Files or folders; `-` is standard input
@@ -97,7 +105,7 @@ pub struct Submit {
     #[arg(long, requires = "log")]
     pub no_prefix: bool,
 
-    /// Check, and print what would be submitted
+    /// Check, and print what would run; with -o, the workflows as they would be submitted
     #[arg(long, conflicts_with_all = ["watch", "wait", "log"])]
     pub dry_run: bool,
 
@@ -141,13 +149,12 @@ impl Submit {
         if self.dry_run {
             return self.print_dry(session, planned);
         }
-        let mut created = Vec::new();
-        for (name, plan) in planned {
+        let made = planned.into_iter().map(|(name, plan)| {
             create::tell_notes(session, &plan);
             let files = manifests.input.files.clone();
-            created
-                .push(create::create(session, New { name, resolved: plan.resolved, files, reused: Vec::new() }).await?);
-        }
+            create::create(session, New { name, resolved: plan.resolved, files, first: Vec::new(), was: None })
+        });
+        let created: Vec<Created> = stream::iter(made).buffered(CREATED_AT_ONCE_MAX).try_collect().await?;
         let names: Vec<RunName> = created.iter().map(|run| run.stored.header.name.clone()).collect();
         let mut ours = Vec::new();
         for run in created {
@@ -209,11 +216,18 @@ impl Submit {
         })
     }
 
-    /// Prints the workflows as they would be kept: merged, with what the call changes.
+    /// Prints what would run, or the workflows as they would be kept: merged, with what the call changes.
     fn print_dry(&self, session: &Session, planned: Vec<(RunName, Plan)>) -> Result<(), Error> {
+        let Some(format) = self.output.clone().filter(|format| !format.is_human()) else {
+            let forecast = |(name, plan): (RunName, Plan)| {
+                let (at, uid) = (env::now(), RunUid(Arc::from("")));
+                let run = Run::new(Arc::new(plan), name.clone(), uid, at);
+                (name.to_string(), forecast::submission(run, at))
+            };
+            let forecasts: Vec<_> = planned.into_iter().map(forecast).collect();
+            return foretold::print(session, &forecasts, None);
+        };
         let objects: Vec<Value> = planned.iter().map(|(name, plan)| create::object(name, &plan.resolved)).collect();
-        let format = self.output.clone().unwrap_or(Format::Yaml);
-        let format = if format.is_human() { Format::Yaml } else { format };
         let text = match objects.as_slice() {
             [object] => output::object(object, &format, session.ui.out()),
             _ => output::objects(objects, &format, session.ui.out()),

@@ -90,7 +90,7 @@ impl Template {
             Action::Get(get) => get.run(session).await,
             Action::List(list) => list.run(session).await,
             Action::Delete(delete) => delete.run(session).await,
-            Action::Lint(lint) => lint.run(session),
+            Action::Lint(lint) => lint.run(session).await,
         }
     }
 }

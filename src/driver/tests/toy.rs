@@ -134,6 +134,8 @@ impl Machine for Toy {
             message: String::new(),
             progress: format!("{}/{}", self.ended.len(), self.layers * self.width),
             suspended: self.suspended,
+            priority: 0,
+            expires_at: None,
             labels: BTreeMap::new(),
         }
     }
@@ -146,6 +148,7 @@ pub(super) fn start(node: NodeIx) -> Action {
         pod_name: format!("toy-{node}"),
         template: Arc::default(),
         is_running: false,
+        avoided_hosts: Vec::new(),
         workflow: Arc::default(),
         inputs: Arc::new(Inputs::default()),
         capture_result: false,

@@ -190,6 +190,9 @@ impl Decider<'_> {
     /// Returns the node of a pod that another run has run already, with what it made there.
     fn reused(&self, call: &Call, template: &Template, inputs: &Arc<Inputs>) -> Option<Created> {
         let (from, known) = self.run.reuses.as_ref()?;
+        if call.parents.iter().any(|parent| self.run.slot(*parent).fresh) {
+            return None;
+        }
         let known = known.get(&call.name[self.run.name.as_str().len()..])?;
         let (texts, given) = self.template_texts(template, inputs, &self.locals(call, template, Vec::new())).ok()?;
         if known.digest != crate::engine::reuse::digest(template, &given, &texts) {
@@ -330,7 +333,7 @@ impl Decider<'_> {
     }
 
     /// Returns the values that a call gives to its template. Source: Argo's `ProcessArgs`.
-    fn inputs(&self, call: &Call, template: &Template) -> Result<Inputs, String> {
+    pub(super) fn inputs(&self, call: &Call, template: &Template) -> Result<Inputs, String> {
         let Some(declared) = &template.spec.inputs else { return Ok(Inputs::default()) };
         let arguments = call.arguments.as_deref();
         let mut inputs = Inputs::default();

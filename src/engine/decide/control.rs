@@ -17,10 +17,7 @@ impl Run {
     /// Returns whether a control request can be done now; `decide` ignores one that cannot.
     pub fn check_control(&self, control: &Control) -> Result<(), ControlError> {
         match control {
-            Control::Retry { selector, restart_successful, .. } => {
-                Selector::parse(selector).map_err(ControlError::Refused)?;
-                super::restart::check(self, *restart_successful && !selector.is_empty())
-            }
+            Control::Retry { .. } => super::restart::check(self, control),
             _ if self.phase.is_final() => Err(ControlError::Ended),
             Control::Suspend if self.suspended => Err(ControlError::Refused("the run is suspended already".to_owned())),
             Control::Suspend | Control::Terminate => Ok(()),
@@ -94,9 +91,7 @@ impl Decider<'_> {
             Control::NodeSet { selector, parameters, phase, message } => {
                 self.set_nodes(&selector, &parameters, phase, &message);
             }
-            Control::Retry { restart_successful, selector, parameters } => {
-                self.restart(restart_successful, &selector, &parameters);
-            }
+            Control::Retry { .. } => self.restart(&control),
         }
     }
 

@@ -30,11 +30,15 @@ impl Decider<'_> {
     }
 
     fn enter(&mut self, name: Arc<str>) {
-        let arguments = self.run_arguments();
-        let call = self.run_call(name, Caller::Entry, self.plan.entrypoint, Some(arguments), Vec::new());
+        let call = self.entry_call(name);
         if let Outcome::Broken(words) = self.call(&call) {
             self.end_with(Phase::Error, &format!("error in entry template execution: {words}"));
         }
+    }
+
+    /// Returns the call that makes the first node.
+    pub(super) fn entry_call(&self, name: Arc<str>) -> Call {
+        self.run_call(name, Caller::Entry, self.plan.entrypoint, Some(self.run_arguments()), Vec::new())
     }
 
     /// Returns the arguments of the run as a call hands them over.

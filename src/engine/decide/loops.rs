@@ -121,7 +121,7 @@ impl Decider<'_> {
         }
     }
 
-    fn items(&self, of: NodeIx, task: &Task) -> Result<Vec<Json>, String> {
+    pub(super) fn items(&self, of: NodeIx, task: &Task) -> Result<Vec<Json>, String> {
         let rendered = self.task(of, task, Part::Loop, None, false)?.spec;
         let items = if !rendered.with_items.is_empty() {
             rendered.with_items.iter().map(|item| item.0.clone()).collect()

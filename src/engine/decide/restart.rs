@@ -1,167 +1,126 @@
-//! `retry`: the same run again from what failed. Source: Argo's `FormulateRetryWorkflow`.
-//!
-//! What failed is forgotten with all that came after it; what called it is at work again. What
-//! succeeded stays, unless the selector asks for it.
+//! `retry`: the same run again from what failed. What it does to which node, `engine::restart` decides;
+//! here that becomes events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Decider;
+use super::call::Call;
+use super::loops::Planned;
+use super::render::Part;
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Event};
-use crate::engine::fold::caller_node;
 use crate::engine::model::Phase;
-use crate::engine::run::{ControlError, Frame, Run};
-use crate::engine::selector::Selector;
-use crate::engine::value::Parameter;
+use crate::engine::observation::Control;
+use crate::engine::restart::{graph, touched};
+use crate::engine::run::{ControlError, Run};
+use crate::engine::value::{Inputs, Parameter};
 
-/// Returns whether a run can be retried: it has ended, and badly, or nodes that succeeded are picked.
-pub(super) fn check(run: &Run, picks: bool) -> Result<(), ControlError> {
+/// Returns whether a run can be retried so: it has ended, and badly, or nodes are picked.
+pub(super) fn check(run: &Run, control: &Control) -> Result<(), ControlError> {
+    let Control::Retry { restart_successful, selector, from, parameters } = control else { return Ok(()) };
+    let picks = (*restart_successful && !selector.is_empty()) || !from.is_empty();
     match run.phase {
-        Phase::Failed | Phase::Error => Ok(()),
-        Phase::Succeeded if picks => Ok(()),
-        Phase::Succeeded => Err(ControlError::Refused(
-            "the run succeeded: pick what is to run again with `--restart-successful --node-field-selector`, or \
-             start it anew with `wf resubmit`"
-                .to_owned(),
-        )),
-        _ => Err(ControlError::Refused("the run is at work; a retry is for one that failed".to_owned())),
+        Phase::Failed | Phase::Error => {}
+        Phase::Succeeded if picks => {}
+        Phase::Succeeded => {
+            return Err(ControlError::Refused(
+                "the run succeeded: pick what is to run again with `--from-node`, or with `--restart-successful \
+                 --node-field-selector`, or start it anew with `wf resubmit`"
+                    .to_owned(),
+            ));
+        }
+        _ => {
+            let words = "the run is at work; a retry is for one that failed";
+            return Err(ControlError::Refused(words.to_owned()));
+        }
+    }
+    check_parameters(run, parameters)?;
+    let planned = graph::plan(run, control).map_err(ControlError::Refused)?;
+    let matches_nothing = !selector.is_empty() && planned.gone().is_empty();
+    if matches_nothing && !graph::matches_any(run, selector) {
+        return Err(ControlError::Refused(format!("no node matches `{selector}`")));
+    }
+    Ok(())
+}
+
+fn check_parameters(run: &Run, parameters: &BTreeMap<String, Arc<str>>) -> Result<(), ControlError> {
+    let known = || run.arguments.iter().map(|argument| &*argument.name);
+    match parameters.keys().find(|name| known().all(|known| known != **name)) {
+        None => Ok(()),
+        Some(stranger) => {
+            let near = crate::base::suggest::nearest(stranger, known()).map(|near| format!("; did you mean `{near}`?"));
+            let near = near.unwrap_or_default();
+            Err(ControlError::Refused(format!("the workflow has no parameter `{stranger}`{near}")))
+        }
     }
 }
 
 impl Decider<'_> {
-    pub(super) fn restart(
-        &mut self,
-        restart_successful: bool,
-        selector: &str,
-        parameters: &BTreeMap<String, Arc<str>>,
-    ) {
-        let Ok(selector) = Selector::parse(selector) else { return };
-        let wanted = |ix: NodeIx| restart_successful && selector.matches(self.run, ix);
-        let plan = plan_restart(self.run, wanted, !parameters.is_empty());
-        let args = (!parameters.is_empty()).then(|| self.changed_arguments(parameters));
-        self.emit(Event::Retried { gone: plan.gone, open: plan.open, args });
+    pub(super) fn restart(&mut self, control: &Control) {
+        let Control::Retry { parameters, .. } = control else { return };
+        let Ok(planned) = graph::plan(self.run, control) else { return };
+        let changed = touched::parameters(self.run, parameters);
+        let groups = touched::nodes(self.run, &changed).groups;
+        let args = (!changed.is_empty()).then(|| self.changed_arguments(parameters));
+        self.emit(Event::Retried { gone: planned.gone(), open: planned.open(), args });
+        for ix in groups {
+            self.give_again(ix);
+        }
     }
 
     fn changed_arguments(&self, parameters: &BTreeMap<String, Arc<str>>) -> Vec<Parameter> {
         let mut arguments = self.run.arguments.clone();
-        for (name, value) in parameters {
-            match arguments.iter_mut().find(|argument| *argument.name == **name) {
-                Some(argument) => argument.value = Some(value.clone()),
-                None => arguments.push(Parameter { name: name.as_str().into(), value: Some(value.clone()) }),
+        for argument in &mut arguments {
+            if let Some(value) = parameters.get(&*argument.name) {
+                argument.value = Some(value.clone());
             }
         }
         arguments
     }
-}
 
-/// What a retry does to the nodes of a run; nodes in neither list stay as they are.
-pub(in crate::engine) struct Restart {
-    /// Forgotten, and made anew when their turn comes.
-    pub gone: Vec<NodeIx>,
-    /// At work again.
-    pub open: Vec<NodeIx>,
-}
-
-/// Returns which nodes a retry forgets, and which it opens. When arguments change (`anew`), loops and
-/// groups that are opened forget all their rounds, since what they go over may have changed.
-pub(in crate::engine) fn plan_restart(run: &Run, wanted: impl Fn(NodeIx) -> bool, anew: bool) -> Restart {
-    let mut gone = BTreeSet::new();
-    let mut open = BTreeSet::new();
-    for slot in run.slots.iter().filter(|slot| !slot.gone) {
-        let ix = slot.node.ix;
-        let failed = slot.node.phase.is_bad();
-        match slot.frame {
-            _ if wanted(ix) => forget(run, ix, &mut gone),
-            Frame::Leaf if failed => forget(run, ix, &mut gone),
-            Frame::Leaf => {}
-            _ if failed => {
-                open.insert(ix);
+    /// Gives a node that is at work again the inputs that it would be given now. Callers come first.
+    fn give_again(&mut self, ix: NodeIx) {
+        let slot = self.run.slot(ix);
+        if slot.gone || slot.node.phase.is_final() {
+            return;
+        }
+        match self.inputs_again(ix) {
+            Ok(Some(inputs)) if slot.node.inputs.as_deref() != Some(&inputs) => {
+                self.emit(Event::Given { n: ix, i: Arc::new(inputs) });
             }
-            _ => {}
-        }
-        if matches!(slot.caller, Caller::Exit) {
-            forget(run, ix, &mut gone);
-            run.slots.iter().filter(|inner| !inner.gone && inner.on_exit && is_below(run, inner.node.ix, ix)).for_each(
-                |inner| {
-                    gone.insert(inner.node.ix);
-                },
-            );
+            Ok(_) => {}
+            Err(words) => self.finish(ix, Phase::Error, words),
         }
     }
-    forget_attempts(run, &mut gone);
-    open_callers(run, &gone, &mut open);
-    if anew {
-        let groups = open.iter().filter(|ix| matches!(run.slot(**ix).frame, Frame::Items(_) | Frame::Group(_)));
-        let rounds: Vec<NodeIx> = groups.flat_map(|ix| run.node(*ix).children.iter().copied()).collect();
-        rounds.into_iter().for_each(|round| forget(run, round, &mut gone));
-    }
-    let hooks: Vec<NodeIx> = open.iter().flat_map(|ix| hooks_of(run, *ix)).collect();
-    for hook in hooks {
-        forget(run, hook, &mut gone);
-    }
-    let open = open.difference(&gone).copied().collect();
-    Restart { gone: gone.into_iter().collect(), open }
-}
 
-/// Forgets a node and all that came after it.
-fn forget(run: &Run, ix: NodeIx, gone: &mut BTreeSet<NodeIx>) {
-    let mut walk = vec![ix];
-    while let Some(ix) = walk.pop() {
-        if !run.slot(ix).gone && gone.insert(ix) {
-            walk.extend(&run.node(ix).children);
+    fn inputs_again(&self, ix: NodeIx) -> Result<Option<Inputs>, String> {
+        let slot = self.run.slot(ix);
+        if let Caller::Attempt(retry, _) = slot.caller {
+            return Ok(self.run.node(retry).inputs.as_deref().cloned());
+        }
+        match self.call_again(ix)? {
+            Some(call) => self.inputs(&call, self.plan.template(call.template)).map(Some),
+            None => Ok(None),
         }
     }
-}
 
-/// A node that lost an attempt starts counting them anew.
-fn forget_attempts(run: &Run, gone: &mut BTreeSet<NodeIx>) {
-    let retries: BTreeSet<NodeIx> = gone
-        .iter()
-        .filter_map(|ix| match run.slot(*ix).caller {
-            Caller::Attempt(retry, _) => Some(retry),
-            _ => None,
-        })
-        .collect();
-    for retry in retries {
-        if let Frame::Retry(attempts) = &run.slot(retry).frame {
-            attempts.iter().for_each(|attempt| forget(run, *attempt, gone));
-        }
-    }
-}
-
-fn open_callers(run: &Run, gone: &BTreeSet<NodeIx>, open: &mut BTreeSet<NodeIx>) {
-    let mut walk: Vec<NodeIx> = gone.iter().chain(open.iter()).copied().collect();
-    let mut seen = BTreeSet::new();
-    while let Some(ix) = walk.pop() {
-        let slot = run.slot(ix);
-        let group = match &slot.caller {
-            Caller::Task(dag, task, Some(_)) => run.task_node(*dag, *task),
-            _ => None,
+    /// Returns the call that made a node, as it would be made now; `None` for what only hooks call.
+    fn call_again(&self, ix: NodeIx) -> Result<Option<Call>, String> {
+        let slot = self.run.slot(ix);
+        let (of, item) = match slot.caller {
+            Caller::Entry => return Ok(Some(self.entry_call(slot.node.name.clone()))),
+            Caller::Task(dag, _, item) => (Some(dag), item),
+            Caller::Step(.., item) => (slot.node.boundary, item),
+            _ => (None, None),
         };
-        for caller in caller_node(&slot.caller).into_iter().chain(group) {
-            if seen.insert(caller) {
-                if !gone.contains(&caller) && !matches!(run.slot(caller).frame, Frame::Leaf) {
-                    open.insert(caller);
-                }
-                walk.push(caller);
-            }
-        }
+        let Some((of, task)) = of.zip(self.run.task_of(&slot.caller)) else { return Ok(None) };
+        let items = if item.is_some() { self.items(of, task)? } else { Vec::new() };
+        let value = item.and_then(|item| items.get(item as usize));
+        let rendered = self.task(of, task, Part::Call, value, item.is_some())?;
+        let planned = Planned { name: slot.node.display_name.clone(), item, what: Ok(rendered), skip: None };
+        let Ok(rendered) = &planned.what else { return Ok(None) };
+        let call = self.planned_call(of, task, &planned, rendered, slot.caller.clone(), slot.node.name.clone())?;
+        Ok(Some(call))
     }
-}
-
-fn hooks_of(run: &Run, ix: NodeIx) -> Vec<NodeIx> {
-    let children = run.node(ix).children.iter().copied();
-    children.filter(|child| matches!(run.slot(*child).caller, Caller::Hook(of, _) if of == ix)).collect()
-}
-
-fn is_below(run: &Run, ix: NodeIx, above: NodeIx) -> bool {
-    let mut at = Some(ix);
-    while let Some(ix) = at {
-        if ix == above {
-            return true;
-        }
-        at = caller_node(&run.slot(ix).caller);
-    }
-    false
 }

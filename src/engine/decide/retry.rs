@@ -29,8 +29,7 @@ enum Verdict {
 impl Decider<'_> {
     /// Returns the strategy of a template, or the workflow's.
     pub(super) fn retry_strategy(&self, template: TemplateIx) -> Option<&spec::RetryStrategy> {
-        let own = self.plan.templates[template.index()].spec.retry_strategy.as_ref();
-        own.or(self.plan.spec().retry_strategy.as_ref())
+        self.plan.retry_strategy(template)
     }
 
     pub(super) fn advance_retry(&mut self, ix: NodeIx) {

@@ -37,6 +37,7 @@ impl Run {
             targets: created.targets.clone(),
             settled: false,
             gone: false,
+            fresh: self.is_fresh(created),
             awake: false,
             on_exit,
             hooks_open: 0,
@@ -47,6 +48,12 @@ impl Run {
             memo: created.memo.clone(),
             locks: created.locks.clone(),
         }
+    }
+
+    /// Returns whether a new node runs, or comes after one that did.
+    fn is_fresh(&self, created: &Created) -> bool {
+        let runs = created.kind.is_work() && !created.phase.is_final();
+        runs || created.parents.iter().any(|parent| self.slots.get(parent.index()).is_some_and(|slot| slot.fresh))
     }
 
     fn new_node(

@@ -44,6 +44,11 @@ pub fn jq(filter: &str, input: &str) -> Result<String, String> {
     Ok(out)
 }
 
+/// Returns why a filter cannot be run, whatever it is given.
+pub fn jq_fault(filter: &str) -> Option<String> {
+    check_size(filter).and_then(|()| compile(filter)).err()
+}
+
 fn check_size(filter: &str) -> Result<(), String> {
     let mut depth = 0usize;
     for c in filter.chars() {

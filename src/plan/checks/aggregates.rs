@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Called, Checked, called};
-use crate::plan::model::{Template, Text};
+use super::{Called, Checked};
+use crate::plan::model::Text;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::Items;
 use crate::source::Segment;
@@ -14,13 +15,13 @@ use crate::source::Segment;
 /// Fields of a step or task whose value is one word or number, never a list.
 const SINGLE: [&str; 7] = ["status", "exitCode", "id", "ip", "startedAt", "finishedAt", "hostNodeName"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    for template in &checked.draft.templates {
-        let loops = loops(template);
-        for call in called(template) {
-            problems.extend(loop_over_single(&call));
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
+    for (template, calls) in checked.each() {
+        let loops = loops(calls);
+        for call in calls {
+            problems.extend(loop_over_single(call));
             if !loops.is_empty() {
-                call.task.texts.iter().for_each(|text| problems.extend(used_as_one(&call, text, &loops)));
+                call.task.texts.iter().for_each(|text| problems.extend(used_as_one(call, text, &loops)));
             }
         }
         if !loops.is_empty() {
@@ -29,9 +30,9 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Returns the places of the steps or tasks of a template that loop.
-fn loops(template: &Template) -> Loops<'_> {
-    let looping = called(template).into_iter().filter(|call| Items::of(&call.task.spec).exist());
+/// Returns the places of those steps or tasks that loop.
+fn loops<'a>(calls: &[Called<'a>]) -> Loops<'a> {
+    let looping = calls.iter().filter(|call| Items::of(&call.task.spec).exist());
     looping.map(|call| (&*call.task.name, call.place.key("name"))).collect()
 }
 

@@ -2,19 +2,20 @@
 //!
 //! Source: `ProcessArgs`, `validateArgumentsValues`.
 
-use super::{Called, Checked, Purpose, called, given, title};
+use super::lookup::Names;
+use super::{Called, Checked, Purpose, given, title};
 use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    let draft = checked.draft;
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut problem = |found| problems.push(found);
     of_workflow(checked, &mut problem);
-    for template in &draft.templates {
-        for call in called(template) {
-            of_call(checked, template, &call, &mut problem);
+    for (template, calls) in checked.each() {
+        for call in calls {
+            of_call(checked, template, call, &mut problem);
         }
     }
 }
@@ -121,9 +122,9 @@ fn missing(caller: &Caller<'_>, target: &Template, problem: &mut impl FnMut(Prob
     let Some(inputs) = &target.spec.inputs else { return };
     let place = target.place.key("inputs");
     let passed = caller.arguments.map(|arguments| arguments.parameters.as_slice()).unwrap_or_default();
+    let passed = Names::of(passed.iter().map(|argument| argument.name.as_str()));
     for (index, input) in inputs.parameters.iter().enumerate() {
-        let is_passed = passed.iter().any(|argument| argument.name == input.name);
-        if !is_passed && !has_value(input) {
+        if !passed.has(&input.name) && !has_value(input) {
             let message = format!("{} does not pass `{}`, which {} needs", caller.title, input.name, title(target));
             let found = Problem::error(rules::ARGUMENT_MISSING, caller.arguments_place(), message);
             let declared = place.key("parameters").index(index);
@@ -131,9 +132,9 @@ fn missing(caller: &Caller<'_>, target: &Template, problem: &mut impl FnMut(Prob
         }
     }
     let passed = caller.arguments.map(|arguments| arguments.artifacts.as_slice()).unwrap_or_default();
+    let passed = Names::of(passed.iter().map(|argument| argument.name.as_str()));
     for (index, input) in inputs.artifacts.iter().enumerate() {
-        let is_passed = passed.iter().any(|argument| argument.name == input.name);
-        if !is_passed && input.optional != Some(true) && !has_location(input) {
+        if !passed.has(&input.name) && input.optional != Some(true) && !has_location(input) {
             let (name, target) = (&input.name, title(target));
             let message = format!("{} does not pass the artifact `{name}`, which {target} needs", caller.title);
             let found = Problem::error(rules::ARGUMENT_MISSING, caller.arguments_place(), message);
@@ -152,20 +153,29 @@ fn has_value(input: &spec::Parameter) -> bool {
 /// Warns of what nobody takes: Argo drops it without a word.
 fn unused(caller: &Caller<'_>, target: &Template, problem: &mut impl FnMut(Problem)) {
     let Some(arguments) = caller.arguments else { return };
-    let inputs = target.spec.inputs.clone().unwrap_or_default();
-    let parameters: Vec<&str> = inputs.parameters.iter().map(|input| input.name.as_str()).collect();
-    let artifacts: Vec<&str> = inputs.artifacts.iter().map(|input| input.name.as_str()).collect();
-    let place = caller.arguments_place();
-    let passed = arguments.parameters.iter().map(|argument| argument.name.as_str()).enumerate();
-    let passed = passed.map(|(index, name)| (name, place.key("parameters").index(index), &parameters));
-    let files = arguments.artifacts.iter().map(|argument| argument.name.as_str()).enumerate();
-    let files = files.map(|(index, name)| (name, place.key("artifacts").index(index), &artifacts));
-    for (name, place, inputs) in passed.chain(files) {
-        if !inputs.contains(&name) && !name.is_empty() {
-            let message = format!("{} has no input `{name}`", title(target));
-            let found = Problem::warning(rules::ARGUMENT_UNUSED, place.key("name"), message);
-            problem(found.says("nobody takes this").suggest(name, inputs.iter().copied()));
-        }
+    let inputs = target.spec.inputs.as_ref();
+    let parameters = inputs.into_iter().flat_map(|inputs| inputs.parameters.iter().map(|input| input.name.as_str()));
+    let artifacts = inputs.into_iter().flat_map(|inputs| inputs.artifacts.iter().map(|input| input.name.as_str()));
+    let passed = arguments.parameters.iter().map(|argument| argument.name.as_str());
+    let files = arguments.artifacts.iter().map(|argument| argument.name.as_str());
+    untaken(caller, target, "parameters", passed, parameters, problem);
+    untaken(caller, target, "artifacts", files, artifacts, problem);
+}
+
+fn untaken<'a>(
+    caller: &Caller<'_>,
+    target: &Template,
+    of: &str,
+    passed: impl Iterator<Item = &'a str>,
+    inputs: impl Iterator<Item = &'a str> + Clone,
+    problem: &mut impl FnMut(Problem),
+) {
+    let known = Names::of(inputs.clone());
+    for (index, name) in passed.enumerate().filter(|(_, name)| !name.is_empty() && !known.has(name)) {
+        let message = format!("{} has no input `{name}`", title(target));
+        let place = caller.arguments_place().key(of).index(index).key("name");
+        let found = Problem::warning(rules::ARGUMENT_UNUSED, place, message);
+        problem(found.says("nobody takes this").suggest(name, inputs.clone()));
     }
 }
 

@@ -6,10 +6,11 @@ use super::{Checked, given};
 use crate::plan::kinds;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         let inputs = template.spec.inputs.as_ref().map(|inputs| inputs.artifacts.as_slice()).unwrap_or_default();
         let outputs = template.spec.outputs.as_ref().map(|outputs| outputs.artifacts.as_slice()).unwrap_or_default();

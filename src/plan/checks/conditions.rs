@@ -1,16 +1,17 @@
 //! Conditions of calls: `when` can be read, hooks say when they are called.
 
-use super::{Checked, called};
+use super::Checked;
 use crate::expr::when;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = Place::root().key("spec");
     hooks(&checked.draft.resolved.spec.hooks, &spec, problems);
-    for template in &checked.draft.templates {
-        for call in called(template) {
+    for (_, calls) in checked.each() {
+        for call in calls {
             problems.extend(call.task.spec.when.as_deref().and_then(|text| unreadable(text, &call.place.key("when"))));
             hooks(&call.task.spec.hooks, &call.place, problems);
         }
@@ -18,7 +19,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// Source: `validateHooks`.
-fn hooks(hooks: &spec::LifecycleHooks, place: &Place, problems: &mut Vec<Problem>) {
+fn hooks(hooks: &spec::LifecycleHooks, place: &Place, problems: &mut Problems) {
     for (name, hook) in hooks {
         if name != "exit" && hook.expression.as_deref().unwrap_or_default().is_empty() {
             let message = format!("the hook `{name}` does not say when it is called");

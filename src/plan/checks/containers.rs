@@ -7,32 +7,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Checked, Purpose, title};
+use super::{Checked, Purpose, given, images, title, volumes};
 use crate::plan::graph;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
+use crate::source::Segment;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
+    let shared = Shared::of(&checked.draft.resolved.spec);
     for template in &checked.draft.templates {
-        images(template, problems);
+        named_images(template, problems);
         reserved(template, problems);
         if let Some(set) = &template.spec.container_set {
             container_set(template, set, problems);
         }
         mounts_once(template, problems);
-        volumes(checked, template, problems);
+        declared(checked, template, &shared, problems);
         for (container, place) in containers(template) {
             environment(container, &place, problems);
         }
-        for (index, container) in template.spec.init_containers.iter().enumerate() {
-            if text(&container.container, "name").is_empty() {
-                let place = template.place.key("initContainers").index(index);
-                problems.push(
-                    Problem::error(rules::NAME_MISSING, place, "an init container has no name").help("add `name`"),
-                );
-            }
+        let spec = &template.spec;
+        let beside = [
+            ("initContainers", &spec.init_containers, "an init container has no name"),
+            ("sidecars", &spec.sidecars, "a sidecar has no name"),
+        ];
+        for (key, containers, message) in beside {
+            let nameless = containers.iter().enumerate().filter(|(_, other)| text(&other.container, "name").is_empty());
+            problems.extend(nameless.map(|(index, _)| {
+                Problem::error(rules::NAME_MISSING, template.place.key(key).index(index), message).help("add `name`")
+            }));
         }
     }
 }
@@ -63,7 +69,7 @@ pub(super) fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn images(template: &Template, problems: &mut Vec<Problem>) {
+fn named_images(template: &Template, problems: &mut Problems) {
     for (container, place) in containers(template) {
         let image = text(container, "image");
         let main = template.spec.container.is_some() || template.spec.script.is_some();
@@ -71,15 +77,15 @@ fn images(template: &Template, problems: &mut Vec<Problem>) {
         if image.is_empty() && own {
             let message = format!("the container of {} has no image", title(template));
             problems.push(Problem::error(rules::IMAGE, place, message).help("add `image`"));
-        } else if image.contains(char::is_whitespace) && !image.contains("{{") {
-            let message = format!("`{image}` is not the name of an image: it has blanks");
+        } else if let Some(fault) = given(Some(image)).and_then(images::fault) {
+            let message = format!("`{image}` is not the name of an image: {fault}");
             problems.push(Problem::error(rules::IMAGE, place.key("image"), message));
         }
     }
 }
 
 /// Source: `IsArgoSidecar`.
-fn reserved(template: &Template, problems: &mut Vec<Problem>) {
+fn reserved(template: &Template, problems: &mut Problems) {
     let is_reserved = |name: &str| name == "wait" || name == "supervisor" || name.starts_with("artifact-plugin-");
     let set = template.spec.container_set.iter().flat_map(|set| set.containers.iter().enumerate());
     let set =
@@ -95,7 +101,7 @@ fn reserved(template: &Template, problems: &mut Vec<Problem>) {
     }
 }
 
-fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems: &mut Vec<Problem>) {
+fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems: &mut Problems) {
     let at = template.place.key("containerSet");
     let place = at.key("containers");
     let names: Vec<&str> = set.containers.iter().map(|node| text(&node.container, "name")).collect();
@@ -117,7 +123,7 @@ fn container_set(template: &Template, set: &spec::ContainerSetTemplate, problems
     }
 }
 
-fn set_names(names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
+fn set_names(names: &[&str], place: &Place, problems: &mut Problems) {
     let error = |place: Place, message: String| Problem::error(rules::CONTAINER_SET, place, message);
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, name) in names.iter().enumerate() {
@@ -134,7 +140,7 @@ fn set_names(names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
     }
 }
 
-fn set_graph(set: &spec::ContainerSetTemplate, names: &[&str], place: &Place, problems: &mut Vec<Problem>) {
+fn set_graph(set: &spec::ContainerSetTemplate, names: &[&str], place: &Place, problems: &mut Problems) {
     let by_name: BTreeMap<&str, usize> = names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
     let mut parents = Vec::new();
     for (index, node) in set.containers.iter().enumerate() {
@@ -150,23 +156,23 @@ fn set_graph(set: &spec::ContainerSetTemplate, names: &[&str], place: &Place, pr
     }
     for cycle in graph::cycles(&parents) {
         let way: Vec<&str> = cycle.iter().chain(&cycle[..1]).map(|&index| names[index]).collect();
-        let message = format!("containers wait for each other: `{}`", way.join("` → `"));
+        let message = format!("containers wait for each other: {}", graph::circle(&way));
         let place = place.index(cycle[0]).key("dependencies");
         problems.push(Problem::error(rules::CONTAINER_SET, place, message));
     }
 }
 
-/// Nothing is mounted twice at one path; input artifacts are mounted too.
-fn mounts_once(template: &Template, problems: &mut Vec<Problem>) {
-    if let Some(container) = &template.spec.container {
-        let inputs = template.spec.inputs.iter().flat_map(|inputs| inputs.artifacts.iter().enumerate());
-        let place = template.place.key("inputs").key("artifacts");
-        let artifacts = inputs
-            .map(|(index, artifact)| (artifact.path.as_deref().unwrap_or_default(), place.index(index).key("path")));
-        paths_once(
-            mounts_of(list(container, "volumeMounts"), &template.place.key("container")).chain(artifacts),
-            problems,
-        );
+/// Nothing is mounted twice at one path of a container; input artifacts are mounted too, into the main one.
+fn mounts_once(template: &Template, problems: &mut Problems) {
+    for (container, place) in containers(template) {
+        let is_main = [Some(&Segment::Key("container".into())), Some(&Segment::Key("script".into()))]
+            .contains(&place.path.last());
+        let inputs = template.spec.inputs.iter().filter(|_| is_main);
+        let inputs = inputs.flat_map(|inputs| inputs.artifacts.iter().enumerate());
+        let at = template.place.key("inputs").key("artifacts");
+        let artifacts =
+            inputs.map(|(index, artifact)| (artifact.path.as_deref().unwrap_or_default(), at.index(index).key("path")));
+        paths_once(mounts_of(list(container, "volumeMounts"), &place).chain(artifacts), problems);
     }
     if let Some(set) = &template.spec.container_set {
         let mounts: Vec<Value> = set.volume_mounts.iter().map(|mount| mount.0.clone()).collect();
@@ -174,13 +180,11 @@ fn mounts_once(template: &Template, problems: &mut Vec<Problem>) {
     }
 }
 
-fn paths_once<'v>(paths: impl Iterator<Item = (&'v str, Place)>, problems: &mut Vec<Problem>) {
+fn paths_once<'v>(paths: impl Iterator<Item = (&'v str, Place)>, problems: &mut Problems) {
     let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
     for (path, place) in paths.filter(|(path, _)| !path.is_empty()) {
         if let Some(first) = seen.get(path) {
-            let message = format!("two things are mounted at `{path}`");
-            problems
-                .push(Problem::error(rules::MOUNT, place.clone(), message).also(first.clone(), "the first is here"));
+            problems.push(volumes::mounted_twice(path, &place, first));
         }
         seen.entry(path).or_insert(place);
     }
@@ -191,22 +195,36 @@ fn mounts_of<'v>(mounts: &'v [Value], place: &Place) -> impl Iterator<Item = (&'
     mounts.iter().enumerate().map(move |(index, mount)| (text(mount, "mountPath"), place.index(index).key("mountPath")))
 }
 
-fn volumes(checked: &Checked<'_>, template: &Template, problems: &mut Vec<Problem>) {
-    let spec = &checked.draft.resolved.spec;
-    // A patch can declare volumes too, and need not be readable before the run.
-    if template.spec.pod_spec_patch.is_some() || spec.pod_spec_patch.is_some() {
+/// The volumes that the workflow declares for all its templates.
+struct Shared<'a> {
+    names: BTreeSet<&'a str>,
+    /// Whether more may be declared than can be known: a name has tags, or there is a patch, which need not be
+    /// readable before the run.
+    is_open: bool,
+}
+
+impl<'a> Shared<'a> {
+    fn of(spec: &'a spec::WorkflowSpec) -> Self {
+        let claims = spec.volume_claim_templates.iter().filter_map(|claim| claim.get("metadata"));
+        let volumes = spec.volumes.iter().map(|volume| &volume.0).chain(claims);
+        let names: BTreeSet<&str> = volumes.map(|volume| text(volume, "name")).collect();
+        let is_open = spec.pod_spec_patch.is_some() || names.iter().any(|name| name.contains("{{"));
+        Self { names, is_open }
+    }
+}
+
+/// What is mounted is declared.
+fn declared(checked: &Checked<'_>, template: &Template, shared: &Shared<'_>, problems: &mut Problems) {
+    let own: BTreeSet<&str> = template.spec.volumes.iter().map(|volume| text(&volume.0, "name")).collect();
+    let is_open = template.spec.pod_spec_patch.is_some() || own.iter().any(|name| name.contains("{{"));
+    if is_open || shared.is_open {
         return;
     }
-    let claims = spec.volume_claim_templates.iter().filter_map(|claim| claim.get("metadata"));
-    let volumes = spec.volumes.iter().chain(&template.spec.volumes).map(|volume| &volume.0).chain(claims);
-    let declared: BTreeSet<&str> = volumes.map(|volume| text(volume, "name")).collect();
-    if declared.iter().any(|name| name.contains("{{")) {
-        return;
-    }
+    let is_declared = |name: &str| own.contains(name) || shared.names.contains(name);
     for (container, place) in containers(template) {
         for (index, mount) in list(container, "volumeMounts").iter().enumerate() {
             let name = text(mount, "name");
-            if !name.is_empty() && !name.contains("{{") && !declared.contains(name) {
+            if !name.is_empty() && !name.contains("{{") && !is_declared(name) {
                 let place = place.key("volumeMounts").index(index).key("name");
                 let message = format!("there is no volume `{name}`");
                 // The volumes of a library's template may be those of the workflow that calls it.
@@ -217,14 +235,14 @@ fn volumes(checked: &Checked<'_>, template: &Template, problems: &mut Vec<Proble
                 problems.push(
                     problem
                         .help("declare it in `volumes` of the template or of the workflow")
-                        .suggest(name, declared.iter().copied()),
+                        .suggest(name, own.iter().chain(&shared.names).copied()),
                 );
             }
         }
     }
 }
 
-fn environment(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+fn environment(container: &Value, place: &Place, problems: &mut Problems) {
     for (index, variable) in list(container, "env").iter().enumerate() {
         if text(variable, "name").is_empty() {
             let place = place.key("env").index(index);

@@ -2,36 +2,35 @@
 //!
 //! Source: `validateDAG`. Unknown dependencies and cycles are found when the graph is built.
 
-use super::{Checked, called, title};
+use super::{Called, Checked, title};
 use crate::expr::depends;
 use crate::plan::model::{Body, Dag, Template};
 use crate::plan::problem::Problem;
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::Items;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    for template in &checked.draft.templates {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
+    for (template, calls) in checked.each() {
         if let Body::Dag(dag) = &template.body {
             empty(template, dag, problems);
-            mixed(template, problems);
-            about_items(template, dag, problems);
+            mixed(calls, problems);
+            about_items(calls, dag, problems);
         }
     }
 }
 
-fn empty(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
+fn empty(template: &Template, dag: &Dag, problems: &mut Problems) {
     if dag.tasks.is_empty() {
         let message = format!("the DAG of {} has no tasks", title(template));
         problems.push(Problem::error(rules::EMPTY, template.place.key("dag"), message));
     }
 }
 
-fn mixed(template: &Template, problems: &mut Vec<Problem>) {
-    let called = called(template);
-    let has_depends =
-        |call: &&super::Called<'_>| call.task.spec.depends.as_deref().is_some_and(|text| !text.is_empty());
+fn mixed(called: &[Called<'_>], problems: &mut Problems) {
+    let has_depends = |call: &&Called<'_>| call.task.spec.depends.as_deref().is_some_and(|text| !text.is_empty());
     let with_depends = called.iter().find(has_depends);
-    for call in &called {
+    for call in called {
         let task = &call.task.spec;
         let digit = task.name.starts_with(|c: char| c.is_ascii_digit());
         if digit && (with_depends.is_some() || !task.dependencies.is_empty()) {
@@ -59,8 +58,8 @@ fn mixed(template: &Template, problems: &mut Vec<Problem>) {
     }
 }
 
-fn about_items(template: &Template, dag: &Dag, problems: &mut Vec<Problem>) {
-    for call in called(template) {
+fn about_items(calls: &[Called<'_>], dag: &Dag, problems: &mut Problems) {
+    for call in calls {
         for mention in dag.depends[call.ix].iter().flat_map(depends::Expr::tasks) {
             let Some(&other) = dag.by_name.get(mention.name) else { continue };
             let Some(result) = mention.result.filter(|result| result.is_about_items()) else { continue };

@@ -2,22 +2,116 @@
 //!
 //! Argo reads them only when it needs them, and fails the node then.
 
-use super::{Checked, called, given};
-use crate::expr::lang;
+use super::{Called, Checked, given};
+use crate::expr::{functions, lang};
+use crate::plan::globals::Globals;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::{self, Items, Look, Variables};
+use crate::source::Severity;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+/// The roots that some expression knows. Another one is no variable anywhere.
+pub(super) const ROOTS: [&str; 18] = [
+    "workflow",
+    "steps",
+    "tasks",
+    "inputs",
+    "outputs",
+    "item",
+    "pod",
+    "node",
+    "lastRetry",
+    "retries",
+    "status",
+    "duration",
+    "exitCode",
+    "resourcesDuration",
+    "request",
+    "response",
+    "cronworkflow",
+    "data",
+];
+
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut found = Vec::new();
     of_workflow(checked, &mut found);
-    for template in &checked.draft.templates {
+    found.drain(..).for_each(|field| field.check(&Known::Workflow(&checked.globals), problems));
+    for (template, calls) in checked.each() {
         let variables = Variables::of(checked.draft, &checked.globals, template, true);
         of_template(template, &mut found);
-        found.drain(..).for_each(|field| field.check(None, problems));
-        over_nodes(template, &mut found);
-        found.drain(..).for_each(|field| field.check(Some(&variables), problems));
+        found.drain(..).for_each(|field| field.check(&Known::Moment, problems));
+        over_nodes(template, calls, &mut found);
+        found.drain(..).for_each(|field| field.check(&Known::Nodes(&variables), problems));
     }
+}
+
+/// What an expression knows, beside functions.
+enum Known<'a> {
+    /// `workflow.*`.
+    Workflow(&'a Globals<'a>),
+    /// What has just happened: the attempt that failed, the answer that came. What else there is only a run knows.
+    Moment,
+    /// The inputs, steps and tasks of a template.
+    Nodes(&'a Variables<'a>),
+}
+
+impl Known<'_> {
+    fn lacks(&self, name: &str) -> bool {
+        let (root, rest) = name.split_once('.').unwrap_or((name, ""));
+        if !ROOTS.contains(&root) {
+            return true;
+        }
+        match self {
+            Self::Workflow(globals) if root == "workflow" => !has_part(globals, rest),
+            Self::Workflow(_) => scopes::is_variable(name),
+            Self::Moment => !knows_moment(root, rest),
+            Self::Nodes(variables) => {
+                scopes::is_variable(name) && variables.look_up_part(name, &Items::None) == Look::Unknown
+            }
+        }
+    }
+
+    fn candidates(&self, name: &str) -> Vec<String> {
+        let mut names = match self {
+            Self::Workflow(globals) => globals.names().collect(),
+            Self::Moment => MOMENTS.iter().map(|(root, field)| format!("{root}.{field}")).collect(),
+            Self::Nodes(variables) => variables.candidates(name, &Items::None),
+        };
+        if !name.contains('.') {
+            names.extend(functions::names().chain(ROOTS).map(str::to_owned));
+        }
+        names
+    }
+}
+
+/// Returns whether `workflow.REST` exists, or the value that it is a part of, or the group that it is.
+fn has_part(globals: &Globals<'_>, rest: &str) -> bool {
+    let groups = ["", "parameters", "labels", "annotations", "outputs", "outputs.parameters", "outputs.artifacts"];
+    let prefixes = rest.match_indices('.').map(|(at, _)| &rest[..at]);
+    let is_value = |part: &str| !groups.contains(&part) && globals.has(part, true);
+    groups.contains(&rest) || globals.has(rest, true) || prefixes.into_iter().any(is_value)
+}
+
+/// Fields of what has just happened. Source: `buildRetryStrategyLocalScope`, `executor/http`.
+const MOMENTS: [(&str, &str); 11] = [
+    ("lastRetry", "exitCode"),
+    ("lastRetry", "status"),
+    ("lastRetry", "duration"),
+    ("lastRetry", "message"),
+    ("request", "method"),
+    ("request", "url"),
+    ("request", "body"),
+    ("request", "headers"),
+    ("response", "statusCode"),
+    ("response", "body"),
+    ("response", "headers"),
+];
+
+fn knows_moment(root: &str, rest: &str) -> bool {
+    let field = rest.split('.').next().unwrap_or_default();
+    let mut of_root = MOMENTS.iter().filter(|(known, _)| *known == root).peekable();
+    rest.is_empty() || of_root.peek().is_none() || of_root.any(|(_, known)| *known == field)
 }
 
 /// An expression and its place.
@@ -28,7 +122,7 @@ struct Field<'a> {
 
 impl Field<'_> {
     /// Checks that it can be read, and that what it names exists, where that is known.
-    fn check(&self, variables: Option<&Variables<'_>>, problems: &mut Vec<Problem>) {
+    fn check(&self, known: &Known<'_>, problems: &mut Problems) {
         if self.text.contains("{{") {
             return;
         }
@@ -39,26 +133,24 @@ impl Field<'_> {
                 problem.help = fault.help;
                 problems.push(problem);
             }
-            Ok(expression) => {
-                problems.extend(variables.into_iter().flat_map(|variables| self.unknown(&expression, variables)))
+            Ok(expression) if problems.has_room(rules::VARIABLE, Severity::Error) => {
+                let unknown = expression.variables().iter().filter(|named| !named.guarded && known.lacks(&named.name));
+                problems.extend(unknown.map(|named| self.unknown(named, known)));
             }
+            Ok(_) => {}
         }
     }
 
-    fn unknown(&self, expression: &lang::Ast, variables: &Variables<'_>) -> Vec<Problem> {
-        let named = expression.variables().iter();
-        let unknown = named.filter(|named| {
-            !named.guarded
-                && scopes::is_variable(&named.name)
-                && variables.look_up_part(&named.name, &Items::None) == Look::Unknown
-        });
-        let problem = |named: &lang::Named| {
-            let candidates = variables.candidates(&named.name, &Items::None);
-            Problem::error(rules::VARIABLE, self.place.clone(), format!("there is no `{}` here", named.name))
-                .within(named.at.clone())
-                .suggest(&named.name, candidates.iter().map(String::as_str))
+    fn unknown(&self, named: &lang::Named, known: &Known<'_>) -> Problem {
+        let name = &named.name;
+        let message = match name.contains('.') {
+            true => format!("there is no `{name}` here"),
+            false => format!("`{name}` is neither a variable nor a function"),
         };
-        unknown.map(problem).collect()
+        let candidates = known.candidates(name);
+        Problem::error(rules::VARIABLE, self.place.clone(), message)
+            .within(named.at.clone())
+            .suggest(name, candidates.iter().map(String::as_str))
     }
 }
 
@@ -78,9 +170,9 @@ fn of_workflow<'a>(checked: &'a Checked<'_>, found: &mut Vec<Field<'a>>) {
 }
 
 /// Returns the expressions over the inputs, steps and tasks of a template, with their places.
-pub(super) fn fields(template: &crate::plan::model::Template) -> Vec<(&str, Place)> {
+pub(super) fn fields<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>]) -> Vec<(&'a str, Place)> {
     let mut found = Vec::new();
-    over_nodes(template, &mut found);
+    over_nodes(template, calls, &mut found);
     found.into_iter().map(|field| (field.text, field.place)).collect()
 }
 
@@ -100,7 +192,7 @@ fn of_template<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<F
 }
 
 /// Expressions over the steps or tasks of the template.
-fn over_nodes<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Field<'a>>) {
+fn over_nodes<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>], found: &mut Vec<Field<'a>>) {
     let outputs = template.spec.outputs.iter();
     let place = template.place.key("outputs");
     for outputs in outputs {
@@ -115,7 +207,7 @@ fn over_nodes<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Fi
             found.extend(text.map(|text| Field { text, place: place() }));
         }
     }
-    for call in called(template) {
+    for call in calls {
         let task = &call.task.spec;
         found.extend(task.hooks.iter().filter_map(|(name, hook)| {
             Some(Field {

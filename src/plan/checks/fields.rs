@@ -9,16 +9,18 @@ use crate::base::TimeSpan;
 use crate::plan::kinds::{is_leaf, is_pod};
 use crate::plan::model::{Body, Template};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::source::Segment;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
-        let mut found = Vec::new();
+        let mut found = Problems::default();
         deadline(template, &mut found);
         timeouts(template, &mut found);
         found.extend(parallelism(template));
         found.extend(resource_claims(template));
+        let found = found.into_vec();
         // Defaults are meant for those templates that use them.
         problems.extend(
             found.into_iter().filter(|problem| problem.rule != rules::FIELD_UNUSED || !is_default(checked, problem)),
@@ -50,7 +52,7 @@ fn is_graph(template: &Template) -> bool {
     matches!(template.body, Body::Steps(_) | Body::Dag(_))
 }
 
-fn deadline(template: &Template, problems: &mut Vec<Problem>) {
+fn deadline(template: &Template, problems: &mut Problems) {
     let Some(seconds) = &template.spec.active_deadline_seconds else { return };
     if is_graph(template) {
         problems.push(unused(template, "activeDeadlineSeconds", "templates that run something themselves"));
@@ -64,7 +66,7 @@ fn deadline(template: &Template, problems: &mut Vec<Problem>) {
     }
 }
 
-fn timeouts(template: &Template, problems: &mut Vec<Problem>) {
+fn timeouts(template: &Template, problems: &mut Problems) {
     let only = "templates that run something themselves";
     for (field, text) in [("timeout", &template.spec.timeout), ("pendingTimeout", &template.spec.pending_timeout)] {
         let Some(text) = given(text.as_deref()) else { continue };
@@ -114,10 +116,15 @@ fn memoize(template: &Template) -> Option<Problem> {
         let problem = Problem::warning(rules::MEMOIZE, place.key("key"), message);
         return Some(problem.help("use letters, digits and `-`, beginning with a letter or a digit"));
     }
-    duration(given(Some(&memoize.max_age)), &place.key("maxAge"))
+    if let Some(problem) = duration(given(Some(&memoize.max_age)), &place.key("maxAge")) {
+        return Some(problem);
+    }
+    let cache = memoize.cache.as_ref().and_then(|cache| cache.config_map.as_ref()).and_then(|map| map.name.as_deref());
+    let nameless = || Problem::warning(rules::MEMOIZE, place.clone(), "nothing is remembered: there is no cache");
+    given(cache).is_none().then(|| nameless().help("name a ConfigMap: `cache: {configMap: {name: …}}`"))
 }
 
-fn own_resources(template: &Template, problems: &mut Vec<Problem>) {
+fn own_resources(template: &Template, problems: &mut Problems) {
     let Some(resources) = &template.spec.pod_resources else { return };
     if matches!(template.body, Body::Http | Body::Plugin) {
         problems.push(unused(template, "podResources", "templates that run a pod of their own"));

@@ -4,11 +4,12 @@
 
 use super::{Checked, title};
 use crate::plan::problem::Problem;
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         let Some(http) = &template.spec.http else { continue };
         let place = template.place.key("http");

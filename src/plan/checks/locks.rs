@@ -10,10 +10,12 @@ use crate::base::limits;
 use crate::plan::kinds;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
+use crate::source::Severity;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = &checked.draft.resolved.spec;
     let place = Place::root().down("spec.synchronization");
     of(checked, spec.synchronization.as_ref(), &place, problems);
@@ -23,7 +25,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     deadlocks(checked, problems);
 }
 
-fn of(checked: &Checked<'_>, locks: Option<&spec::Synchronization>, place: &Place, problems: &mut Vec<Problem>) {
+fn of(checked: &Checked<'_>, locks: Option<&spec::Synchronization>, place: &Place, problems: &mut Problems) {
     let Some(locks) = locks else { return };
     for (mutex, place) in mutexes(locks, place) {
         if given(mutex.name.as_deref()).is_none() {
@@ -57,16 +59,10 @@ fn of_semaphore(checked: &Checked<'_>, semaphore: &spec::SemaphoreRef, place: &P
     };
     let place = place.key("configMapKeyRef");
     let (name, key) = (reference.name.as_deref().unwrap_or_default(), reference.key.as_str());
-    for (field, value) in [("name", name), ("key", key)] {
-        if value.is_empty() {
-            let message = format!("`configMapKeyRef` of the semaphore has no `{field}`");
-            return Some(Problem::error(rules::LOCK, place, message).help(format!("add `{field}`")));
-        }
-    }
     // A ConfigMap that is not among the files given may be in the cluster.
     let data = checked.draft.resolved.config_maps.get(name)?;
     match data.get(key) {
-        None if key.contains("{{") => None,
+        None if key.is_empty() || key.contains("{{") => None,
         None => {
             let problem =
                 Problem::error(rules::LOCK, place.key("key"), format!("the ConfigMap `{name}` has no key `{key}`"));
@@ -80,8 +76,14 @@ fn of_semaphore(checked: &Checked<'_>, semaphore: &spec::SemaphoreRef, place: &P
     }
 }
 
-/// Returns the names of the mutexes that a node holds, those with tags apart.
-fn held<'a>(locks: Option<&'a spec::Synchronization>, place: &Place) -> Vec<((&'a str, &'a str), Place)> {
+/// A mutex by name and namespace.
+type Lock<'a> = (&'a str, &'a str);
+
+/// A mutex that a node holds, and where it says so.
+type Held<'a> = (Lock<'a>, Place);
+
+/// Returns the mutexes that a node holds, those with tags apart.
+fn held<'a>(locks: Option<&'a spec::Synchronization>, place: &Place) -> Vec<Held<'a>> {
     let Some(locks) = locks else { return Vec::new() };
     let named = mutexes(locks, place).into_iter().filter_map(|(mutex, place)| {
         let namespace = mutex.namespace.as_deref().unwrap_or_default();
@@ -92,23 +94,28 @@ fn held<'a>(locks: Option<&'a spec::Synchronization>, place: &Place) -> Vec<((&'
 }
 
 /// Finds templates that are reached by calls while their caller holds a mutex that they need too.
-fn deadlocks(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn deadlocks(checked: &Checked<'_>, problems: &mut Problems) {
     let templates = &checked.draft.templates;
     let own = held(checked.draft.resolved.spec.synchronization.as_ref(), &Place::root().down("spec.synchronization"));
-    if let Some(entrypoint) = checked.draft.entrypoint.filter(|_| !own.is_empty()) {
-        below(checked, "the workflow", &own, vec![entrypoint.index()], problems);
+    let needed: Vec<Vec<Held<'_>>> = templates.iter().map(locks_of).collect();
+    let mut holders: BTreeMap<Lock<'_>, usize> = BTreeMap::new();
+    own.iter().chain(needed.iter().flatten()).for_each(|(lock, _)| *holders.entry(*lock).or_default() += 1);
+    // A lock that only one holder names is waited for by nobody else.
+    let is_shared = |locks: &[Held<'_>]| locks.iter().any(|(lock, _)| holders[lock] > 1);
+    if let Some(entrypoint) = checked.draft.entrypoint.filter(|_| is_shared(&own)) {
+        below(checked, "the workflow", &own, &needed, vec![entrypoint.index()], problems);
     }
-    let holders = templates.iter().filter(|template| template.spec.synchronization.is_some());
-    for template in holders.take(limits::LOCK_HOLDERS_MAX) {
-        let mutexes = locks_of(template);
-        if !mutexes.is_empty() {
-            let called = kinds::tasks_of(template).filter_map(|task| task.target).map(|target| target.index());
-            below(checked, &title(template), &mutexes, called.collect(), problems);
+    let holding = templates.iter().zip(&needed).filter(|(_, locks)| is_shared(locks));
+    for (template, locks) in holding.take(limits::LOCK_HOLDERS_MAX) {
+        if !problems.has_room(rules::DEADLOCK, Severity::Error) {
+            break;
         }
+        let called = kinds::tasks_of(template).filter_map(|task| task.target).map(|target| target.index());
+        below(checked, &title(template), locks, &needed, called.collect(), problems);
     }
 }
 
-fn locks_of(template: &Template) -> Vec<((&str, &str), Place)> {
+fn locks_of(template: &Template) -> Vec<Held<'_>> {
     held(template.spec.synchronization.as_ref(), &template.place.key("synchronization"))
 }
 
@@ -116,30 +123,30 @@ fn locks_of(template: &Template) -> Vec<((&str, &str), Place)> {
 fn below(
     checked: &Checked<'_>,
     holder: &str,
-    held: &[((&str, &str), Place)],
+    held: &[Held<'_>],
+    needed: &[Vec<Held<'_>>],
     mut queue: Vec<usize>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Problems,
 ) {
-    let held: BTreeMap<(&str, &str), &Place> = held.iter().map(|(lock, place)| (*lock, place)).collect();
+    let held: BTreeMap<Lock<'_>, &Place> = held.iter().map(|(lock, place)| (*lock, place)).collect();
     let mut seen = vec![false; checked.draft.templates.len()];
     while let Some(ix) = queue.pop() {
         if std::mem::replace(&mut seen[ix], true) {
             continue;
         }
         let template = &checked.draft.templates[ix];
-        for (lock, place) in locks_of(template) {
-            if let Some(first) = held.get(&lock) {
-                let name = lock.0;
-                let message =
-                    format!("{} waits for the mutex `{name}`, which {holder} holds while it waits", title(template));
-                let problem = Problem::error(rules::DEADLOCK, place, message);
-                problems.push(
-                    problem
-                        .also((*first).clone(), "held here")
-                        .help("take the inner lock away, or give it another name"),
-                );
+        for (lock, place) in &needed[ix] {
+            if let Some(first) = held.get(lock) {
+                problems.push(waits_for_caller(template, lock.0, place, holder, first));
             }
         }
         queue.extend(kinds::tasks_of(template).filter_map(|task| task.target).map(|target| target.index()));
     }
+}
+
+fn waits_for_caller(template: &Template, name: &str, place: &Place, holder: &str, first: &Place) -> Problem {
+    let message = format!("{} waits for the mutex `{name}`, which {holder} holds while it waits", title(template));
+    Problem::error(rules::DEADLOCK, place.clone(), message)
+        .also(first.clone(), "held here")
+        .help("take the inner lock away, or give it another name")
 }

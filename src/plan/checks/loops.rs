@@ -4,22 +4,24 @@
 
 use serde_json::Value;
 
-use super::{Called, Checked, called};
+use super::{Called, Checked};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    for template in &checked.draft.templates {
-        for call in called(template) {
-            one_source(&call, problems);
-            of_list(&call, problems);
-            of_numbers(&call, problems);
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
+    for (_, calls) in checked.each() {
+        for call in calls {
+            one_source(call, problems);
+            of_list(call, problems);
+            of_argument(checked, call, problems);
+            of_numbers(call, problems);
         }
     }
 }
 
-fn one_source(call: &Called<'_>, problems: &mut Vec<Problem>) {
+fn one_source(call: &Called<'_>, problems: &mut Problems) {
     let task = &call.task.spec;
     let sources = [
         ("withItems", !task.with_items.is_empty()),
@@ -35,7 +37,7 @@ fn one_source(call: &Called<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// A list that has no tags can be read now.
-fn of_list(call: &Called<'_>, problems: &mut Vec<Problem>) {
+fn of_list(call: &Called<'_>, problems: &mut Problems) {
     let Some(text) = call.task.spec.with_param.as_deref().filter(|text| !text.is_empty() && !text.contains("{{"))
     else {
         return;
@@ -51,7 +53,26 @@ fn of_list(call: &Called<'_>, problems: &mut Vec<Problem>) {
     problems.push(Problem::error(rules::LOOP_ITEMS, call.place.key("withParam"), message).help(help));
 }
 
-fn of_numbers(call: &Called<'_>, problems: &mut Vec<Problem>) {
+/// A parameter of the workflow that is no list as it stands; who submits it may give another one.
+fn of_argument(checked: &Checked<'_>, call: &Called<'_>, problems: &mut Problems) {
+    let Some(text) = call.task.spec.with_param.as_deref() else { return };
+    let tag = text.trim().strip_prefix("{{").and_then(|text| text.strip_suffix("}}")).map(str::trim);
+    let Some(name) = tag.and_then(|tag| tag.strip_prefix("workflow.parameters.")) else { return };
+    let arguments = checked.draft.resolved.spec.arguments.iter().flat_map(|arguments| &arguments.parameters);
+    let mut named = arguments.enumerate().filter(|(_, parameter)| parameter.name == name);
+    let Some((index, Some(value))) = named.next().map(|(index, parameter)| (index, parameter.value.as_deref())) else {
+        return;
+    };
+    let is_list = matches!(serde_json::from_str(value), Ok(Value::Array(_)));
+    if !is_list && !value.contains("{{") {
+        let message = format!("`{}` loops over the parameter `{name}`, whose value is no list", call.task.name);
+        let place = Place::root().down("spec.arguments.parameters").index(index).key("value");
+        let problem = Problem::warning(rules::LOOP_ITEMS, call.place.key("withParam"), message);
+        problems.push(problem.also(place, "the value is here").help("give a JSON list such as `[1, 2]`"));
+    }
+}
+
+fn of_numbers(call: &Called<'_>, problems: &mut Problems) {
     let Some(sequence) = &call.task.spec.with_sequence else { return };
     let place = call.place.key("withSequence");
     if sequence.count.is_some() && sequence.end.is_some() {
@@ -66,6 +87,28 @@ fn of_numbers(call: &Called<'_>, problems: &mut Vec<Problem>) {
     for (field, number) in [("count", &sequence.count), ("start", &sequence.start), ("end", &sequence.end)] {
         problems.extend(number.as_ref().and_then(|number| no_number(field, number, &place)));
     }
+    if let Some(format) = sequence.format.as_deref().filter(|format| !format.contains("{{") && !has_one_verb(format)) {
+        let message = format!("the format `{format}` does not write each number once");
+        let problem = Problem::warning(rules::LOOP_ITEMS, place.key("format"), message);
+        problems.push(problem.help("write one verb for whole numbers, such as `%d` or `%02x`"));
+    }
+}
+
+/// Returns whether a format of Go's `Sprintf` has one verb, and that for whole numbers. An empty one is none.
+fn has_one_verb(format: &str) -> bool {
+    let mut verbs = 0;
+    let mut rest = format;
+    while let Some((_, behind)) = rest.split_once('%') {
+        let verb = behind.trim_start_matches(|c: char| c.is_ascii_digit() || "+-# .".contains(c));
+        let Some(letter) = verb.chars().next() else { return false };
+        rest = &verb[letter.len_utf8()..];
+        match letter {
+            '%' => {}
+            'b' | 'c' | 'd' | 'o' | 'O' | 'q' | 'x' | 'X' | 'U' | 'v' => verbs += 1,
+            _ => return false,
+        }
+    }
+    format.is_empty() || verbs == 1
 }
 
 fn no_number(field: &str, number: &spec::IntOrString, place: &Place) -> Option<Problem> {

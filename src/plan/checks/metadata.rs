@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use super::Checked;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
 /// Bytes of a label's value, and of the name in a key.
@@ -17,7 +18,7 @@ const LABEL_BYTES_MAX: usize = 63;
 /// Bytes of a DNS subdomain: names of objects, and the prefix of a key.
 const SUBDOMAIN_BYTES_MAX: usize = 253;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let own = &checked.draft.resolved.metadata;
     let metadata = Place::root().key("metadata");
     problems.extend(object_name(own.name.as_deref(), &metadata.key("name"), ""));
@@ -46,7 +47,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 }
 
 struct Found<'a> {
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Problems,
 }
 
 impl Found<'_> {
@@ -89,7 +90,7 @@ fn object_name(name: Option<&str>, place: &Place, added: &str) -> Option<Problem
 }
 
 /// Returns why a text cannot be the value of a label; tags are replaced before.
-fn label_fault(value: &str) -> Option<&'static str> {
+pub(super) fn label_fault(value: &str) -> Option<&'static str> {
     match value {
         "" => None,
         _ if value.contains("{{") => None,
@@ -101,7 +102,8 @@ fn label_fault(value: &str) -> Option<&'static str> {
     }
 }
 
-fn key_fault(key: &str) -> Option<&'static str> {
+/// Returns why a text cannot be the key of a label or an annotation.
+pub(super) fn key_fault(key: &str) -> Option<&'static str> {
     if key.contains("{{") {
         return None;
     }

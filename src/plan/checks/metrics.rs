@@ -4,10 +4,11 @@
 
 use super::Checked;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         let metrics = template.spec.metrics.iter().flat_map(|metrics| metrics.prometheus.iter().enumerate());
         let place = template.place.key("metrics").key("prometheus");
@@ -17,7 +18,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn of_metric(metric: &spec::Prometheus, place: &Place, problems: &mut Vec<Problem>) {
+fn of_metric(metric: &spec::Prometheus, place: &Place, problems: &mut Problems) {
     let mut error = |place: Place, message: String, help: &str| {
         problems.push(Problem::error(rules::METRIC, place, message).help(help));
     };
@@ -36,6 +37,15 @@ fn of_metric(metric: &spec::Prometheus, place: &Place, problems: &mut Vec<Proble
         ("counter", metric.counter.as_ref().map(|counter| &counter.value)),
         ("histogram", metric.histogram.as_ref().map(|histogram| &histogram.value)),
     ];
+    let kinds: Vec<&str> = values.iter().filter(|(_, value)| value.is_some()).map(|(kind, _)| *kind).collect();
+    match kinds.as_slice() {
+        [_] => {}
+        [] => error(place.clone(), format!("the metric `{}` counts nothing", metric.name), KIND_HELP),
+        [first, second, ..] => {
+            let message = format!("the metric `{}` is both `{first}` and `{second}`", metric.name);
+            error(place.key(second), message, "make two metrics of it");
+        }
+    }
     for (kind, value) in values {
         if value.is_some_and(String::is_empty) {
             error(place.key(kind), format!("the metric `{}` has no value", metric.name), "add `value`");
@@ -47,6 +57,8 @@ fn of_metric(metric: &spec::Prometheus, place: &Place, problems: &mut Vec<Proble
         error(place.key("gauge").key("value"), message, "take `realtime` away");
     }
 }
+
+const KIND_HELP: &str = "add one of `counter`, `gauge`, `histogram`";
 
 const NAME_HELP: &str = "use letters, digits and `_`, not beginning with a digit";
 

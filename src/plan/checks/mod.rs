@@ -9,17 +9,24 @@ mod artifacts;
 mod conditions;
 mod containers;
 mod dag;
+mod enums;
 mod expressions;
 mod fields;
 mod http;
+mod images;
 mod locks;
+mod lookup;
 mod loops;
 mod metadata;
 mod metrics;
 mod names;
 mod never;
 mod outputs;
+mod patches;
+mod placing;
 mod pods;
+mod policies;
+mod probes;
 mod reach;
 mod references;
 mod resources;
@@ -28,12 +35,14 @@ mod secrets;
 mod taste;
 mod templates;
 mod types;
+mod volumes;
 mod workflow;
 
 use super::compile::Draft;
 use super::globals::Globals;
 use super::model::{Body, Task, TaskIx, Template};
-use super::problem::{Place, Problem};
+use super::problem::Place;
+use super::problems::Problems;
 
 /// What a manifest is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +60,16 @@ struct Checked<'a> {
     draft: &'a Draft,
     purpose: Purpose,
     globals: Globals<'a>,
+    /// By template: its steps or tasks.
+    calls: Vec<Vec<Called<'a>>>,
 }
 
-/// Returns everything that is wrong with what was compiled, apart from what compiling found.
-pub(super) fn run(draft: &Draft, purpose: Purpose) -> Vec<Problem> {
+/// Finds everything that is wrong with what was compiled, apart from what compiling found.
+pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
     let globals = Globals::of(draft, purpose == Purpose::Library);
-    let checked = Checked { draft, purpose, globals };
-    let families: [fn(&Checked<'_>, &mut Vec<Problem>); 26] = [
+    let calls = draft.templates.iter().map(called).collect();
+    let checked = Checked { draft, purpose, globals, calls };
+    let families: [fn(&Checked<'_>, &mut Problems); 31] = [
         workflow::check,
         names::check,
         templates::check,
@@ -79,20 +91,28 @@ pub(super) fn run(draft: &Draft, purpose: Purpose) -> Vec<Problem> {
         aggregates::check,
         metadata::check,
         pods::check,
+        volumes::check,
+        placing::check,
+        policies::check,
+        enums::check,
+        patches::check,
         locks::check,
         secrets::check,
         types::check,
         http::check,
         taste::check,
     ];
-    let mut problems = Vec::new();
     for family in families {
-        family(&checked, &mut problems);
+        family(&checked, problems);
     }
-    problems
 }
 
-impl Checked<'_> {
+impl<'a> Checked<'a> {
+    /// Returns every template with its steps or tasks.
+    fn each(&self) -> impl Iterator<Item = (&'a Template, &[Called<'a>])> {
+        self.draft.templates.iter().zip(self.calls.iter().map(Vec::as_slice))
+    }
+
     /// Returns the template that a task calls, as far as it is known.
     fn target(&self, task: &Task) -> Option<&Template> {
         Some(&self.draft.templates[task.target?.index()])

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, called, given};
+use super::{Called, Checked, given};
 use crate::base::limits;
 use crate::plan::model::{Body, Scope};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let draft = checked.draft;
     let spec = Place::root().key("spec");
     let mut list = List { problems };
@@ -20,8 +21,8 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     if let Some(arguments) = &draft.resolved.spec.arguments {
         list.arguments(arguments, &spec.key("arguments"));
     }
-    for template in &draft.templates {
-        list.template(template);
+    for (template, calls) in checked.each() {
+        list.template(template, calls);
     }
     object_name(checked, problems);
 }
@@ -36,11 +37,11 @@ enum Form {
 }
 
 struct List<'a> {
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Problems,
 }
 
 impl List<'_> {
-    fn template(&mut self, template: &crate::plan::model::Template) {
+    fn template(&mut self, template: &crate::plan::model::Template, called: &[Called<'_>]) {
         if let Some(inputs) = &template.spec.inputs {
             let place = template.place.key("inputs");
             self.values(&inputs.parameters, &inputs.artifacts, &place, "input");
@@ -49,12 +50,11 @@ impl List<'_> {
             let place = template.place.key("outputs");
             self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
-        let called = called(template);
         let kind = if matches!(template.body, Body::Dag(_)) { "tasks" } else { "steps" };
         let names: Vec<(Option<&str>, Place)> =
             called.iter().map(|call| (given(Some(&call.task.name)), call.place.clone())).collect();
         self.placed(&names, Form::Field, kind);
-        for call in &called {
+        for call in called {
             if let Some(arguments) = &call.task.spec.arguments {
                 self.arguments(arguments, &call.place.key("arguments"));
             }
@@ -131,7 +131,7 @@ fn bad_form(name: &str, fault: &str, form: Form, place: &Place) -> Problem {
 }
 
 /// The name of the object itself must fit into a label.
-fn object_name(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn object_name(checked: &Checked<'_>, problems: &mut Problems) {
     let metadata = &checked.draft.resolved.metadata;
     let name = metadata.name.as_deref().unwrap_or_default();
     if name.len() > limits::RUN_NAME_BYTES_MAX {

@@ -5,29 +5,34 @@
 
 use std::collections::BTreeSet;
 
-use super::{Called, Checked, called};
+use super::{Called, Checked};
 use crate::base::limits;
 use crate::expr::depends::{self, TaskResult};
 use crate::expr::when;
 use crate::plan::model::{Body, Dag, Task};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::Items;
 
 /// Variables of one condition that are tried; the trials grow by a power of them.
 const NAMES_MAX: usize = 6;
 
+/// A long condition counts as one trial more for each of so many bytes, or tasks that it names.
+const TRIAL_BYTES: usize = 100;
+const TRIAL_MENTIONS: usize = 10;
+
 /// The results that `status` of a step or task can be.
 const STATUS: [&str; 8] = ["Succeeded", "Failed", "Error", "Skipped", "Omitted", "Daemoned", "Running", "Pending"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut budget = limits::CONDITION_TRIALS_MAX;
-    for template in &checked.draft.templates {
-        for call in called(template) {
+    for (template, calls) in checked.each() {
+        for call in calls {
             let text = call.task.spec.when.as_deref().unwrap_or_default();
             problems.extend(when_never(checked, text, &call.place.key("when"), &mut budget));
             if let Body::Dag(dag) = &template.body {
-                problems.extend(depends_never(checked, dag, &call, &mut budget));
+                problems.extend(depends_never(checked, dag, call, &mut budget));
             }
         }
     }
@@ -109,7 +114,7 @@ fn when_never(checked: &Checked<'_>, text: &str, place: &Place, budget: &mut usi
     let domains: Vec<Vec<&str>> = condition.names.iter().map(|name| domain(checked, name, &words)).collect();
     let mut saw_false = false;
     for values in Combinations::of(&domains) {
-        *budget = budget.checked_sub(1)?;
+        *budget = budget.checked_sub(1 + text.len() / TRIAL_BYTES)?;
         match when::eval(&condition.with(&values)) {
             Ok(true) => return None,
             Ok(false) => saw_false = true,
@@ -199,7 +204,7 @@ fn depends_never(checked: &Checked<'_>, dag: &Dag, call: &Called<'_>, budget: &m
         .map(|task| task.map(|(task, ix)| results(checked, task, !dag.parents[ix].is_empty())))
         .collect::<Option<_>>()?;
     for values in Combinations::of(&results) {
-        *budget = budget.checked_sub(1)?;
+        *budget = budget.checked_sub(1 + mentions.len() / TRIAL_MENTIONS)?;
         let holds = |name: &str, asked: Option<TaskResult>| {
             let result = names.iter().position(|known| *known == name).map_or("", |at| values[at]);
             match asked {

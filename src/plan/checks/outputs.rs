@@ -3,12 +3,14 @@
 //! Source: `validateOutputs`, `validateOutputParameter`.
 
 use super::{Checked, given};
+use crate::expr::jq_fault;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         let Some(outputs) = &template.spec.outputs else { continue };
         let place = template.place.key("outputs");
@@ -99,6 +101,9 @@ fn of_type(template: &Template, output: &spec::Parameter, place: &Place) -> Opti
 
 /// A query that cannot be read fails the node when it ends.
 fn bad_query(from: &spec::ValueFrom, place: &Place) -> Option<Problem> {
+    if let Some(filter) = given(from.jq_filter.as_deref()).filter(|filter| !filter.contains("{{")) {
+        return jq_fault(filter).map(|fault| Problem::error(rules::QUERY, place.clone(), fault));
+    }
     let path = given(from.json_path.as_deref()).filter(|path| !path.contains("{{"))?;
     let message = "the query cannot be read: its brackets do not close";
     (!is_balanced(path)).then(|| Problem::error(rules::QUERY, place.clone(), message))

@@ -1,36 +1,44 @@
-//! Parts of pods that decode, and that the API server refuses all the same.
+//! Containers that decode, and that the API server refuses all the same.
 //!
-//! Source: Kubernetes' `pkg/apis/core/validation`. Argo passes them on, and the node fails when its
-//! pod is created. What has tags is left alone.
+//! Source: Kubernetes' `pkg/apis/core/validation`: `validateContainers` and below. Argo passes them on, and
+//! the node fails when its pod is created. What has tags is left alone.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::containers::{containers, list, text};
-use super::metadata::is_label;
-use super::{Checked, title};
+use super::{Checked, probes, title, volumes};
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
-use crate::spec;
+use crate::source::Segment;
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
-const HANDLERS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
+const MESSAGE_POLICIES: [&str; 2] = ["File", "FallbackToLogsOnError"];
+const SECCOMP_PROFILES: [&str; 3] = ["RuntimeDefault", "Unconfined", "Localhost"];
+const VALUE_SOURCES: [&str; 5] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
 
-/// Bytes of a container's or a volume's name.
-const NAME_BYTES_MAX: usize = 63;
+/// What of a pod a variable may hold, beside its labels and annotations.
+const FIELDS: [&str; 9] = [
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    let spec = &checked.draft.resolved.spec;
-    let place = Place::root().key("spec");
-    volumes(&spec.volumes, &place.key("volumes"), problems);
-    tolerations(&spec.tolerations, &place.key("tolerations"), problems);
-    claims(&spec.volume_claim_templates, &place.key("volumeClaimTemplates"), problems);
+/// Bytes of a port's name.
+const PORT_NAME_BYTES_MAX: usize = 15;
+
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
-        volumes(&template.spec.volumes, &template.place.key("volumes"), problems);
-        tolerations(&template.spec.tolerations, &template.place.key("tolerations"), problems);
         for (container, place) in containers(template) {
             of_container(container, &place, problems);
         }
@@ -38,32 +46,39 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn error(place: Place, message: impl Into<String>) -> Problem {
+/// Returns a problem of a part of a pod.
+pub(super) fn error(place: Place, message: impl Into<String>) -> Problem {
     Problem::error(rules::POD, place, message)
 }
 
-fn of_container(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
-    let policy = text(container, "imagePullPolicy");
-    problems.extend(choice(policy, &PULL_POLICIES, "a pull policy", &place.key("imagePullPolicy")));
-    let name = text(container, "name");
-    if !name.is_empty() && !name.contains("{{") && (!is_label(name) || name.len() > NAME_BYTES_MAX) {
-        let message = format!("`{name}` cannot be the name of a container: small letters, digits and `-`, at most 63");
-        problems.push(error(place.key("name"), message));
-    }
-    ports(container, place, problems);
-    mounts(container, place, problems);
-    environment(container, place, problems);
-    probes(container, place, problems);
-    problems.extend(privileges(container, place));
-    requests(container, place, problems);
-}
-
-fn choice(word: &str, known: &[&str], what: &str, place: &Place) -> Option<Problem> {
+/// Returns the problem of a word that is none of those that are known.
+pub(super) fn choice(word: &str, known: &[&str], what: &str, place: &Place) -> Option<Problem> {
     let is_fine = word.is_empty() || word.contains("{{") || known.contains(&word);
     (!is_fine).then(|| error(place.clone(), format!("`{word}` is not {what}")).suggest(word, known.iter().copied()))
 }
 
-fn ports(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+fn of_container(container: &Value, place: &Place, problems: &mut Problems) {
+    let policy = text(container, "imagePullPolicy");
+    problems.extend(choice(policy, &PULL_POLICIES, "a pull policy", &place.key("imagePullPolicy")));
+    let policy = text(container, "terminationMessagePolicy");
+    let what = "a policy of termination messages";
+    problems.extend(choice(policy, &MESSAGE_POLICIES, what, &place.key("terminationMessagePolicy")));
+    problems.extend(volumes::bad_name(text(container, "name"), "a container", place));
+    let is_init = place.path.segments().contains(&&Segment::Key("initContainers".into()));
+    problems.extend(probes::restart_policy(container, is_init, place));
+    if is_init {
+        probes::of_init_container(container, place, problems);
+    }
+    ports(container, place, problems);
+    volumes::mounts(container, place, problems);
+    environment(container, place, problems);
+    probes::check(container, place, problems);
+    privileges(container, place, problems);
+    requests(container, place, problems);
+}
+
+fn ports(container: &Value, place: &Place, problems: &mut Problems) {
+    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
     for (index, port) in list(container, "ports").iter().enumerate() {
         let place = place.key("ports").index(index);
         problems.extend(choice(text(port, "protocol"), &PROTOCOLS, "a protocol of ports", &place.key("protocol")));
@@ -73,24 +88,34 @@ fn ports(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
                 problems.push(error(place.key(key), format!("`{number}` is no port: ports go from 1 to 65535")));
             }
         }
-    }
-}
-
-fn mounts(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
-    for (index, mount) in list(container, "volumeMounts").iter().enumerate() {
-        let place = place.key("volumeMounts").index(index);
-        let path = text(mount, "mountPath");
-        if path.is_empty() {
-            problems.push(error(place, "a volume is mounted nowhere").help("add `mountPath`"));
-        } else if path.contains(':') && !path.contains("{{") {
-            problems.push(error(place.key("mountPath"), format!("the path `{path}` contains `:`")));
-        } else if text(mount, "subPath").split('/').any(|part| part == "..") {
-            problems.push(error(place.key("subPath"), "`subPath` leads out of the volume by `..`"));
+        let name = text(port, "name");
+        if name.is_empty() || name.contains("{{") {
+            continue;
         }
+        if !is_port_name(name) {
+            let message = format!("`{name}` cannot be the name of a port: small letters, digits and `-`, at most 15");
+            problems.push(error(place.key("name"), message));
+        }
+        if let Some(first) = seen.get(name) {
+            let problem = error(place.key("name"), format!("two ports of one container are named `{name}`"));
+            problems.push(problem.also(first.clone(), "the first is here"));
+        }
+        seen.entry(name).or_insert(place.key("name"));
     }
 }
 
-fn environment(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+/// Source: `IsValidPortName`.
+fn is_port_name(name: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.len() <= PORT_NAME_BYTES_MAX
+        && name.chars().all(is_known)
+        && name.contains(|c: char| c.is_ascii_lowercase())
+        && !name.contains("--")
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+fn environment(container: &Value, place: &Place, problems: &mut Problems) {
     for (index, variable) in list(container, "env").iter().enumerate() {
         let place = place.key("env").index(index);
         let name = text(variable, "name");
@@ -98,47 +123,83 @@ fn environment(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
             problems
                 .push(error(place.key("name"), format!("`{name}` cannot be the name of a variable: it contains `=`")));
         }
-        let has_value = !text(variable, "value").is_empty();
-        if has_value && variable.get("valueFrom").is_some_and(|from| !from.is_null()) {
+        let Some(from) = variable.get("valueFrom").filter(|from| !from.is_null()) else { continue };
+        if !text(variable, "value").is_empty() {
             let message = format!("the variable `{name}` has both `value` and `valueFrom`");
             let problem = error(place.key("valueFrom"), message);
             problems.push(problem.also(place.key("value"), "`value` is here").help("keep the one that is meant"));
         }
+        problems.extend(value_source(from, name, &place.key("valueFrom")));
+    }
+    for (index, source) in list(container, "envFrom").iter().enumerate() {
+        let place = place.key("envFrom").index(index);
+        problems.extend(one_of(source, &["configMapRef", "secretRef"], "`envFrom`", &place));
     }
 }
 
-fn probes(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
-    for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        let Some(probe) = container.get(key).and_then(Value::as_object) else { continue };
-        let count =
-            HANDLERS.iter().filter(|handler| probe.get(**handler).is_some_and(|value| !value.is_null())).count();
-        if count != 1 {
-            let message = format!(
-                "`{key}` has {} of what it can do, not one",
-                if count == 0 { "none".to_owned() } else { count.to_string() }
-            );
-            problems.push(error(place.key(key), message).help("keep one of `exec`, `httpGet`, `tcpSocket`, `grpc`"));
+fn value_source(from: &Value, name: &str, place: &Place) -> Option<Problem> {
+    let what = format!("`valueFrom` of the variable `{name}`");
+    one_of(from, &VALUE_SOURCES, &what, place).or_else(|| {
+        let path = from.pointer("/fieldRef/fieldPath").and_then(Value::as_str)?;
+        let is_entry = ["metadata.labels['", "metadata.annotations['"].iter().any(|start| path.starts_with(start));
+        let place = place.down("fieldRef.fieldPath");
+        choice(path, &FIELDS, "a field that a variable can hold", &place).filter(|_| !is_entry)
+    })
+}
+
+/// Returns the problem of a value that has none of some fields, or two.
+fn one_of(value: &Value, fields: &[&str], what: &str, place: &Place) -> Option<Problem> {
+    let mut given = fields.iter().filter(|field| value.get(**field).is_some_and(|value| !value.is_null()));
+    match (given.next(), given.next()) {
+        (Some(_), None) => None,
+        (None, _) => {
+            let problem = error(place.clone(), format!("{what} names no source"));
+            Some(problem.help(format!("add one of `{}`", fields.join("`, `"))))
+        }
+        (Some(first), Some(second)) => {
+            let problem = error(place.key(second), format!("{what} has both `{first}` and `{second}`"));
+            Some(problem.also(place.key(first), "the other is here").help("keep the one that is meant"))
         }
     }
 }
 
-fn privileges(container: &Value, place: &Place) -> Option<Problem> {
-    let context = container.get("securityContext")?;
+fn privileges(container: &Value, place: &Place, problems: &mut Problems) {
+    let Some(context) = container.get("securityContext") else { return };
+    let place = place.key("securityContext");
     let is = |key: &str, value: bool| context.get(key).and_then(Value::as_bool) == Some(value);
-    (is("privileged", true) && is("allowPrivilegeEscalation", false)).then(|| {
-        let place = place.down("securityContext.allowPrivilegeEscalation");
-        error(place, "a privileged container cannot be kept from gaining privileges").help("take one of the two away")
-    })
+    let id = |key: &str| context.get(key).and_then(Value::as_i64);
+    if is("privileged", true) && is("allowPrivilegeEscalation", false) {
+        let problem = error(
+            place.key("allowPrivilegeEscalation"),
+            "a privileged container cannot be kept from gaining privileges",
+        );
+        problems.push(problem.help("take one of the two away"));
+    }
+    if is("runAsNonRoot", true) && id("runAsUser") == Some(0) {
+        let problem = error(place.key("runAsUser"), "the container may not run as root, and is to run as root");
+        problems.push(problem.also(place.key("runAsNonRoot"), "forbidden here").help("name another user"));
+    }
+    for key in ["runAsUser", "runAsGroup"] {
+        if id(key).is_some_and(|id| id < 0) {
+            problems.push(error(place.key(key), format!("`{key}` is less than zero")));
+        }
+    }
+    let profile = context.pointer("/seccompProfile/type").and_then(Value::as_str).unwrap_or_default();
+    problems.extend(choice(profile, &SECCOMP_PROFILES, "a seccomp profile", &place.down("seccompProfile.type")));
 }
 
-/// What is asked for has to lie within the limit. Both as decoded: quantities are texts or numbers.
-fn requests(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+/// What is asked for is something that containers can have, and lies within the limit. Both as decoded:
+/// quantities are texts or numbers.
+fn requests(container: &Value, place: &Place, problems: &mut Problems) {
     let Some(resources) = container.get("resources") else { return };
     let amounts = |kind: &str| resources.get(kind).and_then(Value::as_object);
     for kind in ["limits", "requests"] {
         for (name, amount) in amounts(kind).into_iter().flatten() {
-            if quantity(amount).is_some_and(|amount| amount < 0.0) {
-                let place = place.key("resources").key(kind).key(name);
+            let place = place.key("resources").key(kind).key(name);
+            if !is_resource(name) {
+                let problem = error(place, format!("containers have no resource `{name}`"));
+                problems.push(problem.suggest(name, RESOURCES));
+            } else if quantity(amount).is_some_and(|amount| amount < 0.0) {
                 problems.push(error(place, format!("`{name}` is less than nothing")));
             }
         }
@@ -150,13 +211,17 @@ fn requests(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
             let place = place.key("resources");
             let message = format!("the container asks for more `{name}` than its limit allows");
             let problem = Problem::error(rules::REQUESTS, place.key("requests").key(name), message);
-            problems.push(
-                problem
-                    .also(place.key("limits").key(name), "the limit is here")
-                    .help("raise the limit, or ask for less"),
-            );
+            let problem = problem.also(place.key("limits").key(name), "the limit is here");
+            problems.push(problem.help("raise the limit, or ask for less"));
         }
     }
+}
+
+const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+
+/// Source: `validateContainerResourceName`: a name without a domain is one of Kubernetes' own.
+fn is_resource(name: &str) -> bool {
+    name.contains(['/', '{']) || name.starts_with("hugepages-") || RESOURCES.contains(&name)
 }
 
 /// Returns the amount of a quantity; none of one with tags.
@@ -190,72 +255,8 @@ fn quantity(value: &Value) -> Option<f64> {
     Some(number * factor)
 }
 
-/// Volumes have a name each, and one source.
-fn volumes(volumes: &[spec::Json], place: &Place, problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
-    for (index, volume) in volumes.iter().enumerate() {
-        let place = place.index(index);
-        let name = text(&volume.0, "name");
-        if name.is_empty() {
-            problems.push(error(place, "a volume has no name").help("add `name`"));
-            continue;
-        }
-        if !name.contains("{{") && (!is_label(name) || name.len() > NAME_BYTES_MAX) {
-            let message = format!("`{name}` cannot be the name of a volume: small letters, digits and `-`, at most 63");
-            problems.push(error(place.key("name"), message));
-        }
-        let fields = volume.0.as_object().into_iter().flatten();
-        let sources: Vec<&String> =
-            fields.filter(|(key, value)| *key != "name" && !value.is_null()).map(|(key, _)| key).collect();
-        if let [first, second, ..] = sources[..] {
-            let problem = error(place.key(second), format!("the volume `{name}` is both `{first}` and `{second}`"));
-            problems.push(problem.also(place.key(first), "the other is here").help("make two volumes of it"));
-        }
-        if let Some(first) = seen.get(name) {
-            let problem = error(place.key("name"), format!("two volumes are named `{name}`"));
-            problems.push(problem.also(first.clone(), "the first is here").help("rename one of them"));
-        }
-        seen.entry(name).or_insert(place.key("name"));
-    }
-}
-
-fn claims(claims: &[spec::Json], place: &Place, problems: &mut Vec<Problem>) {
-    for (index, claim) in claims.iter().enumerate() {
-        let place = place.index(index);
-        let name = claim.0.get("metadata").map_or("", |metadata| text(metadata, "name"));
-        let spec = claim.0.get("spec").unwrap_or(&Value::Null);
-        if name.is_empty() {
-            problems.push(error(place.clone(), "a volume claim has no name").help("add `metadata.name`"));
-        }
-        if list(spec, "accessModes").is_empty() {
-            let message = format!("the volume claim `{name}` does not say how it is accessed");
-            problems.push(error(place.key("spec"), message).help("add `accessModes`, such as `[ReadWriteOnce]`"));
-        }
-        if spec.pointer("/resources/requests/storage").is_none() {
-            let message = format!("the volume claim `{name}` does not say how much it needs");
-            problems.push(error(place.key("spec"), message).help("add `resources.requests.storage`"));
-        }
-    }
-}
-
-fn tolerations(tolerations: &[spec::Json], place: &Place, problems: &mut Vec<Problem>) {
-    for (index, toleration) in tolerations.iter().enumerate() {
-        let place = place.index(index);
-        let operator = text(&toleration.0, "operator");
-        problems.extend(choice(operator, &["Exists", "Equal"], "an operator of tolerations", &place.key("operator")));
-        if operator == "Exists" && !text(&toleration.0, "value").is_empty() {
-            let message = "a toleration that asks whether a taint exists cannot ask for its value";
-            problems.push(error(place.key("value"), message).help("take `value` away, or use the operator `Equal`"));
-        }
-        if text(&toleration.0, "key").is_empty() && !operator.is_empty() && operator != "Exists" {
-            let message = "a toleration without a key tolerates everything, and takes only the operator `Exists`";
-            problems.push(error(place.key("operator"), message));
-        }
-    }
-}
-
 /// The containers of a pod have names of their own; the main one is `main`.
-fn names_once(template: &Template, problems: &mut Vec<Problem>) {
+fn names_once(template: &Template, problems: &mut Problems) {
     let spec = &template.spec;
     let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
     let beside = [("initContainers", &spec.init_containers), ("sidecars", &spec.sidecars)];

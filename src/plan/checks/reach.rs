@@ -6,9 +6,10 @@ use super::{Checked, Purpose, title};
 use crate::plan::kinds;
 use crate::plan::model::{Scope, Template};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     if checked.purpose != Purpose::Library {
         unused_templates(checked, problems);
         unused_arguments(checked, problems);
@@ -20,7 +21,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 
 /// Templates of the workflow itself that are on no way from its entrypoint, its exit handler or its
 /// hooks. Where some call is known only when it runs, any template may be the one.
-fn unused_templates(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn unused_templates(checked: &Checked<'_>, problems: &mut Problems) {
     let draft = checked.draft;
     let Some(entrypoint) = draft.entrypoint.filter(|_| draft.resolved.spec.workflow_template_ref.is_none()) else {
         return;
@@ -41,7 +42,7 @@ fn unused_templates(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// Inputs that no text of the template names. Any mention counts, so that nothing is told wrongly.
-fn unused_inputs(template: &Template, problems: &mut Vec<Problem>) {
+fn unused_inputs(template: &Template, problems: &mut Problems) {
     let Some(inputs) = template.spec.inputs.as_ref().filter(|inputs| !inputs.parameters.is_empty()) else { return };
     // A suspended node shows its inputs, and may give them back as outputs of the same name.
     if template.spec.suspend.is_some() {
@@ -59,7 +60,7 @@ fn unused_inputs(template: &Template, problems: &mut Vec<Problem>) {
 }
 
 /// Parameters of the workflow that none of its texts names, and that are no input of its entrypoint.
-fn unused_arguments(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn unused_arguments(checked: &Checked<'_>, problems: &mut Problems) {
     let draft = checked.draft;
     let Some(arguments) = draft.resolved.spec.arguments.as_ref().filter(|given| !given.parameters.is_empty()) else {
         return;

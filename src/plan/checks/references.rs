@@ -4,29 +4,31 @@
 //! looks at no expression; one in a call that names what does not exist keeps the run waiting for
 //! ever and is an error, one in a template's own texts stays as it is and is a warning.
 
-use super::{Called, Checked, called};
-use crate::expr::Variable;
+use super::expressions::ROOTS;
+use super::{Called, Checked};
+use crate::expr::{Variable, functions};
 use crate::plan::graph;
 use crate::plan::kinds;
 use crate::plan::model::{Body, TaskIx, Template, Text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::{self, Items, Look, Variables};
 use crate::source::{Segment, Severity};
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let before_end = kinds::runs_before_end(checked.draft);
-    for (template, before_end) in checked.draft.templates.iter().zip(before_end) {
+    for ((template, called), before_end) in checked.each().zip(before_end) {
         let variables = Variables::of(checked.draft, &checked.globals, template, !before_end);
         // The texts of an inline template are those of its call too, and see what that sees.
         if !(kinds::is_inline(template) && kinds::is_leaf(&template.spec)) {
             own_texts(template, has_retry(checked, template), &variables, problems);
         }
-        calls(checked, template, &variables, problems);
+        calls(checked, template, called, &variables, problems);
     }
 }
 
-fn own_texts(template: &Template, has_retry: bool, variables: &Variables<'_>, problems: &mut Vec<Problem>) {
+fn own_texts(template: &Template, has_retry: bool, variables: &Variables<'_>, problems: &mut Problems) {
     let graph = matches!(template.body, Body::Steps(_) | Body::Dag(_));
     for text in &template.texts {
         // Argo looks at no more than this of a template that calls others.
@@ -38,15 +40,21 @@ fn own_texts(template: &Template, has_retry: bool, variables: &Variables<'_>, pr
             };
             let words = Words { has_retry, in_metrics: begins_with(text, "metrics") };
             let judge = Judge { variables, items: &Items::None, severity, words };
-            problems.extend(judge.problem(&variable, || template.place.below(&text.pointer)));
+            let found = judge.problem(&variable, problems, || template.place.below(&text.pointer));
+            problems.extend(found);
         }
     }
 }
 
-fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, problems: &mut Vec<Problem>) {
-    let called = called(template);
+fn calls(
+    checked: &Checked<'_>,
+    template: &Template,
+    called: &[Called<'_>],
+    variables: &Variables<'_>,
+    problems: &mut Problems,
+) {
     let mut uses = Vec::new();
-    for call in &called {
+    for call in called {
         let items = Items::of(&call.task.spec);
         // Argo replaces such a word where it arrives, if that is tried again.
         let words = Words { has_retry: true, in_metrics: false };
@@ -59,11 +67,12 @@ fn calls(checked: &Checked<'_>, template: &Template, variables: &Variables<'_>, 
                 if !variable.guarded {
                     uses.extend(use_of_task(&judge, call, text, &variable));
                 }
-                problems.extend(judge.problem(&variable, || call.place.below(&text.pointer)));
+                let found = judge.problem(&variable, problems, || call.place.below(&text.pointer));
+                problems.extend(found);
             }
         }
     }
-    problems.extend(too_early(template, &called, uses));
+    problems.extend(too_early(template, called, uses));
 }
 
 /// A use of what a step or task makes.
@@ -168,15 +177,17 @@ impl Judge<'_> {
         }
     }
 
-    fn problem(&self, variable: &Variable<'_>, place: impl Fn() -> Place) -> Option<Problem> {
+    /// Returns what is wrong with a variable, unless as many of its kind were told as `told` keeps.
+    fn problem(&self, variable: &Variable<'_>, told: &Problems, place: impl Fn() -> Place) -> Option<Problem> {
         let name = &*variable.name;
         if variable.guarded {
             return None;
         }
         if !scopes::is_variable(name) {
-            return self.kept(variable, place);
+            let has_room = told.has_room(rules::VARIABLE_KEPT, Severity::Warning);
+            return if has_room { self.kept(variable, place) } else { None };
         }
-        if self.look_up(variable) != Look::Unknown {
+        if self.look_up(variable) != Look::Unknown || !told.has_room(rules::VARIABLE, self.severity) {
             return None;
         }
         let message = match name.starts_with("item.") && !self.items.exist() {
@@ -198,6 +209,11 @@ impl Judge<'_> {
             _ if scopes::is_known_word(name) => {
                 let place_of = self.words.elsewhere(name)?;
                 format!("`{name}` exists only in {place_of}, and stays as it is here")
+            }
+            _ if variable.in_expression && !name.contains('.') && !ROOTS.contains(&name) => {
+                let message = format!("`{name}` is neither a variable nor a function, and the tag stays as it is");
+                let problem = Problem::warning(rules::VARIABLE_KEPT, place(), message).within(variable.at.clone());
+                return Some(problem.suggest(name, functions::names().chain(ROOTS)));
             }
             _ if !is_path(name) => return None,
             _ => format!("`{name}` is nothing that Argo knows, and stays as it is"),

@@ -4,18 +4,21 @@
 
 use super::conditions::without_tags;
 use super::{Checked, given, title};
+use crate::expr::conditions::Condition;
 use crate::plan::model::Template;
 use crate::plan::problem::Problem;
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::source::{self, Sources};
 use crate::spec;
 
 const ACTIONS: [&str; 6] = ["get", "create", "apply", "delete", "replace", "patch"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         if let Some(resource) = &template.spec.resource {
             problems.extend(action(template, resource));
+            conditions(template, resource, problems);
             if !["delete", "get"].contains(&resource.action.as_str()) {
                 problems.extend(object(template, resource));
             }
@@ -36,6 +39,18 @@ fn action(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
     Some(problem.suggest(action, ACTIONS))
 }
 
+/// Argo reads them when the object is there, and the node is an error then.
+fn conditions(template: &Template, resource: &spec::ResourceTemplate, problems: &mut Problems) {
+    let conditions =
+        [("successCondition", &resource.success_condition), ("failureCondition", &resource.failure_condition)];
+    for (field, text) in conditions {
+        let text = given(text.as_deref()).filter(|text| !text.contains("{{"));
+        if let Some(Err(fault)) = text.map(Condition::parse) {
+            problems.push(Problem::error(rules::RESOURCE, template.place.key("resource").key(field), fault));
+        }
+    }
+}
+
 fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Problem> {
     let place = template.place.key("resource");
     let error = |place, message: String| Some(Problem::error(rules::RESOURCE, place, message));
@@ -46,8 +61,8 @@ fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
             error(place.key("manifestFrom"), format!("{} has both `manifest` and `manifestFrom`", title(template)))
         }
         (Some(manifest), None) => {
-            let fault = bad_yaml(manifest)?;
-            error(place.key("manifest"), format!("`manifest` is not YAML: {fault}"))
+            let fault = bad_object(manifest, resource.action == "patch")?;
+            error(place.key("manifest"), fault)
         }
         (None, Some(from)) => {
             let name = from.artifact.as_ref()?.name.as_str();
@@ -63,10 +78,17 @@ fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
     }
 }
 
-/// Returns why a text is not YAML; tags are replaced before, since they seldom are.
-fn bad_yaml(text: &str) -> Option<String> {
+/// Returns why a text is no object of Kubernetes; tags are replaced before, since they seldom are YAML. What
+/// consists of tags may become anything, and a patch needs to say only what it changes.
+fn bad_object(text: &str, is_patch: bool) -> Option<String> {
     let mut sources = Sources::new();
     let file = sources.add("manifest", without_tags(text, "x"));
-    let (_, diagnostics) = source::read(&sources, file);
-    diagnostics.into_iter().find(source::Diagnostic::is_error).map(|diagnostic| diagnostic.message)
+    let (documents, diagnostics) = source::read(&sources, file);
+    if let Some(fault) = diagnostics.into_iter().find(source::Diagnostic::is_error) {
+        return Some(format!("`manifest` is not YAML: {}", fault.message));
+    }
+    let object =
+        documents.first().filter(|document| !is_patch && matches!(document.root.value, source::Value::Map(_)))?;
+    let missing = ["apiVersion", "kind"].into_iter().find(|key| object.root.get(key).is_none())?;
+    Some(format!("the object in `manifest` has no `{missing}`"))
 }

@@ -7,12 +7,13 @@ use super::Checked;
 use super::fields::duration;
 use crate::base::TimeSpan;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
 const POLICIES: [&str; 4] = ["Always", "OnError", "OnFailure", "OnTransientError"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = &checked.draft.resolved.spec;
     if let Some(strategy) = &spec.retry_strategy {
         of_strategy(strategy, &Place::root().key("spec").key("retryStrategy"), problems);
@@ -28,7 +29,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Vec<Problem>) {
+fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Problems) {
     let policy = strategy.retry_policy.as_deref().unwrap_or_default();
     if !policy.is_empty() && !policy.contains("{{") && !POLICIES.contains(&policy) {
         let message = format!("`{policy}` is not a retry policy");

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Checked;
 use super::containers::{containers, list, text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
 /// Words that, at the end of a variable's name, say that its value is secret.
@@ -26,7 +27,7 @@ const CREDENTIALS: [(&str, usize, &str); 9] = [
     ("-----BEGIN ", 40, "a private key"),
 ];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         for (container, place) in containers(template) {
             variables(container, &place, problems);
@@ -41,7 +42,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn variables(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+fn variables(container: &Value, place: &Place, problems: &mut Problems) {
     for (index, variable) in list(container, "env").iter().enumerate() {
         let (name, value) = (text(variable, "name"), text(variable, "value"));
         let upper = name.to_uppercase().replace('-', "_");
@@ -64,7 +65,7 @@ fn is_harmless(value: &str) -> bool {
         || ["true", "false"].contains(&value)
 }
 
-fn credentials(container: &Value, place: &Place, problems: &mut Vec<Problem>) {
+fn credentials(container: &Value, place: &Place, problems: &mut Problems) {
     for key in ["args", "command"] {
         for (index, value) in list(container, key).iter().enumerate() {
             let what = value.as_str().and_then(credential);

@@ -8,6 +8,7 @@ use super::containers::{containers, list, text};
 use super::{Checked, title};
 use crate::plan::model::{Template, Text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::source::Segment;
 use crate::spec;
@@ -15,7 +16,7 @@ use crate::spec;
 /// Programs that read a program from an argument behind `-c` or `-e`.
 const SHELLS: [&str; 9] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "python", "python3", "perl"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = &checked.draft.resolved.spec;
     let place = Place::root().key("spec");
     host_paths(&spec.volumes, &place.key("volumes"), problems);
@@ -79,7 +80,7 @@ fn of_host(place: Place, message: &str) -> Problem {
     Problem::warning(rules::HOST, place, message)
 }
 
-fn host_paths(volumes: &[spec::Json], place: &Place, problems: &mut Vec<Problem>) {
+fn host_paths(volumes: &[spec::Json], place: &Place, problems: &mut Problems) {
     for (index, volume) in volumes.iter().enumerate() {
         if let Some(path) = volume.0.pointer("/hostPath/path").and_then(Value::as_str) {
             let place = place.index(index).key("hostPath");
@@ -89,7 +90,7 @@ fn host_paths(volumes: &[spec::Json], place: &Place, problems: &mut Vec<Problem>
     }
 }
 
-fn host_names(selector: &indexmap::IndexMap<String, String>, place: &Place, problems: &mut Vec<Problem>) {
+fn host_names(selector: &indexmap::IndexMap<String, String>, place: &Place, problems: &mut Problems) {
     if selector.contains_key("kubernetes.io/hostname") {
         let message = "the pod can run on one machine only";
         problems.push(of_host(place.key("kubernetes.io/hostname"), message).help("select by what the machine can do"));

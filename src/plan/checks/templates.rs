@@ -1,15 +1,17 @@
 //! That a template does exactly one thing, and that calls of it can end.
 
 use super::{Checked, title};
+use crate::plan::graph;
 use crate::plan::kinds;
 use crate::plan::merge::BODIES;
 use crate::plan::model::{Body, Template, TemplateIx};
 use crate::plan::problem::Problem;
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes;
 use crate::spec;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     for template in &checked.draft.templates {
         problems.extend(one_type(template));
     }
@@ -53,14 +55,14 @@ fn bodies(spec: &spec::Template) -> Vec<&'static str> {
 
 /// Warns of templates that call themselves, perhaps by way of others, with nothing that could
 /// hold the call back: they end only where Argo's bound on depth ends them.
-fn endless(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+fn endless(checked: &Checked<'_>, problems: &mut Problems) {
     let templates = &checked.draft.templates;
     let calls: Vec<Vec<usize>> =
         templates.iter().map(|template| certain_calls(template).map(TemplateIx::index).collect()).collect();
-    for cycle in crate::plan::graph::cycles(&calls) {
+    for cycle in graph::cycles(&calls) {
         let template = &templates[cycle[0]];
         let way: Vec<&str> = cycle.iter().chain(&cycle[..1]).map(|&ix| &*templates[ix].name).collect();
-        let message = format!("templates call each other without end: `{}`", way.join("` → `"));
+        let message = format!("templates call each other without end: {}", graph::circle(&way));
         problems.push(
             Problem::warning(rules::RECURSION, template.place.clone(), message)
                 .help("give one of the calls a `when`, or a loop over a list that becomes empty"),

@@ -2,19 +2,20 @@
 //!
 //! `inputs.parameters.count > 5` fails when it runs, and `tasks.a.exitCode == 0` is never true.
 
-use super::{Checked, called, expressions};
+use super::{Called, Checked, expressions};
 use crate::expr::lang;
 use crate::plan::model::{Template, Text};
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
-    for template in &checked.draft.templates {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
+    for (template, calls) in checked.each() {
         of_texts(&template.texts, &template.place, problems);
-        for call in called(template) {
+        for call in calls {
             of_texts(&call.task.texts, &call.place, problems);
         }
-        of_fields(template, problems);
+        of_fields(template, calls, problems);
     }
 }
 
@@ -32,7 +33,7 @@ fn is_text(name: &str) -> bool {
         || field.strip_prefix("outputs.parameters.").is_some_and(|name| !name.contains('.'))
 }
 
-fn of_texts(texts: &[Text], place: &Place, problems: &mut Vec<Problem>) {
+fn of_texts(texts: &[Text], place: &Place, problems: &mut Problems) {
     for text in texts {
         for (expression, start) in text.text.expressions() {
             if let Err(fault) = lang::check_texts(expression, &is_text) {
@@ -43,8 +44,8 @@ fn of_texts(texts: &[Text], place: &Place, problems: &mut Vec<Problem>) {
     }
 }
 
-fn of_fields(template: &Template, problems: &mut Vec<Problem>) {
-    for (text, place) in expressions::fields(template) {
+fn of_fields(template: &Template, calls: &[Called<'_>], problems: &mut Problems) {
+    for (text, place) in expressions::fields(template, calls) {
         if text.contains("{{") {
             continue;
         }

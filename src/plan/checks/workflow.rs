@@ -8,13 +8,14 @@ use super::fields::pod_resources;
 use super::{Checked, Purpose, given};
 use crate::plan::compile::no_entrypoint;
 use crate::plan::problem::{Place, Problem};
+use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::spec;
 
 const POD_GC: [&str; 4] = ["OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"];
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 
-pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = &checked.draft.resolved.spec;
     let place = Place::root().key("spec");
     if checked.purpose != Purpose::Library && given(spec.entrypoint.as_deref()).is_none() {
@@ -32,7 +33,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn clean_up(pod_gc: &spec::PodGC, place: &Place, problems: &mut Vec<Problem>) {
+fn clean_up(pod_gc: &spec::PodGC, place: &Place, problems: &mut Problems) {
     let strategy = pod_gc.strategy.as_deref().unwrap_or_default();
     if !strategy.is_empty() && !POD_GC.contains(&strategy) {
         let message = format!("`{strategy}` is no time to delete pods");

@@ -159,7 +159,7 @@ spec:
       ports: [{containerPort: 70000}] #! WF158 `70000`
       env:
       - {name: A=B, value: x} #! WF158 `A=B`
-      - {name: C, value: x, valueFrom: {fieldRef: {fieldPath: a}}} #! WF158 both
+      - {name: C, value: x, valueFrom: {fieldRef: {fieldPath: metadata.name}}} #! WF158 both
       livenessProbe: {periodSeconds: 1} #! WF158 none
       volumeMounts: [{name: work}] #! WF158 nowhere
       securityContext: {privileged: true, allowPrivilegeEscalation: false} #! WF158 privileged
@@ -195,7 +195,7 @@ spec:
       mutexes: [{name: whole}] #! WF161 the workflow
       semaphores:
       - {} #! WF160 how many
-      - {configMapKeyRef: {name: conf}} #! WF160 no `key`
+      - {configMapKeyRef: {name: conf}} #! WF028 no `key`
       - {configMapKeyRef: {name: conf, key: lanes}} #! WF160 `none`
       - {configMapKeyRef: {name: conf, key: good}}
       - {configMapKeyRef: {name: conf, key: god}} #! WF160 no key `god`
@@ -330,6 +330,162 @@ fn some_words_exist_in_some_places_only() {
       args:
       - '{{retries}}' #! WF120 `retryStrategy`
       - '{{cronworkflow.name}}' #! WF120 CronWorkflow
+",
+    );
+}
+
+#[test]
+fn parts_of_pods_are_whole() {
+    check(&format!(
+        "{HEAD}spec:
+  entrypoint: main
+  tolerations:
+  - {{key: a, effect: NoScheduled}} #! WF158 `NoScheduled`
+  - {{key: a b, operator: Exists}} #! WF158 `a b`
+  - {{key: a, operator: Exists, tolerationSeconds: 5}} #! WF158 evicted
+  affinity:
+    nodeAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 0 #! WF158 `0`
+        preference:
+          matchExpressions:
+          - {{key: a, operator: in, values: [b]}} #! WF158 `in`
+          - {{key: a, operator: In}} #! WF158 needs values
+          - {{key: a, operator: Exists, values: [b]}} #! WF158 takes no values
+          - {{key: a, operator: Gt, values: [b]}} #! WF158 whole number
+          - {{operator: Exists}} #! WF028 `key`
+    podAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+      - labelSelector: {{matchLabels: {{a: b}}}} #! WF028 `topologyKey`
+  nodeSelector: {{a b: c}} #! WF158 `a b`
+  dnsPolicy: None #! WF158 name server
+  dnsConfig: {{searches: [x]}}
+  hostAliases: [{{ip: here, hostnames: [a]}}] #! WF158 `here`
+  volumes:
+  - name: h
+    hostPath: {{path: /x/../y, type: Dir}} #! WF158 `Dir`; WF158 contains `..`
+  - name: e
+    emptyDir: {{medium: memory}} #! WF158 `memory`
+  - name: c
+    configMap: {{name: c, defaultMode: 644, items: [{{key: a, path: /b}}]}} #! WF158 `644`; WF158 relative
+  - name: s
+    secret: {{items: [{{key: a}}]}} #! WF028 `path`
+  volumeClaimTemplates:
+  - metadata: {{name: w}}
+    spec: {{accessModes: [ReadWriteMany, Everything], resources: {{requests: {{storage: 1Gi}}}}}} #! WF158 `Everything`
+  - metadata: {{name: w}} #! WF158 two volume claims
+    spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
+  templates: [{{name: main, suspend: {{}}}}]
+"
+    ));
+}
+
+#[test]
+fn parts_of_containers_are_whole() {
+    check_templates(
+        "  - name: main
+    podSpecPatch: '{\"containers\": [' #! WF158 laid over
+    container:
+      image: Alpine:3 #! WF133 capital letters
+      restartPolicy: Never #! WF158 only init containers
+      terminationMessagePolicy: Always #! WF158 `Always`
+      ports:
+      - {name: web, protocol: TCP} #! WF028 `containerPort`
+      - {name: web, containerPort: 80} #! WF158 two ports
+      - {name: this-name-is-too-long, containerPort: 81} #! WF158 at most 15
+      env:
+      - {name: A, valueFrom: {secretKeyRef: {name: s}}} #! WF028 `key`
+      - {name: B, valueFrom: {}} #! WF158 no source
+      - {name: C, valueFrom: {fieldRef: {fieldPath: metadata.nam}}} #! WF158 `metadata.nam`
+      - {name: D, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['x']\"}}}
+      envFrom: [{prefix: x}] #! WF158 no source
+      readinessProbe:
+        successThreshold: 2
+        httpGet: {path: /, scheme: ftp} #! WF028 `port`; WF158 `ftp`
+      livenessProbe: #! WF158 2 of what it can do
+        successThreshold: 2 #! WF158 can only be 1
+        periodSeconds: -1 #! WF158 less than zero
+        exec: {command: [a]}
+        grpc: {port: 1}
+      lifecycle: {preStop: {}} #! WF158 none
+      securityContext: {runAsNonRoot: true, runAsUser: 0, seccompProfile: {type: Default}} #! WF158 root; WF158 `Default`
+      resources: {limits: {mem: 1Gi, nvidia.com/gpu: 1}} #! WF158 `mem`
+      volumeMounts:
+      - {name: v, mountPath: /a, subPath: /x} #! WF158 relative
+      - {name: v, mountPath: /a, subPath: ../x} #! WF134 `/a`; WF158 `..`
+      - {mountPath: /b} #! WF028 `name`
+    volumes: [{name: v, emptyDir: {}}]
+    initContainers:
+    - {name: i, image: 'a:1', readinessProbe: {exec: {command: [a]}}} #! WF158 an init container that ends
+    - {name: j, image: 'a:1', restartPolicy: Always, readinessProbe: {exec: {command: [a]}}}
+    sidecars:
+    - {image: 'a:1'} #! WF109 a sidecar has no name
+",
+    );
+}
+
+#[test]
+fn words_of_a_workflows_life() {
+    check(&format!(
+        "{HEAD}spec:
+  entrypoint: main
+  artifactGC: {{strategy: Always}} #! WF138 `Always`
+  volumeClaimGC: {{strategy: Never}} #! WF138 `Never`
+  podGC: {{strategy: OnPodSuccess, deleteDelayDuration: soon}} #! WF137 `soon`
+  ttlStrategy: {{secondsAfterFailure: -1}} #! WF137 less than zero
+  parallelism: -1 #! WF138 nothing can run
+  podDisruptionBudget: {{minAvailable: 1, maxUnavailable: 1}} #! WF158 both
+  hooks: {{early: {{template: main, expression: workflow.statu == 'Running' && foo}}}} #! WF119 `workflow.statu`; WF119 `foo`
+  templates:
+  - name: main
+    retryStrategy: {{limit: 2, expression: lastRetry.exitcode == '1'}} #! WF119 `lastRetry.exitcode`
+    memoize: {{key: k, maxAge: 1h}} #! WF146 no cache
+    inputs:
+      parameters: [{{name: p, enum: [a, b], default: c}}] #! WF125 `c`
+      artifacts: [{{name: f, path: /f, mode: 4096, raw: {{data: ''}}, archive: {{tar: {{}}, zip: {{}}}}}}] #! WF138 no mode; WF138 both
+    container: {{image: 'a:1', args: ['{{{{=toint(inputs.parameters.p)}}}}', '{{{{workflow.creationTimestamp.zz}}}}']}} #! WF120 `toint`; WF119 zz
+    metrics: {{prometheus: [{{name: m, help: h}}]}} #! WF139 counts nothing
+  - name: asks
+    http: {{url: 'https://x', successCondition: response.statuscode == 200, headers: [{{name: a, value: b, valueFrom: {{secretKeyRef: {{name: s, key: k}}}}}}]}} #! WF119 `response.statuscode`; WF167 both
+  - name: acts
+    resource: {{action: create, mergeStrategy: deep, successCondition: 'status.phase = = x', manifest: 'kind: Pod'}} #! WF138 `deep`; WF141 the condition; WF141 `apiVersion`
+    outputs: {{parameters: [{{name: o, valueFrom: {{jqFilter: '.a |'}}}}]}} #! WF149 jq
+  - name: loops
+    steps:
+    - - {{name: a, template: main, withSequence: {{count: 3, format: 'x%s'}}}} #! WF129 `x%s`
+      - {{name: b, template: main, withParam: '{{{{workflow.parameters.l}}}}'}} #! WF129 no list
+      - {{name: c, template: main, arguments: {{parameters: [{{name: p, value: d}}]}}}} #! WF125 `d`
+  arguments: {{parameters: [{{name: l, value: hello}}]}}
+"
+    ));
+}
+
+#[test]
+fn what_defaults_say_wrongly_is_told_where_they_say_it() {
+    check(&format!(
+        "{HEAD}spec:
+  entrypoint: main
+  templateDefaults:
+    container: {{imagePullPolicy: always}} #! WF158 `always`
+  templates:
+  - {{name: main, steps: [[{{name: a, template: b}}, {{name: c, template: d}}]]}}
+  - {{name: b, container: {{image: 'a:1'}}}}
+  - {{name: d, container: {{image: 'a:1'}}}}
+"
+    ));
+}
+
+#[test]
+fn bindings_of_events() {
+    check(
+        "apiVersion: argoproj.io/v1alpha1
+kind: WorkflowEventBinding
+metadata: {name: b}
+spec:
+  event: {selector: 'payload.x =='} #! WF121 cannot be read
+  submit:
+    workflowTemplateRef: {name: nope} #! WF102 `nope`
+    arguments: {parameters: [{name: p, valueFrom: {event: 'payload.('}}]} #! WF121 cannot be read
 ",
     );
 }

@@ -97,6 +97,8 @@ fn unknown(run: &RunName, header: Option<Header>, message: String) -> Summary {
         message,
         progress: String::new(),
         suspended: false,
+        priority: 0,
+        expires_at: None,
         labels: Default::default(),
     }
 }

@@ -16,8 +16,7 @@ use super::lease::RunLease;
 use super::objects::{self, Owner, Term};
 use super::segment::{Segmenter, Write};
 use super::{Identity, KubernetesShared, KubernetesStore, pieces, upload};
-use crate::backend::kubernetes::Job;
-use crate::backend::kubernetes::{ApiError, ApiErrorKind};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Fence, Job};
 use crate::base::{RunName, RunUid, TimeSpan};
 use crate::engine::Batch;
 use crate::spec::TTLStrategy;
@@ -53,6 +52,8 @@ pub struct KubernetesLog {
     pub(super) term: Term,
     /// The version of the open segment, as we wrote or read it last.
     pub(super) version: Option<String>,
+    /// What is told that the log is ours.
+    pub(super) fence: Fence,
     pub(super) kept: BTreeSet<Digest>,
     pub(super) standing: Standing,
     /// Whether we may write the status of Jobs; found out at the first try.
@@ -71,8 +72,13 @@ impl KubernetesLog {
         &self.owner.uid
     }
 
+    /// Returns what keeps its holder from acting once another has taken the log.
+    pub fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
+
     /// Makes the log ours: the one who wrote it before can append nothing more.
-    pub(super) async fn fence(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn make_ours(&mut self) -> Result<(), StoreError> {
         let write = self.segmenter.open();
         self.write(&write).await
     }
@@ -85,7 +91,7 @@ impl KubernetesLog {
         loop {
             let error = match self.try_write(write.is_new, &object).await {
                 Ok(version) => {
-                    self.version = Some(version);
+                    self.written(write, version);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -121,7 +127,7 @@ impl KubernetesLog {
         let Some(found) = found else { return Err(self.gone()) };
         match objects::read_segment(&self.owner, &found) {
             Some((_, kept)) if kept.segment == write.segment && kept.term == self.term => {
-                self.version = Some(kept.version);
+                self.written(write, kept.version);
                 Ok(())
             }
             Some((_, kept)) => {
@@ -129,6 +135,14 @@ impl KubernetesLog {
             }
             None => Err(ApiError::taken("append to the log", "ConfigMap", &name).into()),
         }
+    }
+
+    fn written(&mut self, write: &Write, version: String) {
+        match write.segment.is_sealed {
+            true => self.fence.prove(objects::log_name(&self.owner.run, write.index + 1), None),
+            false => self.fence.prove(objects::log_name(&self.owner.run, write.index), Some(version.clone())),
+        }
+        self.version = Some(version);
     }
 
     fn gone(&self) -> StoreError {
@@ -168,7 +182,7 @@ impl KubernetesLog {
     /// Says when the cluster removes the run, before it knows that the run has ended; a run that
     /// goes on after its end is not removed.
     async fn set_time_to_live(&mut self, summary: &Summary) -> Result<(), ApiError> {
-        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary);
+        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary, self.standing.ended_at);
         if self.ttl.is_none() || seconds == self.standing.seconds_to_live {
             return Ok(());
         }

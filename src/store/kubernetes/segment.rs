@@ -75,6 +75,11 @@ impl Segmenter {
         segmenter
     }
 
+    /// Returns which segment is open, or comes next.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// Returns the open segment as it is, for a write that only says whose it is.
     pub(super) fn open(&mut self) -> Write {
         let write = self.write(false);

@@ -19,8 +19,7 @@ use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
 use super::{Identity, pieces, upload};
-use crate::backend::kubernetes::Job;
-use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, names};
+use crate::backend::kubernetes::{ApiError, ApiErrorKind, Cluster, Fence, Job, names};
 use crate::base::{RunName, RunUid, TimeSpan, Timestamp, suggest};
 use crate::engine::Control;
 use crate::store::frame::Chain;
@@ -137,6 +136,8 @@ impl KubernetesStore {
         let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let lease = self.lease(&owner);
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
+        let open = objects::log_name(&owner.run, segmenter.index());
+        let fence = Fence::new(self.reader.maps.clone(), open, version.clone());
         KubernetesLog {
             store: self.clone(),
             uid,
@@ -150,6 +151,7 @@ impl KubernetesStore {
             segmenter,
             term,
             version,
+            fence,
             kept: BTreeSet::new(),
             standing,
             may_write_status: true,
@@ -356,7 +358,7 @@ impl KubernetesStore {
             taken: part.records.iter().flat_map(|record| record.taken.iter().cloned()).collect(),
             ttl: opening.header.resolved.spec.ttl_strategy.clone(),
         });
-        log.fence().await?;
+        log.make_ours().await?;
         log.inbox.see(inbox::requests(annotations));
         Ok((log, read::stored(opening.header, part)))
     }
@@ -369,13 +371,16 @@ fn driven_by(run: &RunName, holder: &str) -> StoreError {
 /// Returns what patches of this Job must know of it.
 fn standing(job: &Job) -> Standing {
     let status = job.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let mut conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
     let ends = |kind: &str| matches!(kind, "Complete" | "Failed");
+    let end = conditions.find(|condition| ends(&condition.type_) && condition.status == "True");
+    let ended_at = end.and_then(|end| end.last_transition_time.as_ref());
     Standing {
         is_managed: job.spec.as_ref().is_some_and(|spec| spec.managed_by.as_deref() == Some(names::DRIVER)),
         has_begun: status.is_some_and(|status| status.start_time.is_some()),
         seconds_to_live: job.spec.as_ref().and_then(|spec| spec.ttl_seconds_after_finished),
-        has_ended: { conditions }.any(|condition| ends(&condition.type_) && condition.status == "True"),
+        ended_at: ended_at.map(|time| Timestamp(time.0.as_millisecond())),
+        has_ended: end.is_some(),
     }
 }
 

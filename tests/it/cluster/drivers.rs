@@ -93,6 +93,26 @@ fn of_two_drivers_one_drives() {
 }
 
 #[test]
+fn a_driver_that_was_frozen_starts_nothing_late() {
+    const PODS: usize = 12;
+    let Some(space) = Space::new("frozen") else { return };
+    let starts = Starts::new(&space);
+    let file = space.write("loops.yaml", two_loops(PODS, 2, "1"));
+    let frozen = space.start(&["submit", "--wait", "--name", "frozen", &file]);
+    space.until_run("frozen", "the first pods", |run| {
+        run["status"]["nodes"].as_object()?.values().any(|node| node["phase"] == "Running").then_some(())
+    });
+    frozen.signal("STOP");
+    let outcome = space.wf(&["watch", "frozen"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.all());
+    frozen.signal("CONT");
+    let outcome = frozen.end();
+    assert_eq!(outcome.code, 0, "{}", outcome.all());
+    space.assert_succeeded("frozen", PODS);
+    starts.assert_once(PODS);
+}
+
+#[test]
 fn a_run_goes_with_its_record() {
     let Some(space) = Space::new("record") else { return };
     let file = space.write("loops.yaml", two_loops(8, 8, "600"));

@@ -11,6 +11,10 @@ mod manifests;
 
 mod drivers;
 
+mod in_cluster;
+
+mod kept_logs;
+
 mod disruptions;
 
 mod outages;
@@ -19,6 +23,18 @@ mod server_faults;
 
 mod limits;
 
+mod control;
+
+mod waits;
+
+mod managed;
+
+mod resources;
+
 mod refusals;
 
 mod clean;
+
+mod commands;
+
+mod sharing;

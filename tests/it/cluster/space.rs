@@ -47,11 +47,13 @@ pub struct Space {
     pub kubeconfig: Kubeconfig,
     /// A client with all rights.
     pub client: Client,
+    is_managed: bool,
     _calm: Calm,
 }
 
 #[expect(dead_code, reason = "the guards are held, not read")]
 enum Calm {
+    Borrowed,
     Shared(RwLockReadGuard<'static, ()>),
     Alone(RwLockWriteGuard<'static, ()>),
 }
@@ -61,6 +63,13 @@ impl Space {
     pub fn new(test: &str) -> Option<Self> {
         let kubeconfig = cluster(test)?;
         Some(Self::make(test, kubeconfig, Calm::Shared(CALM.read().unwrap_or_else(|held| held.into_inner()))))
+    }
+
+    /// The same, whose commands make pods themselves.
+    pub fn managed(test: &str) -> Option<Self> {
+        let mut space = Self::new(test)?;
+        space.is_managed = true;
+        Some(space)
     }
 
     /// The same for a test that stops parts of the cluster, which no other test bears beside it.
@@ -73,6 +82,11 @@ impl Space {
         Some(Self::make(test, kubeconfig, Calm::Alone(CALM.write().unwrap_or_else(|held| held.into_inner()))))
     }
 
+    /// Returns another namespace for the same test.
+    pub fn beside(&self, test: &str) -> Self {
+        Self::make(test, self.kubeconfig.clone(), Calm::Borrowed)
+    }
+
     fn make(test: &str, kubeconfig: Kubeconfig, calm: Calm) -> Self {
         let name = format!("wf-{}-{test}", std::process::id());
         let kubeconfig = with_namespace(kubeconfig, &name);
@@ -82,7 +96,7 @@ impl Space {
             let created = Api::all(client.clone()).create(&PostParams::default(), &namespace).await;
             created.expect("a namespace can be created");
         });
-        let space = Self { env: TestEnv::new(), name, kubeconfig, client, _calm: calm };
+        let space = Self { env: TestEnv::new(), name, kubeconfig, client, is_managed: false, _calm: calm };
         space.env.write("kubeconfig", serde_yaml::to_string(&space.kubeconfig).expect("it is plain data"));
         // Pods are refused until then.
         let accounts: Api<ServiceAccount> = space.api();
@@ -103,6 +117,9 @@ impl Space {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.env.command(args);
         command.env("KUBECONFIG", self.path("kubeconfig"));
+        if self.is_managed {
+            command.env("WF_MANAGED", "true");
+        }
         command
     }
 
@@ -183,6 +200,19 @@ impl Started {
         child.kill().expect("wf can be killed");
         child.wait().expect("wf ends");
         ran
+    }
+
+    /// Ends it by SIGTERM, and returns what it said.
+    pub fn terminate(self) -> Outcome {
+        self.signal("TERM");
+        self.end()
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.0.as_ref().expect("it is there").id().to_string();
+        let sent = Command::new("kill").args([format!("-{name}"), pid]).status().expect("there is `kill`");
+        assert!(sent.success(), "it cannot be sent SIG{name}");
     }
 
     /// Returns whether it has ended.

@@ -123,7 +123,11 @@ impl Task {
     }
 
     pub(super) fn resource(&self) -> Result<&spec::ResourceTemplate, Fault> {
-        self.request.template.resource.as_ref().ok_or_else(|| Fault::Said("the template has no `resource`".to_owned()))
+        self.request
+            .template
+            .resource
+            .as_deref()
+            .ok_or_else(|| Fault::Said("the template has no `resource`".to_owned()))
     }
 
     /// Returns the manifest, with what the template adds to it.

@@ -5,7 +5,6 @@
 
 mod run;
 mod act;
-mod conditions;
 mod flags;
 mod outputs;
 

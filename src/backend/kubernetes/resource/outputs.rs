@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::conditions::{find, text_of};
 use crate::engine::FileOutput;
 use crate::expr;
+use crate::expr::conditions::{find, text_of};
 use crate::spec;
 
 /// Returns the output parameters that `object` gives.

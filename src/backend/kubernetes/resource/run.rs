@@ -9,11 +9,11 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::act::{Fault, Task, json_of, persist};
-use super::conditions::Condition;
 use super::outputs;
 use crate::backend::kubernetes::watch::{News, Watch, Which};
 use crate::base::{NodeIx, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
+use crate::expr::conditions::Condition;
 
 /// What Kubernetes says of a pod that its deadline ended; Argo runs one for each resource template.
 const DEADLINE: &str = "Pod was active on the node longer than the specified deadline";

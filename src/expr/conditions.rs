@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// A condition: requirements, of which a success needs all and a failure one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Condition(Vec<Requirement>);
+pub struct Condition(Vec<Requirement>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Requirement {
@@ -26,18 +26,18 @@ enum Test {
 
 impl Condition {
     /// Parses a condition, such as `status.succeeded > 3, status.phase in (Done, Over)`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let parts = split(text).into_iter().map(str::trim).filter(|part| !part.is_empty());
         parts.map(requirement).collect::<Result<_, _>>().map(Self)
     }
 
     /// Returns whether every requirement holds; when there is none, too.
-    pub(super) fn holds(&self, object: &Value) -> bool {
+    pub fn holds(&self, object: &Value) -> bool {
         self.0.iter().all(|requirement| requirement.holds(object))
     }
 
     /// Returns the first requirement that holds, as it was written.
-    pub(super) fn first(&self, object: &Value) -> Option<&str> {
+    pub fn first(&self, object: &Value) -> Option<&str> {
         self.0.iter().find(|requirement| requirement.holds(object)).map(|requirement| requirement.text.as_str())
     }
 }
@@ -74,6 +74,9 @@ fn requirement(text: &str) -> Result<Requirement, String> {
     for operator in ["!=", "==", "=", ">", "<"] {
         let Some((path, value)) = text.split_once(operator) else { continue };
         let value = value.trim();
+        if value.contains(|c: char| c.is_whitespace() || "()!=<>".contains(c)) {
+            return Err(fault());
+        }
         let number = || value.parse().map_err(|_| fault());
         return made(
             path,
@@ -110,7 +113,7 @@ impl Requirement {
 }
 
 /// Returns what lies at a path of keys and indices with dots in between.
-pub(super) fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+pub fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(object, |value, key| match value {
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
         Value::Object(fields) => fields.get(key),
@@ -119,7 +122,7 @@ pub(super) fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// Returns a value as text: without quotes, and nothing for `null`.
-pub(super) fn text_of(value: &Value) -> String {
+pub fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -159,7 +162,7 @@ mod tests {
         }
         let condition = Condition::parse("status.failed > 1, status.phase == Done").expect("a condition");
         assert_eq!(condition.first(&object), Some("status.phase == Done"));
-        for text in ["a b", "status.x > many", "status.x in a", "== 3"] {
+        for text in ["a b", "status.x > many", "status.x in a", "== 3", "status.x = = y"] {
             assert!(Condition::parse(text).is_err(), "{text}");
         }
     }
