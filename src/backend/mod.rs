@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a backend decides nothing about a run: no retry, no order, no outcome.
 
+pub mod http;
 pub mod kubernetes;
 pub mod local;
 

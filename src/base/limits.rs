@@ -164,3 +164,29 @@ pub const DRIVER_RESTARTS_MAX: u32 = 20;
 /// Runs that a controller drives at one time, unless `--runs` says otherwise: each watches its own pods
 /// over connections of its own. The others wait for their turn.
 pub const CONTROLLER_RUNS_MAX: usize = 100;
+
+/// Bytes of each container's log that are kept when its pod goes, of its end, unless the annotation
+/// `wf.internal/log-bytes` of the manifest says otherwise.
+pub const KEPT_LOG_BYTES: usize = 256 << 10;
+
+/// The most that the annotation can say: one log must fit into one object.
+pub const KEPT_LOG_BYTES_MAX: usize = 512 << 10;
+
+/// Lines of a container's log that are read to be kept.
+pub const KEPT_LOG_LINES_MAX: i64 = 20_000;
+
+/// Bytes, compressed, of all logs that are kept of one run: they lie in the store of the whole cluster.
+pub const KEPT_LOGS_PER_RUN_BYTES_MAX: usize = 32 << 20;
+
+/// Jobs of a run that stay after their ends. 100,000 Jobs with their pods would fill the cluster's store;
+/// the oldest go, once their logs are kept.
+pub const FINISHED_JOBS_MAX: usize = 1000;
+
+/// Nodes whose logs are kept, and whose pods or Jobs go, in one step.
+pub const LEAVING_TOGETHER_MAX: usize = 64;
+
+/// Seconds that the request of an `http` template may take, whatever its template says.
+pub const HTTP_SECONDS_MAX: u64 = 600;
+
+/// Redirects that such a request follows on one host: what Go's client follows.
+pub const HTTP_REDIRECTS_MAX: usize = 10;

@@ -18,6 +18,7 @@ pub mod create;
 pub mod parameters;
 pub mod runs;
 pub mod given;
+pub mod outlived;
 pub mod foretold;
 pub mod drive;
 pub mod handover;

@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::env;
 use super::error::Error;
 use super::given;
+use super::outlived;
 use super::session::Session;
 use crate::backend::kubernetes::{self, Cluster, KubernetesBackend};
 use crate::backend::local::LocalBackend;
@@ -107,7 +109,6 @@ pub enum PlaceTail {
 }
 
 /// What starts pods.
-#[expect(clippy::large_enum_variant, reason = "there is one of it for each run")]
 pub enum PlaceBackend {
     /// Processes.
     Local(LocalBackend),
@@ -175,7 +176,10 @@ impl Store for PlaceStore {
     }
 
     async fn list(&self) -> Result<Vec<Summary>, StoreError> {
-        either!(PlaceStore, self, store => store.list().await)
+        match self {
+            PlaceStore::Local(store) => Ok(outlived::sweep(store, store.list().await?, env::now()).await),
+            PlaceStore::Cluster(store) => store.list().await,
+        }
     }
 
     async fn delete(&self, run: &RunName) -> Result<(), StoreError> {

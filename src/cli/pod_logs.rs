@@ -1,6 +1,6 @@
 //! What pods of a cluster wrote: read as it is, or followed while the run goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::error::Error;
 use super::logs::Line;
 use crate::backend::BackendError;
-use crate::backend::kubernetes::{Cluster, LogOptions, LoggedPod, logged_pods, logs};
+use crate::backend::kubernetes::{Cluster, Kept, LogOptions, LoggedPod, archived_logs, logged_pods, logs};
 use crate::base::{NodeIx, RunName, Timestamp};
 
 /// How long after the end of a run the last lines of its pods are waited for.
@@ -44,6 +44,40 @@ pub async fn read(
         lines.push(line(&raw));
     }
     Ok(lines)
+}
+
+/// What was kept of a log, with its lines.
+pub struct KeptLog {
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// What is to be said of it, if it is not whole.
+    pub words: Option<String>,
+}
+
+/// Returns the logs of nodes that were kept when their pods went.
+pub async fn kept(
+    cluster: &Cluster,
+    run: &RunName,
+    nodes: &BTreeSet<NodeIx>,
+    container: Option<&str>,
+) -> Result<BTreeMap<NodeIx, Vec<KeptLog>>, Error> {
+    let kept = archived_logs(cluster, run, nodes).await?;
+    let is_meant = |log: &Kept| container.map_or(log.about.is_main, |name| log.about.container == name);
+    let of_node = |(node, logs): (NodeIx, Vec<Kept>)| {
+        let logs: Vec<KeptLog> = logs.iter().filter(|log| is_meant(log)).map(kept_log).collect();
+        (node, logs)
+    };
+    Ok(kept.into_iter().map(of_node).collect())
+}
+
+fn kept_log(kept: &Kept) -> KeptLog {
+    let lines = kept.text.split(|byte| *byte == b'\n').filter(|raw| !raw.is_empty()).map(line).collect();
+    let words = match (kept.about.is_left_out, kept.about.is_cut) {
+        (true, _) => Some("was not kept: the run's logs are more than KEPT_LOGS_PER_RUN_BYTES_MAX"),
+        (_, true) => Some("is kept without its beginning"),
+        _ => None,
+    };
+    KeptLog { lines, words: words.map(str::to_owned) }
 }
 
 /// Returns which container is meant: the main one, which comes last, when none is named.
@@ -142,6 +176,9 @@ async fn follow(
     let mut opens = 0;
     let mut opened = loop {
         let pods = logged_pods(cluster, run, Some(node)).await?;
+        if pods.is_empty() && opens == 0 && tell_kept(cluster, run, node, container, &tell).await {
+            return Ok(());
+        }
         if let Some(pod) = pods.last() {
             let options = LogOptions { follow: true, ..options(pod, container) };
             match logs(cluster, &pod.name, &options).await {
@@ -160,6 +197,21 @@ async fn follow(
         tell(line(&raw));
     }
     Ok(())
+}
+
+/// Gives what was kept of a node's log to `tell`. Returns whether there was any.
+async fn tell_kept(
+    cluster: &Cluster,
+    run: &RunName,
+    node: NodeIx,
+    container: Option<&str>,
+    tell: impl Fn(Line),
+) -> bool {
+    let kept = kept(cluster, run, &[node].into(), container).await.unwrap_or_default();
+    let mut lines = kept.into_values().flatten().flat_map(|log| log.lines).peekable();
+    let is_there = lines.peek().is_some();
+    lines.for_each(tell);
+    is_there
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ impl Machine for Run {
             // A run that waits for a person at a node is shown as suspended, as in Argo.
             suspended: self.is_suspended() || self.paused_nodes().next().is_some(),
             priority: self.rank().0,
+            expires_at: self.expires_at(),
             labels: self.labels(),
         }
     }

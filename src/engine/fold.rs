@@ -21,6 +21,7 @@ impl Run {
     /// Returns a run of `plan` to which nothing has happened yet.
     pub fn new(plan: Arc<Plan>, name: RunName, uid: RunUid, created_at: Timestamp) -> Self {
         let mut run = Self {
+            home: super::scope::words(&crate::plan::Scope::Local, name.as_str()),
             plan,
             name,
             uid,
@@ -30,6 +31,7 @@ impl Run {
             message: "".into(),
             started_at: None,
             finished_at: None,
+            ended_at: None,
             deadline: None,
             expired: false,
             suspended: false,
@@ -115,7 +117,7 @@ impl Run {
             Event::Ended { p, m } => {
                 self.phase = *p;
                 self.message = m.clone();
-                self.finished_at = Some(at);
+                (self.finished_at, self.ended_at) = (Some(at), Some(at));
                 self.timers.clear();
                 self.unlock_run();
             }
@@ -488,7 +490,7 @@ impl Run {
             let slot = self.slot_mut(*ix);
             slot.gone = true;
             let name = slot.node.name.clone();
-            self.by_name.remove(&name);
+            self.by_name.swap_remove(&name);
             if let Some((_, reuses)) = &mut self.reuses {
                 reuses.remove(&name[self.name.as_str().len()..]);
             }
@@ -506,7 +508,7 @@ impl Run {
         }
         self.phase = Phase::Running;
         self.message = "".into();
-        self.finished_at = None;
+        (self.finished_at, self.ended_at) = (None, None);
         self.shutdown = None;
         self.suspended = false;
         self.expired = false;

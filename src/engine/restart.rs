@@ -46,6 +46,8 @@ pub struct Wish {
     pub picked: Vec<usize>,
     /// The nodes that are to run again if they failed; all that failed when absent.
     pub only: Option<BTreeSet<usize>>,
+    /// Whether those are named one by one, so that also a failure that was got over runs again.
+    pub named: bool,
     /// Nodes that would be given something else now, and the parameter that is why.
     pub changed: Vec<(usize, Arc<str>)>,
 }
@@ -136,9 +138,11 @@ impl Restart<'_> {
             if self.is_forgotten(at) || !vertex.phase.is_bad() || vertex.is_group() {
                 continue;
             }
-            if got_over[vertex.attempt_of.unwrap_or(at)] {
+            let is_wanted = wish.only.as_ref().is_none_or(|only| only.contains(&at));
+            let is_named = wish.named && is_wanted;
+            if got_over[vertex.attempt_of.unwrap_or(at)] && !is_named {
                 self.fates[at] = Fate::KeepFailed(Spared::GotOver);
-            } else if wish.only.as_ref().is_some_and(|only| !only.contains(&at)) {
+            } else if !is_wanted {
                 self.fates[at] = Fate::KeepFailed(Spared::NotPicked);
             } else {
                 self.forget(at, Why::Failed);

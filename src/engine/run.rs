@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
@@ -11,7 +12,7 @@ use super::model::{Node, NodeType, Phase};
 use super::reuse::Reusable;
 use super::scope::outer::Outer;
 use super::value::{Outputs, Parameter};
-use crate::base::{NodeIx, RunName, RunUid, Timestamp};
+use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::plan::{Plan, TemplateIx};
 
 /// How a run is being ended before its time.
@@ -55,6 +56,8 @@ pub struct Run {
     pub(super) message: Arc<str>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
+    /// When it ended here; a run that Argo ended has none.
+    pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) expired: bool,
     pub(super) suspended: bool,
@@ -64,7 +67,10 @@ pub struct Run {
     /// What may be reused, and the run that made it.
     pub(super) reuses: Option<Reuses>,
     pub(super) slots: Vec<Slot>,
-    pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
+    /// Names of nodes are long and begin alike: comparing them, as a tree would, is what a node costs most.
+    pub(super) by_name: IndexMap<Arc<str>, NodeIx>,
+    /// Where templates of the workflow itself are found, in Argo's words.
+    pub(super) home: Arc<str>,
     /// Pods, requests and plugin calls that were asked for and have not ended.
     pub(super) live: BTreeSet<NodeIx>,
     /// How many of them are pods: what the workflow's `parallelism` counts.
@@ -288,6 +294,19 @@ impl Run {
     /// Returns when the run ended.
     pub fn finished_at(&self) -> Option<Timestamp> {
         self.finished_at
+    }
+
+    /// Returns when the run may be removed, as its `ttlStrategy` says. A run that Argo ended was brought
+    /// here to be kept. Source: Argo's `ttl`, whose first match counts.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let ttl = self.plan.spec().ttl_strategy.as_ref()?;
+        let own = match self.phase {
+            Phase::Failed => ttl.seconds_after_failure,
+            Phase::Succeeded => ttl.seconds_after_success,
+            _ => None,
+        };
+        let seconds = own.or(ttl.seconds_after_completion)?;
+        Some(self.ended_at? + TimeSpan::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 
     /// Returns whether the run is suspended as a whole.

@@ -32,6 +32,11 @@ impl Selector {
         self.conditions.iter().all(|condition| condition.holds(run, ix))
     }
 
+    /// Returns whether it says what nodes are, and not only what they are not.
+    pub fn names_some(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.wanted)
+    }
+
     /// Returns whether a node meets all conditions, or one of its callers for it. `calls` are the node and
     /// its callers: a condition that something is not must hold for each of them.
     pub fn matches_within(&self, run: &Run, calls: &[NodeIx]) -> bool {

@@ -1,8 +1,10 @@
 //! Runs played without a backend: text in, a list of nodes out.
 
 mod again;
+mod metering;
 mod oracle;
 mod sharing;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -131,6 +131,9 @@ pub struct Summary {
     /// Which of several runs comes first.
     #[serde(default)]
     pub priority: i32,
+    /// When it may be removed.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// Its labels.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,

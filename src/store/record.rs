@@ -126,6 +126,7 @@ pub(super) fn pending_summary(header: &Header) -> Summary {
         progress: String::new(),
         suspended: false,
         priority: header.resolved.spec.priority.unwrap_or(0),
+        expires_at: None,
         labels: Default::default(),
     }
 }

@@ -12,6 +12,7 @@ pub mod tree;
 pub mod header;
 pub mod list;
 pub mod forecast;
+pub mod metrics;
 pub mod query;
 pub mod output;
 pub mod watch;

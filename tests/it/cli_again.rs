@@ -187,3 +187,97 @@ fn what_is_no_run_of_argos_is_refused() {
     ");
     assert_eq!(env.wf(&["list", "--local", "-o", "name"]).success(), "");
 }
+
+#[test]
+fn a_run_that_outlived_its_time_is_removed_by_the_next_look() {
+    let env = TestEnv::new();
+    let keeps = PIPELINE.replace("name: pipeline}", "name: keeps}").replace("value: '1'", "value: '0'");
+    let ttl = |seconds: u32| format!("spec:\n  ttlStrategy: {{secondsAfterSuccess: {seconds}}}\n");
+    env.write("keeps.yaml", keeps.replace("spec:\n", &ttl(3600)));
+    env.write("goes.yaml", keeps.replace("name: keeps", "name: goes").replace("spec:\n", &ttl(0)));
+    for file in ["keeps.yaml", "goes.yaml"] {
+        assert_eq!(env.wf(&["submit", "--local", file]).code, 0);
+    }
+    assert_snapshot!(env.wf(&["list", "--local", "-o", "name"]).success(), @"keeps");
+    assert_eq!(env.wf(&["get", "--local", "goes"]).code, 3);
+}
+
+const SET: &str = "\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: set}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: code, value: '0'}]}
+  templates:
+  - name: main
+    containerSet:
+      containers:
+      - {name: a, image: busybox, command: [sh, -c], args: ['echo first > /tmp/order']}
+      - {name: b, image: busybox, command: [sh, -c], args: ['exit {{workflow.parameters.code}}'], dependencies: [a]}
+      - {name: main, image: busybox, command: [sh, -c], args: ['echo second >> /tmp/order; cat /tmp/order'], dependencies: [a, b]}
+    outputs: {parameters: [{name: order, valueFrom: {path: /tmp/order}}]}
+";
+
+#[test]
+fn the_containers_of_a_set_run_here_as_they_depend_on_each_other() {
+    let env = TestEnv::new();
+    env.write("set.yaml", SET);
+    assert_eq!(env.wf(&["submit", "--local", "set.yaml", "--name", "good"]).code, 0);
+    assert_eq!(env.wf(&["submit", "--local", "set.yaml", "--name", "bad", "-p", "code=3"]).code, 1);
+    let shown = r#"jsonpath={range .status.nodes.*}{.displayName} {.phase} {.message}{"\n"}{end}"#;
+    assert_snapshot!(env.wf(&["get", "--local", "good", "-o", shown]).success(), @"
+    good Succeeded
+    a Succeeded
+    b Succeeded
+    main Succeeded
+    ");
+    assert_snapshot!(env.wf(&["get", "--local", "bad", "-o", shown]).success(), @"
+    bad Failed main: Error (exit code 64)
+    a Succeeded
+    b Failed b: Error (exit code 3)
+    main Failed main: Error (exit code 64)
+    ");
+    let order = "jsonpath={.status.nodes.good.outputs.parameters[0].value}";
+    assert_snapshot!(env.wf(&["get", "--local", "good", "-o", order]).success(), @r"
+    first
+    second
+    ");
+}
+
+#[test]
+fn a_request_is_sent_from_here() {
+    use std::io::{Read, Write};
+    let env = TestEnv::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello");
+        }
+    });
+    let workflow = format!(
+        "apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: asks}}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {{name: ask, template: ask}}
+    - - {{name: say, template: say, arguments: {{parameters: [{{name: m, value: '{{{{steps.ask.outputs.result}}}}'}}]}}}}
+  - name: ask
+    http: {{url: 'http://{address}/', successCondition: response.statusCode == 404}}
+  - name: say
+    inputs: {{parameters: [{{name: m}}]}}
+    container: {{image: busybox, command: [echo, '{{{{inputs.parameters.m}}}}']}}
+"
+    );
+    env.write("asks.yaml", workflow);
+    let outcome = env.wf(&["submit", "--local", "asks.yaml"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.all());
+    assert_snapshot!(env.wf(&["logs", "--local", "asks", "say"]).success(), @"hello");
+}

@@ -25,12 +25,7 @@ esac
 "#;
 
 const NEEDS_A_CLUSTER: &str = "creates or reads objects of a cluster";
-const CONTAINER_SET: &str = "container sets do not run here yet";
 const EXCEPTED: &[(&str, &str)] = &[
-    ("container-set-template/outputs-result-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/parallel-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/sequence-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/workspace-workflow.yaml", CONTAINER_SET),
     ("k8s-owner-reference.yaml", NEEDS_A_CLUSTER),
     ("k8s-patch-json-pod.yaml", NEEDS_A_CLUSTER),
     ("k8s-patch-merge-pod.yaml", NEEDS_A_CLUSTER),

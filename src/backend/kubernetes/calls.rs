@@ -118,6 +118,12 @@ impl Calls {
         ignore_missing(self.jobs.delete(name, &DeleteParams::background()).await)
     }
 
+    /// Has the cluster remove a Job with its pods so many seconds after its end.
+    pub(super) async fn expire_job(&self, name: &str, seconds: i64) -> Result<(), kube::Error> {
+        let patch = json!({ "spec": { "ttlSecondsAfterFinished": seconds } });
+        ignore_missing(self.jobs.patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch)).await)
+    }
+
     /// Deletes one pod, which has `grace` between SIGTERM and SIGKILL, its own when none is given.
     pub(super) async fn delete_pod(&self, name: &str, uid: &str, grace: Option<TimeSpan>) -> Result<(), kube::Error> {
         let params = DeleteParams {

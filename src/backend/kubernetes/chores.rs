@@ -4,7 +4,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use kube::api::ListParams;
+use tokio::time::Instant;
 
+use super::archive::leaving::Leave;
 use super::client::{KubernetesBackend, now};
 use super::events::Told;
 use super::fault::failed;
@@ -34,6 +36,8 @@ enum Answer {
     Nothing,
     Report(PodReport),
     Pods(Vec<Pod>),
+    /// These must stay, since their logs could not be read.
+    Unread(Leave, Vec<NodeIx>),
     /// A pod whose machine is lost cannot be declared ended, in these words.
     Unheard(String),
 }
@@ -69,15 +73,9 @@ impl KubernetesBackend {
                 let status = managed::status(phase, &message, started_at, now());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
-            Effect::Sweep => {
-                let (calls, sweep) = (self.calls(), self.sweep_of(node));
-                async move {
-                    if let Some((selector, needs_success)) = sweep {
-                        calls.sweep(&selector, needs_success).await?;
-                    }
-                    Ok(Answer::Nothing)
-                }
-                .boxed()
+            Effect::Leave(leave, nodes) => {
+                let leaving = self.leave(leave, nodes);
+                async move { Ok(Answer::Unread(leave, leaving.await?)) }.boxed()
             }
             Effect::Tell(told) => self.tell(&told),
             Effect::Expire | Effect::Await { .. } => async { Ok(Answer::Nothing) }.boxed(),
@@ -136,6 +134,7 @@ impl KubernetesBackend {
         let Done { node, chore, result } = done;
         match result {
             Ok(Answer::Nothing) => {}
+            Ok(Answer::Unread(leave, nodes)) => self.state().leftovers.again(&nodes, leave, Instant::now()),
             Ok(Answer::Report(report)) => self.state().take(node, vec![Effect::Report(report)]),
             Ok(Answer::Unheard(words)) => {
                 let mut state = self.state();

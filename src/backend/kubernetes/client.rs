@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell};
 use tokio::time::Instant;
 
+use super::archive::keep::Archive;
+use super::archive::leaving::{Leave, Leaving};
+use super::archive::policy::LogPolicy;
 use super::calls::Calls;
 use super::containers::claim_name;
 use super::fault::{Trouble, failed, trouble};
@@ -31,7 +34,7 @@ use super::{Behalf, Cluster, helper, names};
 use crate::backend::{Backend, BackendError};
 use crate::base::limits::{LOST_SECONDS, PENDING_SECONDS_MAX};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
-use crate::engine::{Phase, PodReport, PodRequest};
+use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
 use crate::plan::Resolved;
 use crate::spec;
 
@@ -62,6 +65,8 @@ pub struct KubernetesBackend {
     pub(super) resolved: Arc<Resolved>,
     /// When pods go.
     pub(super) policy: Option<PodPolicy>,
+    /// Where their logs are kept then.
+    pub(super) archive: Arc<Archive>,
     options: Options,
     /// What keeps us from acting for a run that another drives.
     fence: Option<Fence>,
@@ -95,8 +100,8 @@ pub(super) struct State {
     pub by_job: BTreeMap<String, NodeIx>,
     /// What the driver does itself.
     pub resources: Resources,
-    /// The nodes whose pods may go, and when; in the order of time, since all stay equally long.
-    pub sweeps: VecDeque<(Instant, NodeIx)>,
+    /// The nodes that have ended, and what of them is to be kept or to go.
+    pub leftovers: Leaving<Instant>,
     /// What the cluster does not take for now.
     pub room: Room,
     /// Whether all that is there was listed once.
@@ -140,6 +145,7 @@ impl KubernetesBackend {
         let pods = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let jobs = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let policy = PodPolicy::of(&resolved.spec);
+        let archive = Archive::new(cluster.clone(), owner.clone(), LogPolicy::of(&resolved));
         let events = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let ears = AsyncMutex::new(Ears::new(&pods, &jobs, events, &owner));
         Self {
@@ -147,6 +153,7 @@ impl KubernetesBackend {
             owner,
             resolved,
             policy,
+            archive: Arc::new(archive),
             options,
             fence: None,
             pods,
@@ -358,6 +365,10 @@ impl Backend for KubernetesBackend {
             track.stop();
             track.live_pods().cloned().collect()
         };
+        if grace < STOP_GRACE && !pods.is_empty() {
+            // They are about to be deleted; who wants to know why it was ended may read what they wrote.
+            let _ = self.leave(Leave::Logs, vec![node]).await;
+        }
         let fault = |error: kube::Error| failed(format!("stop the Job `{}`", self.job_name(node)), &error);
         self.calls().stop(&self.job_name(node), &pods, grace).await.map_err(fault)
     }
@@ -385,6 +396,10 @@ impl Backend for KubernetesBackend {
     async fn relist(&self, nodes: &[NodeIx]) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         let mut ears = self.ears.lock().await;
         self.list(&mut ears).await?;
+        // The log has the ends of all others that were started: a driver takes over.
+        let live: BTreeSet<NodeIx> = nodes.iter().copied().collect();
+        let ended: Vec<NodeIx> = self.state().tracks.keys().filter(|node| !live.contains(node)).copied().collect();
+        self.let_go(&ended);
         let mut state = self.state();
         let (told, others): (Vec<_>, Vec<_>) =
             state.outbox.take().into_iter().partition(|(node, _)| nodes.contains(node));

@@ -35,15 +35,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(what: impl Into<String>) -> Self {
+    pub(super) fn good(what: impl Into<String>) -> Self {
         Self { health: Health::Good, what: what.into(), help: None }
     }
 
-    fn lacking(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn lacking(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { health: Health::Lacking, what: what.into(), help: Some(help.into()) }
     }
 
-    fn bad(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn bad(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { health: Health::Bad, what: what.into(), help: Some(help.into()) }
     }
 }

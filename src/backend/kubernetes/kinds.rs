@@ -110,6 +110,8 @@ pub struct Condition {
     pub reason: Option<String>,
     /// Why, in a sentence.
     pub message: Option<String>,
+    /// Since when.
+    pub last_transition_time: Option<Time>,
 }
 
 /// What became of a container.
@@ -122,6 +124,8 @@ pub struct ContainerStatus {
     pub ready: bool,
     /// What it does now.
     pub state: Option<ContainerState>,
+    /// How often it was started again.
+    pub restart_count: i32,
 }
 
 /// What a container does: at most one of these is there.
@@ -130,6 +134,8 @@ pub struct ContainerStatus {
 pub struct ContainerState {
     /// It has not started.
     pub waiting: Option<ContainerStateWaiting>,
+    /// It runs.
+    pub running: Option<ContainerStateRunning>,
     /// It has ended.
     pub terminated: Option<ContainerStateTerminated>,
 }
@@ -142,6 +148,14 @@ pub struct ContainerStateWaiting {
     pub reason: Option<String>,
     /// A sentence.
     pub message: Option<String>,
+}
+
+/// Since when a container runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerStateRunning {
+    /// When it started.
+    pub started_at: Option<Time>,
 }
 
 /// How a container ended.

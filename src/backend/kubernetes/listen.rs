@@ -117,18 +117,26 @@ impl KubernetesBackend {
     /// Returns when there is something to do by time alone.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        let fronts = [state.sweeps.front(), state.stuck.front()].into_iter().flatten().map(|(due, _)| *due);
+        let stuck = state.stuck.front().map(|(due, _)| *due);
         let leaving = state.leaving.first().map(|(due, ..)| *due);
-        state.room.due().into_iter().chain(state.outbox.due()).chain(leaving).chain(fronts).min()
+        state
+            .room
+            .due()
+            .into_iter()
+            .chain(state.outbox.due())
+            .chain(leaving)
+            .chain(state.leftovers.due())
+            .chain(stuck)
+            .min()
     }
 
     async fn heed_time(&self) -> Result<(), BackendError> {
         let now = Instant::now();
         {
             let mut state = self.state();
-            while let Some((_, node)) = state.sweeps.front().copied().filter(|(due, _)| *due <= now) {
-                state.sweeps.pop_front();
-                state.chores.push_back((node, Effect::Sweep));
+            while let Some((leave, nodes)) = state.leftovers.take(now) {
+                let first = nodes.first().copied().unwrap_or(NodeIx(0));
+                state.chores.push_back((first, Effect::Leave(leave, nodes)));
             }
             while let Some((_, node)) = state.stuck.front().copied().filter(|(due, _)| *due <= now) {
                 state.stuck.pop_front();

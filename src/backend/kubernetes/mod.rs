@@ -7,8 +7,9 @@
 //! | what waits for a quota, and what to be reported, pure | `room`, `outbox` |
 //! | a resource template, done by the driver | `resource` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `fence`, `chores`, `gc`, `logs` |
+//! | what pods wrote, kept when they go | `archive` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
-//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor` |
+//! | what cannot run, what a driver in the cluster needs and is, what it may do for others, what is missing | `support`, `install`, `drivers`, `installer`, `behalf`, `doctor`, `pulling` |
 
 pub mod drivers;
 pub mod helper;
@@ -18,6 +19,7 @@ pub mod names;
 
 mod affinity;
 mod api_error;
+mod archive;
 mod argo;
 mod behalf;
 mod bounds;
@@ -47,6 +49,7 @@ mod patch;
 mod patience;
 mod pod;
 mod pod_spec;
+mod pulling;
 mod resource;
 mod room;
 mod support;
@@ -54,6 +57,7 @@ mod track;
 mod watch;
 
 pub use api_error::{ApiError, ApiErrorKind};
+pub use archive::{Kept, archived_logs};
 pub use argo::argo_object;
 pub use behalf::Behalf;
 pub use client::{KubernetesBackend, Options, Owner};
@@ -62,4 +66,5 @@ pub use doctor::{Finding, Health, examine};
 pub use fence::Fence;
 pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use pulling::pull;
 pub use support::{Unsupported, unsupported};

@@ -66,6 +66,9 @@ pub const LOGS_KIND: &str = "logs";
 /// The nodes whose pods' logs a ConfigMap keeps, as `1,4-7`; an annotation.
 pub const NODES: &str = "wf.internal/nodes";
 
+/// How many bytes a ConfigMap with logs holds, an annotation.
+pub const BYTES: &str = "wf.internal/bytes";
+
 /// How many bytes of what a container wrote are kept when its pod goes; an annotation of the manifest.
 pub const LOG_BYTES: &str = "wf.internal/log-bytes";
 

@@ -85,7 +85,8 @@ pub(super) fn facts(pod: &Pod) -> Option<PodFacts> {
     })
 }
 
-fn state(pod: &Pod) -> PodState {
+/// Returns what `pod` says of itself.
+pub(super) fn state(pod: &Pod) -> PodState {
     let blank = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&blank);
     match status.phase.as_deref() {

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::archive::leaving::Leave;
 use super::due::Due;
 use super::events::Told;
 use super::pod::{PodFacts, PodState};
 use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
 /// What follows from news.
@@ -40,8 +41,8 @@ pub(super) enum Effect {
     Search,
     /// The Job is to start no further pod.
     EndJob,
-    /// The node's pods may go.
-    Sweep,
+    /// Nodes that have ended leave something that is to be kept, or to go.
+    Leave(Leave, Vec<NodeIx>),
     /// The pod does not start; it is to be looked at when its time is over.
     Expire,
     /// The pod was asked to end; should nothing be heard of it beyond its grace, its machine is lost.
@@ -462,7 +463,7 @@ mod tests {
             Effect::StopPod { pod, .. } => format!("stop {pod}"),
             Effect::Search => "search".to_owned(),
             Effect::EndJob => "end job".to_owned(),
-            Effect::Sweep => "sweep".to_owned(),
+            Effect::Leave(..) => "leave".to_owned(),
             Effect::Expire => "expire".to_owned(),
             Effect::Await { uid, grace } => format!("await {uid} {grace}"),
             Effect::Abandon { pod, .. } => format!("abandon {pod}"),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio::task::AbortHandle;
 
 use super::connection::{self, Connection};
 use super::fault::{Doing, Fault};
@@ -20,8 +21,8 @@ use super::layout::{Layout, NodeDir};
 use super::news::Word;
 use super::order::Order;
 use super::prepare::{self, Surroundings};
-use super::{leftover, platform};
-use crate::backend::{Backend, BackendError};
+use super::{data, leftover, platform};
+use crate::backend::{Backend, BackendError, http};
 use crate::base::limits::{LOCAL_PODS_MAX, SUPERVISOR_TRIES_MAX};
 use crate::base::{NodeIx, TimeSpan};
 use crate::engine::{Phase, PodEnd, PodReport, PodRequest};
@@ -58,6 +59,8 @@ pub(super) enum Heard {
     News(Word, NodeIx),
     /// Something waits in [`State::reports`], or the connection broke.
     Wake,
+    /// A request was answered, or came to nothing.
+    Answered(NodeIx, Box<PodEnd>),
 }
 
 /// What is known of the run's pods.
@@ -74,6 +77,8 @@ pub(super) struct State {
     live: BTreeSet<NodeIx>,
     /// Pods that wait for their turn.
     queue: VecDeque<(NodeIx, Arc<Vec<u8>>)>,
+    /// Requests that are out.
+    requests: BTreeMap<NodeIx, AbortHandle>,
     /// What is to be reported next.
     reports: Vec<(NodeIx, PodReport)>,
 }
@@ -200,6 +205,30 @@ impl LocalBackend {
         Some((connection, answered))
     }
 
+    /// Sends the request of a node, unless it is out already. A driver that takes over sends it again, as
+    /// Argo's agent does.
+    fn ask(&self, node: NodeIx, http: &crate::spec::HTTP) {
+        if self.state().requests.contains_key(&node) {
+            return;
+        }
+        let secrets = |name: &str, key: &str| {
+            let secret = self.files.secrets.get(name)?.get(key)?;
+            Some(String::from_utf8_lossy(secret).into_owned())
+        };
+        match http::Order::new(http, &secrets) {
+            Err(words) => self.report(node, PodReport::Ended(http::broken(words))),
+            Ok(order) => {
+                let hears = self.hears.clone();
+                let request = tokio::spawn(async move {
+                    let end = order.carry_out().await;
+                    // Nobody hears it when the driver has gone.
+                    let _ = hears.send(Heard::Answered(node, Box::new(end)));
+                });
+                self.state().requests.insert(node, request.abort_handle());
+            }
+        }
+    }
+
     /// Starts pods that wait, as far as there is room.
     async fn start_waiting(&self) -> Result<(), Fault> {
         loop {
@@ -246,6 +275,13 @@ impl LocalBackend {
         let heard = self.heard.lock().await.recv().await;
         match heard.expect("a sender is kept as long as this") {
             Heard::Wake => {}
+            Heard::Answered(node, end) => {
+                let mut state = self.state();
+                // One that was stopped meanwhile has its end already.
+                if state.requests.remove(&node).is_some() {
+                    state.reports.push((node, PodReport::Ended(*end)));
+                }
+            }
             Heard::News(Word::Running, node) => {
                 if self.state().live.contains(&node) {
                     self.state().reports.push((node, running(&self.layout.node(node))));
@@ -260,6 +296,15 @@ impl LocalBackend {
 impl Backend for LocalBackend {
     async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
         let node = request.node;
+        if let Some(http) = &request.template.http {
+            self.ask(node, http);
+            return Ok(());
+        }
+        if let Some(data) = &request.template.data {
+            let end = data::end(data, &self.layout.artifacts()).unwrap_or_else(|fault| cannot_start(&fault));
+            self.report(node, PodReport::Ended(end));
+            return Ok(());
+        }
         let is_known = {
             let state = self.state();
             state.live.contains(&node) || state.queue.iter().any(|(waiting, _)| *waiting == node)
@@ -289,6 +334,11 @@ impl Backend for LocalBackend {
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
+        if let Some(request) = self.state().requests.remove(&node) {
+            request.abort();
+            self.report(node, PodReport::Ended(PodEnd { exit_code: None, message: "stopped".to_owned(), ..failed() }));
+            return Ok(());
+        }
         let was_waiting = {
             let mut state = self.state();
             let before = state.queue.len();

@@ -107,7 +107,8 @@ fn folders(order: &Order) -> Vec<PathBuf> {
     let parameters = order.parameters.iter().filter_map(|parameter| parent(&parameter.path));
     let artifacts = order.artifacts.iter().filter_map(|artifact| parent(&artifact.path));
     let inputs = order.inputs.iter().filter_map(|input| parent(&input.path));
-    let containers = order.init.iter().chain([&order.main]).chain(&order.sidecars);
+    let set = order.set.iter().map(|member| &member.container);
+    let containers = order.init.iter().chain([&order.main]).chain(&order.sidecars).chain(set);
     let own = containers.flat_map(|container| {
         let mounts = container.mounts.iter().map(|mount| PathBuf::from(&mount.path));
         mounts.chain(container.working_dir.as_ref().map(PathBuf::from))

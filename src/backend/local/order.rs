@@ -18,6 +18,8 @@ pub(super) struct Order {
     pub main: Container,
     /// Containers that run beside it.
     pub sidecars: Vec<Container>,
+    /// The containers of a set, which run in the place of the main one.
+    pub set: Vec<Member>,
     /// What the containers' mounts refer to.
     pub volumes: Vec<Volume>,
     /// Files that are placed before anything runs.
@@ -36,6 +38,15 @@ pub(super) struct Order {
     pub deadline_after_ms: Option<u64>,
     /// When it must be ended at the latest.
     pub deadline: Option<Timestamp>,
+}
+
+/// A container of a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Member {
+    /// It.
+    pub container: Container,
+    /// The names of those that must have succeeded before it starts.
+    pub after: Vec<String>,
 }
 
 /// One container.

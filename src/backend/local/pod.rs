@@ -57,10 +57,10 @@ pub(super) struct Place<'a> {
 
 /// A pod from its preparation to its end.
 pub(super) struct Pod<'a> {
-    at: Place<'a>,
+    pub(super) at: Place<'a>,
     wake: Wake,
     held: &'a mut File,
-    processes: Vec<Process>,
+    pub(super) processes: Vec<Process>,
     prober: Option<Prober>,
     began: Option<Timestamp>,
     ending: Option<Ending>,
@@ -94,6 +94,7 @@ impl<'a> Pod<'a> {
         self.begin();
         let ran = self.run_init().and_then(|init| match init {
             Some(end) => Ok(end),
+            None if !self.at.order.set.is_empty() => self.run_set(),
             None => self.run_main(),
         });
         self.kill_all();
@@ -168,14 +169,24 @@ impl<'a> Pod<'a> {
         self.processes[main].signal(Signal::SIGKILL);
         self.end_the_rest(STOP_GRACE);
         let mut end = self.ended(main);
-        end.parameters = collect::parameters(self.at.order);
-        end.artifacts =
-            collect::artifacts(self.at.order, self.at.artifacts, &self.at.folder.log(&self.at.order.main.name));
+        self.collect(&mut end);
         self.turn_until(|pod| pod.processes.iter().all(|process| process.code.is_some()))?;
         Ok(end)
     }
 
-    fn start(&mut self, container: &Container) -> Result<(), Fault> {
+    /// Takes the outputs of the pod.
+    pub(super) fn collect(&self, end: &mut PodEnd) {
+        let order = self.at.order;
+        end.parameters = collect::parameters(order);
+        end.artifacts = collect::artifacts(order, self.at.artifacts, &self.at.folder.log(&order.main.name));
+    }
+
+    /// Returns whether the pod is being ended before its time.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    pub(super) fn start(&mut self, container: &Container) -> Result<(), Fault> {
         if self.processes.iter().any(|process| process.name == container.name) {
             return Err(Fault::refused(format!("two containers are called `{}`", container.name)));
         }
@@ -209,7 +220,7 @@ impl<'a> Pod<'a> {
     }
 
     /// Asks all that still runs to end, and ends it after `grace`.
-    fn end_the_rest(&mut self, grace: Duration) {
+    pub(super) fn end_the_rest(&mut self, grace: Duration) {
         let live = self.processes.iter().filter(|process| process.code.is_none());
         live.for_each(|process| process.signal(Signal::SIGTERM));
         let kill_at = Instant::now() + grace;
@@ -223,7 +234,7 @@ impl<'a> Pod<'a> {
         self.end_the_rest(grace);
     }
 
-    fn turn_until(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), Fault> {
+    pub(super) fn turn_until(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), Fault> {
         while !done(self) {
             self.turn()?;
         }
@@ -231,7 +242,7 @@ impl<'a> Pod<'a> {
     }
 
     /// Waits until something happens, and takes it in.
-    fn turn(&mut self) -> Result<(), Fault> {
+    pub(super) fn turn(&mut self) -> Result<(), Fault> {
         self.wait()?;
         let signals = self.wake.take();
         let now = wall_clock();
@@ -322,7 +333,7 @@ impl<'a> Pod<'a> {
         self.stamped(end)
     }
 
-    fn not_started(&self, container: &Container, why: &Fault) -> PodEnd {
+    pub(super) fn not_started(&self, container: &Container, why: &Fault) -> PodEnd {
         let mut end = self.failed(Phase::Failed, format!("{}: failed to start: {why}", container.name));
         end.exit_code = Some(EXIT_CODE_NOT_STARTED);
         end
@@ -333,12 +344,12 @@ impl<'a> Pod<'a> {
         self.failed(Phase::Error, fault.to_string())
     }
 
-    fn failed(&self, phase: Phase, message: String) -> PodEnd {
+    pub(super) fn failed(&self, phase: Phase, message: String) -> PodEnd {
         let message = if self.ending == Some(Ending::Deadline) { DEADLINE.to_owned() } else { message };
         self.stamped(PodEnd { phase, exit_code: None, message, ..PodEnd::exited(0) })
     }
 
-    fn stamped(&self, end: PodEnd) -> PodEnd {
+    pub(super) fn stamped(&self, end: PodEnd) -> PodEnd {
         PodEnd { started_at: self.began, finished_at: Some(wall_clock()), host: Some(platform::host_name()), ..end }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::container::container;
-use super::environment::{PodFacts, text};
+use super::environment::{PodFacts, items, text};
 use super::fault::Fault;
 use super::files::LocalFiles;
-use super::order::{Container, InputArtifact, Order, OutputArtifact, OutputParameter, Source, Volume};
+use super::order::{Container, InputArtifact, Member, Order, OutputArtifact, OutputParameter, Source, Volume};
 use super::{repository, volumes};
 use crate::engine::PodRequest;
 use crate::plan::Resolved;
@@ -33,10 +33,16 @@ pub(super) struct Surroundings<'a> {
 /// Returns the order for `request`, or why its pod cannot start.
 pub(super) fn order(request: &PodRequest, resolved: &Resolved, around: &Surroundings<'_>) -> Result<Order, Fault> {
     let template = &*request.template;
-    let main = main_container(template, around)?;
+    let set = set(template, around)?;
+    let main = match set.iter().find(|member| member.container.name == MAIN).or(set.first()) {
+        Some(member) => member.container.clone(),
+        None => main_container(template, around)?,
+    };
     let init = beside(&template.init_containers, &main, around)?;
     let sidecars = beside(&template.sidecars, &main, around)?;
-    let used = main.mounts.iter().chain(init.iter().chain(&sidecars).flat_map(|container| &container.mounts));
+    let members = set.iter().map(|member| &member.container);
+    let others = init.iter().chain(&sidecars).chain(members);
+    let used = main.mounts.iter().chain(others.flat_map(|container| &container.mounts));
     let used: BTreeSet<&str> = used.map(|mount| mount.volume.as_str()).collect();
     let outputs = template.outputs.as_ref();
     Ok(Order {
@@ -53,6 +59,7 @@ pub(super) fn order(request: &PodRequest, resolved: &Resolved, around: &Surround
         init,
         main,
         sidecars,
+        set,
     })
 }
 
@@ -86,6 +93,24 @@ fn main_container(template: &spec::Template, around: &Surroundings<'_>) -> Resul
         return Err(Fault::refused("only `container` and `script` templates have pods here"));
     };
     container(declared, MAIN, around)
+}
+
+/// Returns the containers of a set. What the set mounts, each of them does.
+fn set(template: &spec::Template, around: &Surroundings<'_>) -> Result<Vec<Member>, Fault> {
+    let Some(set) = &template.container_set else { return Ok(Vec::new()) };
+    let member = |node: &spec::ContainerNode| {
+        let name = text(&node.container, "name").unwrap_or_default();
+        // The name is that of a log file.
+        if name.is_empty() || name.contains('/') {
+            return Err(Fault::refused(format!("a container of a set cannot be called `{name}`")));
+        }
+        let mut declared = node.container.0.clone();
+        let shared = set.volume_mounts.iter().map(|mount| mount.0.clone());
+        let mounts: Vec<Value> = shared.chain(items(&declared, "volumeMounts").cloned()).collect();
+        declared["volumeMounts"] = mounts.into();
+        Ok(Member { container: container(&declared, name, around)?, after: node.dependencies.clone() })
+    };
+    set.containers.iter().map(member).collect()
 }
 
 fn beside(

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::container::{command_words, entrypoint};
 use super::environment::{items, text};
-use super::{repository, volumes};
+use super::{data, repository, volumes};
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
 
@@ -77,26 +77,20 @@ type Faults = Vec<(String, &'static str)>;
 
 fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults {
     match template.body {
-        Body::Steps(_) | Body::Dag(_) | Body::Suspend => return Faults::new(),
-        Body::Http => {
-            return vec![(
-                "it sends a request without a container".to_owned(),
-                "send it by `curl` in a container, or run it in a cluster",
-            )];
-        }
+        Body::Steps(_) | Body::Dag(_) | Body::Suspend | Body::Http => return Faults::new(),
         Body::Plugin => return vec![("it calls a plugin".to_owned(), IN_A_CLUSTER)],
         Body::Pod => {}
     }
     let template = &*template.spec;
-    let kinds = [
-        (template.resource.is_some(), "it acts on a Kubernetes object"),
-        (template.data.is_some(), "it lists what an object store holds"),
-        (template.container_set.is_some(), "it runs several containers in one pod as a graph"),
-    ];
+    let kinds = [(template.resource.is_some(), "it acts on a Kubernetes object")];
     if let Some((_, what)) = kinds.into_iter().find(|(is_it, _)| *is_it) {
         return vec![(what.to_owned(), IN_A_CLUSTER)];
     }
     let mut faults = Faults::new();
+    faults.extend(template.data.as_deref().and_then(data::refusal).map(|what| (what, IN_A_CLUSTER)));
+    if template.container_set.as_ref().is_some_and(|set| set.retry_strategy.is_some()) {
+        faults.push(("its container set tries containers again".to_owned(), "give the template a `retryStrategy`"));
+    }
     for container in containers(template) {
         container_faults(container, template, workflow, &mut faults);
     }
@@ -114,8 +108,9 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
 /// Returns the containers of a template: the main one first.
 fn containers(template: &spec::Template) -> Vec<&Value> {
     let main = template.container.as_deref().or(template.script.as_ref().map(|script| &*script.container));
+    let set = template.container_set.iter().flat_map(|set| &set.containers).map(|node| &*node.container);
     let beside = template.init_containers.iter().chain(&template.sidecars).map(|user| &*user.container);
-    main.into_iter().chain(beside).collect()
+    main.into_iter().chain(set).chain(beside).collect()
 }
 
 fn container_faults(container: &Value, template: &spec::Template, workflow: &spec::WorkflowSpec, faults: &mut Faults) {
@@ -168,7 +163,7 @@ fn volume_fault(name: &str, template: &spec::Template, workflow: &spec::Workflow
 }
 
 /// Returns the store of an artifact that does not lie in the run's own repository, in words.
-fn foreign_store(location: &spec::ArtifactLocation) -> Option<&'static str> {
+pub(super) fn foreign_store(location: &spec::ArtifactLocation) -> Option<&'static str> {
     let stores = [
         (location.s3.is_some() && repository::own_key(location).is_none(), "a bucket of S3"),
         (location.git.is_some(), "a Git repository"),
@@ -306,7 +301,7 @@ mod tests {
             json!({ "resource": { "action": "create", "manifest": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n" } }),
             &["it acts on a Kubernetes object"],
         );
-        check(json!({ "http": { "url": "http://x" } }), &["it sends a request without a container"]);
+        check(json!({ "http": { "url": "http://x" } }), &[]);
         let mounts = json!([
             { "name": "pvc", "mountPath": "/a" }, { "name": "host", "mountPath": "/b" }, { "name": "empty", "mountPath": "/c" },
         ]);
@@ -333,7 +328,7 @@ mod tests {
         let plan = plan(json!({ "entrypoint": "a", "onExit": "b", "templates": [
             { "name": "a", "steps": [[{ "name": "s", "template": "b" }]] },
             { "name": "b", "container": { "image": "x", "command": ["y"] } },
-            { "name": "c", "http": { "url": "http://x" } },
+            { "name": "c", "plugin": { "x": {} } },
         ]}));
         assert_eq!(unsupported(&plan), []);
     }

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use crate::backend::kubernetes::{Finding, Health, examine};
+use crate::backend::kubernetes::{Finding, Health, examine, pull};
 use crate::cli::error::{Error, Kind};
 use crate::cli::session::Session;
 
@@ -12,7 +12,11 @@ use crate::cli::session::Session;
 /// Asks for each permission that a run needs, for the version, the pod security level and the
 /// quotas of the namespace. Exits 4 when something is in the way.
 #[derive(Debug, Args)]
-pub struct Doctor {}
+pub struct Doctor {
+    /// Also see whether this image can be pulled, by a pod that is deleted again
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Vec<String>,
+}
 
 impl Doctor {
     /// Examines the place of runs.
@@ -23,7 +27,10 @@ impl Doctor {
             return Ok(());
         };
         session.ui.status(&place.words);
-        let findings = examine(cluster).await?;
+        let mut findings = examine(cluster).await?;
+        for image in &self.image {
+            findings.push(pull(cluster, image).await?);
+        }
         for finding in &findings {
             session.ui.data(&line(finding, session))?;
         }

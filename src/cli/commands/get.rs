@@ -7,7 +7,8 @@ use crate::cli::complete;
 use crate::cli::error::Error;
 use crate::cli::runs;
 use crate::cli::session::Session;
-use crate::view::{Format, NodeView, RunView, argo, header, output, tree};
+use crate::engine::metrics;
+use crate::view::{self, Format, NodeView, RunView, argo, header, output, tree};
 
 /// Show a run and its nodes
 ///
@@ -25,6 +26,10 @@ pub struct Get {
     #[arg(long, value_name = "PHASE", value_delimiter = ',', add = ArgValueCandidates::new(complete::phases))]
     pub status: Vec<String>,
 
+    /// Print the metrics that the templates declare, as Prometheus reads them
+    #[arg(long, conflicts_with_all = ["status", "output"])]
+    pub metrics: bool,
+
     /// How to print: name, wide, short, json, yaml, jsonpath=…, custom-columns=…
     #[arg(long, short = 'o', value_name = "FORMAT", add = ArgValueCandidates::new(complete::formats))]
     pub output: Option<Format>,
@@ -33,6 +38,9 @@ pub struct Get {
 impl Get {
     /// Prints the runs.
     pub async fn run(&self, session: &Session) -> Result<(), Error> {
+        if self.metrics {
+            return self.print_metrics(session).await;
+        }
         let format = self.output.clone().unwrap_or_default();
         let mut views = Vec::new();
         for name in runs::names(session, &self.runs).await? {
@@ -48,6 +56,15 @@ impl Get {
             false => output::objects(objects(), &format, look).unwrap_or_default(),
         };
         session.ui.data(&text)
+    }
+
+    async fn print_metrics(&self, session: &Session) -> Result<(), Error> {
+        for name in runs::names(session, &self.runs).await? {
+            let found = metrics::of(&runs::load(session, &name).await?.run);
+            session.ui.data(&view::metrics::render(&found))?;
+            found.faults.iter().for_each(|fault| session.ui.warning(&format!("run `{name}`: {fault}")));
+        }
+        Ok(())
     }
 
     fn one(&self, view: &RunView, format: &Format, session: &Session) -> String {

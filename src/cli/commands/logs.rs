@@ -10,7 +10,7 @@ use crate::cli::complete;
 use crate::cli::drive::{self, How};
 use crate::cli::env;
 use crate::cli::error::{Error, Kind};
-use crate::cli::logs::{self, Choice, Log};
+use crate::cli::logs::{self, Choice, Line, Log};
 use crate::cli::pod_logs;
 use crate::cli::report::Show;
 use crate::cli::runs::{self, Loaded};
@@ -90,17 +90,13 @@ impl Logs {
             let files = logs::files(&folder, node.ix, self.container.as_deref());
             for file in files {
                 let lines = Log::new(file).read_all();
-                let label = node.label(&view.name);
-                let shown: Vec<Vec<u8>> =
-                    lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out())).collect();
-                let skipped = self.tail.map_or(0, |tail| shown.len().saturating_sub(tail));
-                session.ui.data_bytes(&shown[skipped..].concat())?;
+                self.print(session, &node.label(&view.name), &lines, &choice)?;
             }
         }
         Ok(())
     }
 
-    /// Prints what pods wrote, as far as they are still there.
+    /// Prints what pods wrote: what they say now, or what was kept when they went.
     async fn print_pods(
         &self,
         session: &Session,
@@ -111,18 +107,35 @@ impl Logs {
         choice: &Choice,
     ) -> Result<(), Error> {
         let pods = pod_logs::pods(cluster, name).await?;
-        for node in chosen.iter().map(|place| &view.nodes[*place]) {
+        let nodes = || chosen.iter().map(|place| &view.nodes[*place]).filter(|node| node.kind == NodeType::Pod);
+        let container = self.container.as_deref();
+        let gone = nodes().map(|node| node.ix).filter(|node| !pods.contains_key(node)).collect();
+        let mut kept = pod_logs::kept(cluster, name, &gone, container).await?;
+        for node in nodes() {
             let label = node.label(&view.name);
-            for pod in pods.get(&node.ix).into_iter().flatten() {
-                let lines = pod_logs::read(cluster, pod, self.container.as_deref(), self.tail).await?;
-                let shown = lines.iter().filter_map(|line| choice.show(&label, line, session.ui.out()));
-                session.ui.data_bytes(&shown.collect::<Vec<_>>().concat())?;
+            let kept = kept.remove(&node.ix).unwrap_or_default();
+            if kept.is_empty() && !pods.contains_key(&node.ix) {
+                session.ui.status(&format!("`{label}` has no pod any more, and its log was not kept"));
             }
-            if node.kind == NodeType::Pod && !pods.contains_key(&node.ix) {
-                session.ui.status(&format!("`{label}` has no pod any more, and its log went with it"));
+            for log in kept {
+                if let Some(words) = &log.words {
+                    session.ui.status(&format!("the log of `{label}` {words}"));
+                }
+                self.print(session, &label, &log.lines, choice)?;
+            }
+            for pod in pods.get(&node.ix).into_iter().flatten() {
+                let lines = pod_logs::read(cluster, pod, container, self.tail).await?;
+                self.print(session, &label, &lines, choice)?;
             }
         }
         Ok(())
+    }
+
+    /// Prints the lines that are wanted.
+    fn print(&self, session: &Session, label: &str, lines: &[Line], choice: &Choice) -> Result<(), Error> {
+        let shown: Vec<Vec<u8>> = lines.iter().filter_map(|line| choice.show(label, line, session.ui.out())).collect();
+        let skipped = self.tail.map_or(0, |tail| shown.len().saturating_sub(tail));
+        session.ui.data_bytes(&shown[skipped..].concat())
     }
 
     /// Returns the places of the nodes whose logs are wanted, in the order in which they began.

@@ -135,6 +135,7 @@ impl Machine for Toy {
             progress: format!("{}/{}", self.ended.len(), self.layers * self.width),
             suspended: self.suspended,
             priority: 0,
+            expires_at: None,
             labels: BTreeMap::new(),
         }
     }

@@ -48,6 +48,7 @@ pub fn plan(run: &Run, control: &Control) -> Result<Restart, String> {
         (false, false) => {
             let within = places().filter(|(_, ix)| selected.matches_within(run, &calls(run, **ix)));
             wish.only = Some(within.map(|(at, _)| at).collect());
+            wish.named = selected.names_some();
         }
     }
     if !from.is_empty() {

@@ -216,6 +216,12 @@ fn each_rule_of_a_retry_decides_as_the_table_says() {
             vec![Fate::Open, forget(Why::Failed), Fate::KeepFailed(Spared::NotPicked)],
         ),
         (
+            "a failure that was got over is named",
+            vec![root(good, &[1]), vertex(Pod, bad, &[0], &[2]), vertex(Pod, good, &[0], &[])],
+            Wish { only: Some([1].into()), named: true, ..Wish::default() },
+            vec![Fate::Open, forget(Why::Failed), forget(Why::After(1))],
+        ),
+        (
             "the run's exit handler",
             vec![vertex(Pod, bad, &[], &[]), Vertex { on_exit: true, ..vertex(Pod, good, &[], &[]) }],
             none,

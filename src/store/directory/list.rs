@@ -98,6 +98,7 @@ fn unknown(run: &RunName, header: Option<Header>, message: String) -> Summary {
         progress: String::new(),
         suspended: false,
         priority: 0,
+        expires_at: None,
         labels: Default::default(),
     }
 }

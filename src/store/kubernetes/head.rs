@@ -121,6 +121,8 @@ pub(super) struct Standing {
     /// Whether its status says that the run has ended. A server never takes that back, so that
     /// the Job of a run that was retried shows its first end.
     pub(super) has_ended: bool,
+    /// When its status says that it ended.
+    pub(super) ended_at: Option<Timestamp>,
     /// After how many seconds from its end the cluster removes it.
     pub(super) seconds_to_live: Option<i32>,
 }
@@ -178,9 +180,10 @@ fn time(at: Timestamp) -> String {
     Timestamp(at.0.div_euclid(1000) * 1000).rfc3339()
 }
 
-/// Returns after how many seconds the cluster removes a run that ended in the phase of `summary`.
+/// Returns after how many seconds the cluster removes a run that ended in the phase of `summary`. It counts
+/// from the end that the Job shows, which for a run that was retried is its first one, at `shown`.
 /// Source: Argo's `TTLStrategy`, whose first match counts.
-pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary) -> Option<i32> {
+pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary, shown: Option<Timestamp>) -> Option<i32> {
     let ttl = ttl?;
     let phase = phase(summary);
     let own = match phase {
@@ -189,7 +192,9 @@ pub(super) fn seconds_to_live(ttl: Option<&TTLStrategy>, summary: &Summary) -> O
         _ if phase.is_final() => None,
         _ => return None,
     };
-    own.or(ttl.seconds_after_completion).map(|seconds| seconds.max(0))
+    let between = shown.zip(summary.finished_at).map_or(0, |(shown, ended)| ended.since(shown).0.div_ceil(1000));
+    let between = i32::try_from(between).unwrap_or(i32::MAX);
+    own.or(ttl.seconds_after_completion).map(|seconds| seconds.max(0).saturating_add(between))
 }
 
 /// What the metadata of a head say.
@@ -238,6 +243,7 @@ impl Head {
                 progress: String::new(),
                 suspended: false,
                 priority: 0,
+                expires_at: None,
                 labels: BTreeMap::new(),
             },
         }
@@ -332,8 +338,12 @@ mod tests {
             (ttl(Some(1), None, None), "Running", None),
             (ttl(Some(-5), None, Some(3)), "Error", Some(0)),
         ] {
-            assert_eq!(seconds_to_live(Some(&ttl), &summary(phase, None, None)), expected, "{phase}");
+            assert_eq!(seconds_to_live(Some(&ttl), &summary(phase, None, None), None), expected, "{phase}");
         }
+        // A run that was retried lives as long after its second end.
+        let again = summary("Succeeded", Some(1_000), Some(61_500));
+        let seconds = seconds_to_live(Some(&ttl(Some(5), None, None)), &again, Some(Timestamp(1_000)));
+        assert_eq!(seconds, Some(5 + 61));
     }
 
     #[test]

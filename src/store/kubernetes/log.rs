@@ -182,7 +182,7 @@ impl KubernetesLog {
     /// Says when the cluster removes the run, before it knows that the run has ended; a run that
     /// goes on after its end is not removed.
     async fn set_time_to_live(&mut self, summary: &Summary) -> Result<(), ApiError> {
-        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary);
+        let seconds = head::seconds_to_live(self.ttl.as_ref(), summary, self.standing.ended_at);
         if self.ttl.is_none() || seconds == self.standing.seconds_to_live {
             return Ok(());
         }

@@ -371,13 +371,16 @@ fn driven_by(run: &RunName, holder: &str) -> StoreError {
 /// Returns what patches of this Job must know of it.
 fn standing(job: &Job) -> Standing {
     let status = job.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let mut conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
     let ends = |kind: &str| matches!(kind, "Complete" | "Failed");
+    let end = conditions.find(|condition| ends(&condition.type_) && condition.status == "True");
+    let ended_at = end.and_then(|end| end.last_transition_time.as_ref());
     Standing {
         is_managed: job.spec.as_ref().is_some_and(|spec| spec.managed_by.as_deref() == Some(names::DRIVER)),
         has_begun: status.is_some_and(|status| status.start_time.is_some()),
         seconds_to_live: job.spec.as_ref().and_then(|spec| spec.ttl_seconds_after_finished),
-        has_ended: { conditions }.any(|condition| ends(&condition.type_) && condition.status == "True"),
+        ended_at: ended_at.map(|time| Timestamp(time.0.as_millisecond())),
+        has_ended: end.is_some(),
     }
 }
 

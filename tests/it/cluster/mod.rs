@@ -11,6 +11,10 @@ mod manifests;
 
 mod drivers;
 
+mod in_cluster;
+
+mod kept_logs;
+
 mod disruptions;
 
 mod outages;
@@ -30,3 +34,7 @@ mod resources;
 mod refusals;
 
 mod clean;
+
+mod commands;
+
+mod sharing;

@@ -202,6 +202,12 @@ impl Started {
         ran
     }
 
+    /// Ends it by SIGTERM, and returns what it said.
+    pub fn terminate(self) -> Outcome {
+        self.signal("TERM");
+        self.end()
+    }
+
     /// Sends it a signal: `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         let pid = self.0.as_ref().expect("it is there").id().to_string();

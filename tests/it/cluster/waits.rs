@@ -87,3 +87,29 @@ fn a_pod_that_never_starts_fails_by_its_time() {
         object["status"]["nodes"].as_object().and_then(|nodes| nodes.values().next()).map(|node| &node["message"]);
     assert!(message.is_some_and(|message| message == "timeout"), "{object:#}");
 }
+
+#[test]
+fn the_doctor_tells_what_is_missing() {
+    let Some(space) = Space::new("doctor") else { return };
+    let outcome = space.wf(&["doctor", "--image", "busybox"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.all());
+    for word in ["create, get, list, watch, patch, delete jobs.batch", "asks for nothing", "`busybox` can be pulled"] {
+        assert!(outcome.stdout.contains(word), "{word}: {}", outcome.all());
+    }
+    let outcome = space.wf(&["doctor", "--image", "no/such:image"]);
+    assert!(outcome.code == 4 && outcome.stdout.contains("`no/such:image` cannot be pulled"), "{}", outcome.all());
+    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+    let quota: ResourceQuota = sure("a quota", serde_json::from_value(quota));
+    sure("create it", block(space.api().create(&PostParams::default(), &quota)));
+    eventually("that the quota is used up", || space.wf(&["doctor"]).stdout.contains("0 of 0 pods").then_some(()));
+    let configured = space.configure("nobody", |kubeconfig| {
+        for user in &mut kubeconfig.auth_infos {
+            let info = user.auth_info.get_or_insert_default();
+            info.impersonate = Some("nobody".to_owned());
+        }
+    });
+    let mut command = space.command(&["doctor"]);
+    command.env("KUBECONFIG", configured);
+    let outcome = space.env.finish(command, b"");
+    assert!(outcome.code == 4 && outcome.stdout.contains("you may not create"), "{}", outcome.all());
+}

@@ -1,0 +1,48 @@
+//! Metrics of templates and of the run.
+
+use super::*;
+use crate::engine::metrics;
+
+#[test]
+fn metrics_are_what_templates_say_of_their_nodes() {
+    let text = workflow(
+        "  entrypoint: main
+  metrics:
+    prometheus:
+    - {name: runs, help: of the run, labels: [{key: status, value: '{{workflow.status}}'}], counter: {value: '1'}}
+    - {name: long, help: of the run, when: '{{workflow.duration}} > 1000', gauge: {value: '{{workflow.duration}}'}}
+  templates:
+  - name: main
+    steps:
+    - - {name: each, template: one, withItems: [x, y]}
+    - - {name: tries, template: tries}
+  - name: one
+    inputs: {parameters: [{name: m, default: none}]}
+    container: {image: alpine, command: [echo]}
+    metrics:
+      prometheus:
+      - {name: nodes, help: 'in \"all\"', labels: [{key: m, value: '{{inputs.parameters.m}}'}], counter: {value: '2'}}
+      - {name: secs, help: how long, histogram: {value: '{{duration}}', buckets: [0.5, 1.5]}}
+      - {name: last, help: h, gauge: {value: '{{exitCode}}'}}
+      - {name: broken, help: h, gauge: {value: '{{status}}'}}
+      - {name: never, help: h, when: '{{status}} == Failed', counter: {value: '1'}}
+  - name: tries
+    retryStrategy: {limit: 2}
+    container: {image: alpine, command: [echo]}
+    metrics: {prometheus: [{name: tried, help: h, gauge: {value: '{{retries}}', operation: Add}}]}
+",
+    );
+    let mut played = Played::new(&text);
+    played.play(&|request| PodEnd::exited(i32::from(&*request.node_name == "wf[1].tries(0)")));
+    let metrics = metrics::of(&played.run);
+    let values = metrics.metrics.iter().flat_map(|(name, metric)| metric.values.iter().map(move |value| (name, value)));
+    let lines: Vec<String> = values.map(|(name, (labels, reading))| format!("{name} {labels:?} {reading:?}")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    last [] Gauge(0.0)
+    nodes [("m", "none")] Counter(4.0)
+    runs [("status", "Succeeded")] Counter(1.0)
+    secs [] Histogram { buckets: [(0.5, 0), (1.5, 1)], sum: 3.0, count: 2 }
+    tried [] Gauge(1.0)
+    "#);
+    assert_eq!(metrics.faults, ["metric `broken`: its value `Succeeded` is no number"; 2]);
+}
