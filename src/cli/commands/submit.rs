@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use crate::base::{RunName, RunUid, TimeSpan, suggest};
@@ -29,6 +30,9 @@ use crate::plan::{Call, Plan};
 use crate::source::Diagnostic;
 use crate::spec::{Kind as ManifestKind, Parameter, Read};
 use crate::view::{Format, argo, output};
+
+/// Runs that are made at the same time: each takes a cluster a few answers, one after the other.
+const CREATED_AT_ONCE_MAX: usize = 16;
 
 /// Check manifests and run their workflows
 ///
@@ -145,15 +149,12 @@ impl Submit {
         if self.dry_run {
             return self.print_dry(session, planned);
         }
-        let mut created = Vec::new();
-        for (name, plan) in planned {
+        let made = planned.into_iter().map(|(name, plan)| {
             create::tell_notes(session, &plan);
             let files = manifests.input.files.clone();
-            created.push(
-                create::create(session, New { name, resolved: plan.resolved, files, first: Vec::new(), was: None })
-                    .await?,
-            );
-        }
+            create::create(session, New { name, resolved: plan.resolved, files, first: Vec::new(), was: None })
+        });
+        let created: Vec<Created> = stream::iter(made).buffered(CREATED_AT_ONCE_MAX).try_collect().await?;
         let names: Vec<RunName> = created.iter().map(|run| run.stored.header.name.clone()).collect();
         let mut ours = Vec::new();
         for run in created {
