@@ -111,12 +111,15 @@ impl KubernetesStore {
         }
     }
 
-    /// Writes what the head owns from the beginning, and takes the Lease meanwhile.
+    /// Writes what the head, made in version `head`, owns from the beginning.
     async fn fill(&self, owner: &Owner, head: Option<String>, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        // The Lease comes first: a controller that sees the head takes the run as soon as all of it is there
+        // and nobody holds it.
+        if let Wanted::Held(holder) = self.lease(owner).take().await? {
+            return Err(driven_by(&owner.run, &holder));
+        }
         let name = |index| objects::plan_name(&owner.run, index);
-        let lease = self.lease(owner);
-        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name);
-        let (plan, held) = futures_util::future::join(plan, lease.take()).await;
+        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name).await;
         if let Err(error) = plan {
             // Nobody may take half a run for one; what cannot be removed says so when it is read. A run may
             // be whole in spite of a lost answer, and driven by another process already: then its head
@@ -124,10 +127,7 @@ impl KubernetesStore {
             let _ = self.remove(&owner.run, &owner.uid, head).await;
             return Err(error.into());
         }
-        match held? {
-            Wanted::Ours => Ok(()),
-            Wanted::Held(holder) => Err(driven_by(&owner.run, &holder)),
-        }
+        Ok(())
     }
 
     async fn remove(&self, run: &RunName, uid: &str, version: Option<String>) -> Result<(), StoreError> {
