@@ -265,6 +265,10 @@ pub(super) fn outputs(run: &Run) -> BTreeMap<String, String> {
     // An exit code is not always known: of a pod that nobody saw end, its Job says only whether it went well.
     let made = run.nodes().filter_map(|node| {
         let outputs = node.outputs.as_ref()?;
+        let is_empty = outputs.parameters.is_empty() && outputs.artifacts.is_empty() && outputs.result.is_none();
+        if is_empty {
+            return None;
+        }
         let shown = format!("{:?} {:?} {:?}", outputs.parameters, outputs.artifacts, outputs.result);
         Some((node.name.to_string(), shown))
     });

@@ -164,7 +164,7 @@ impl Track {
     /// Returns the pods that are alive as far as is known: the one that counts first.
     pub(super) fn live_pods(&self) -> impl Iterator<Item = &PodFacts> {
         let counted = self.counted.iter().filter(|_| !self.is_over);
-        counted.chain(self.others.values())
+        counted.chain(self.others.values().filter(|pod| !matches!(pod.state, PodState::Ended(..))))
     }
 
     /// Notes that the node was asked to end: pods that go are not missed.
@@ -268,7 +268,12 @@ impl Track {
     /// the one that counts it is ours to do.
     fn does_not_count(&mut self, pod: PodFacts) -> Vec<Effect> {
         if !pod.is_alive() {
-            self.others.remove(&pod.uid);
+            // Should the one that counts be deleted, as the Job controller does once another has ended well,
+            // this end is the node's.
+            match pod.state {
+                PodState::Ended(..) if !self.is_over => drop(self.others.insert(pod.uid.clone(), pod)),
+                _ => drop(self.others.remove(&pod.uid)),
+            }
             return Vec::new();
         }
         if !self.is_over {

@@ -111,6 +111,7 @@ struct Stage {
     weather: Weather,
     name: RunName,
     asks_left: Cell<usize>,
+    submissions: Cell<u32>,
     pauses_left: Cell<u32>,
     jumps_left: Cell<u32>,
     /// By how many milliseconds the clocks of processes are ahead.
@@ -132,6 +133,7 @@ impl Stage {
             weather: weather.clone(),
             name: RunName::new("simulated").expect("a valid name"),
             asks_left: Cell::new(scenario.asks.len()),
+            submissions: Cell::new(0),
             pauses_left: Cell::new(weather.pauses_max),
             jumps_left: Cell::new(weather.jumps_max),
             clocks: RefCell::default(),
@@ -163,11 +165,13 @@ impl Stage {
         KubernetesStore::new(self.remote.seen_by(pid), Identity::new(format!("process-{pid}"), time::wall))
     }
 
-    fn header(&self, pid: Pid) -> Header {
+    /// Returns the header of a run that is submitted: each time another run.
+    fn header(&self) -> Header {
+        self.submissions.set(self.submissions.get() + 1);
         Header {
             version: FORMAT_VERSION,
             name: self.name.clone(),
-            uid: RunUid(format!("00000000-0000-0000-0000-{pid:012}").into()),
+            uid: RunUid(format!("00000000-0000-0000-0000-{:012}", self.submissions.get()).into()),
             created_at: BEGINNING,
             resolved: self.scenario.plan.resolved.clone(),
             files: Vec::new(),
@@ -251,7 +255,7 @@ impl Stage {
     async fn hold(&self, pid: Pid, store: &KubernetesStore) -> Result<(KubernetesLog, Stored), StoreError> {
         match store.acquire(&self.name).await {
             Err(StoreError::NotFound { .. }) if self.ended.borrow().is_none() => {
-                let header = self.header(pid);
+                let header = self.header();
                 let log = store.create(&header).await?;
                 self.checker.creates(pid, &header.uid);
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))

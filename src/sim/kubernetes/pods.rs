@@ -54,7 +54,8 @@ impl Remote {
         let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let name = text("/metadata/annotations/wf.internal~1node-name");
         let job = text("/metadata/ownerReferences/0/name");
-        let earlier = self.0.machines.borrow_mut().earlier(&name, &job);
+        let run = text("/metadata/labels/wf.internal~1head");
+        let earlier = self.0.machines.borrow_mut().earlier(&format!("{run}/{name}"), &job);
         let fate = program::fate_of_pod(pod, &name, self.0.seed, earlier);
         Kept::new(change.key.clone(), fate)
     }

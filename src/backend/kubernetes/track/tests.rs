@@ -230,6 +230,14 @@ fn of_two_pods_the_first_counts() {
          pod b runs:
          pod c waits: stop c",
     );
+    // The other ended well first, and the Job controller ended the one that counted.
+    check(
+        "pod a runs: running
+         pod b runs:
+         pod b succeeded:
+         job complete:
+         pod a deleted: Succeeded",
+    );
     // The Job controller ended the one that counted, not the other.
     check(
         "pod a runs: running
