@@ -1,6 +1,6 @@
 //! Checks manifests as files: what is wrong with those that were given, by the project's settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::error::{Error, Kind};
@@ -29,6 +29,10 @@ pub struct Linted {
     pub manifests: usize,
     /// Whether one of them has something to check.
     pub is_something: bool,
+}
+
+fn file_of(diagnostic: &Diagnostic) -> Option<FileId> {
+    diagnostic.span().map(|span| span.file)
 }
 
 impl Texts {
@@ -78,7 +82,11 @@ impl Texts {
     pub fn lint(&self, project: &Project) -> Linted {
         let sources = &self.input.sources;
         let (reads, mut found) = spec::read_all(sources);
-        found.extend(plan::lint_all(sources, &reads));
+        // Who calls whom is only known where every call can be read.
+        let misread: BTreeSet<FileId> = found.iter().filter(|fault| fault.is_error()).filter_map(file_of).collect();
+        let is_known = |found: &Diagnostic| !file_of(found).is_some_and(|file| misread.contains(&file));
+        let judged = plan::lint_all(sources, &reads).into_iter();
+        found.extend(judged.filter(|found| found.rule != plan::rules::TEMPLATE_UNUSED || is_known(found)));
         let (allowed, faults) = Allowed::read(sources, &rulebook::ids());
         found.extend(faults);
         let missing = plan::rules::OBJECT_NOT_FOUND;

@@ -21,6 +21,7 @@ impl Run {
     /// Returns a run of `plan` to which nothing has happened yet.
     pub fn new(plan: Arc<Plan>, name: RunName, uid: RunUid, created_at: Timestamp) -> Self {
         let mut run = Self {
+            home: super::scope::words(&crate::plan::Scope::Local, name.as_str()),
             plan,
             name,
             uid,
@@ -489,7 +490,7 @@ impl Run {
             let slot = self.slot_mut(*ix);
             slot.gone = true;
             let name = slot.node.name.clone();
-            self.by_name.remove(&name);
+            self.by_name.swap_remove(&name);
             if let Some((_, reuses)) = &mut self.reuses {
                 reuses.remove(&name[self.name.as_str().len()..]);
             }

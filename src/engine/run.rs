@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::Caller;
@@ -66,7 +67,10 @@ pub struct Run {
     /// What may be reused, and the run that made it.
     pub(super) reuses: Option<Reuses>,
     pub(super) slots: Vec<Slot>,
-    pub(super) by_name: BTreeMap<Arc<str>, NodeIx>,
+    /// Names of nodes are long and begin alike: comparing them, as a tree would, is what a node costs most.
+    pub(super) by_name: IndexMap<Arc<str>, NodeIx>,
+    /// Where templates of the workflow itself are found, in Argo's words.
+    pub(super) home: Arc<str>,
     /// Pods, requests and plugin calls that were asked for and have not ended.
     pub(super) live: BTreeSet<NodeIx>,
     /// How many of them are pods: what the workflow's `parallelism` counts.

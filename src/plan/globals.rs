@@ -15,6 +15,8 @@ pub(super) struct Globals<'a> {
     labels: BTreeSet<&'a str>,
     annotations: BTreeSet<&'a str>,
     has_priority: bool,
+    /// Whether the run is one of a CronWorkflow, or may be.
+    pub is_scheduled: bool,
     outputs: GlobalOutputs<'a>,
     artifacts: GlobalOutputs<'a>,
     /// By template: what its calls give out.
@@ -74,6 +76,7 @@ impl<'a> Globals<'a> {
             labels: own.labels.keys().map(String::as_str).collect(),
             annotations: own.annotations.keys().map(String::as_str).collect(),
             has_priority: spec.priority.is_some(),
+            is_scheduled: library || is_scheduled(own),
             outputs: GlobalOutputs::default(),
             artifacts: GlobalOutputs::default(),
             given: draft.templates.iter().map(|template| Given::of(&template.spec)).collect(),
@@ -160,6 +163,12 @@ impl<'a> Globals<'a> {
             .chain(named("outputs.parameters", &self.outputs.names))
             .chain(named("outputs.artifacts", &self.artifacts.names))
     }
+}
+
+/// Source: `GetScheduledTime`; a CronWorkflow marks what it submits.
+fn is_scheduled(metadata: &spec::ObjectMeta) -> bool {
+    metadata.labels.contains_key("workflows.argoproj.io/cron-workflow")
+        || metadata.annotations.contains_key("workflows.argoproj.io/scheduled-time")
 }
 
 fn parameters(arguments: Option<&spec::Arguments>) -> impl Iterator<Item = &str> {

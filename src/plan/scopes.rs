@@ -159,6 +159,11 @@ impl<'a> Variables<'a> {
         if known { Look::Known } else { Look::Unknown }
     }
 
+    /// Returns whether a variable has a value only in runs of another kind, and stays as it is in this one.
+    pub fn is_of_other_runs(&self, name: &str) -> bool {
+        name == "workflow.scheduledTime" && !self.globals.is_scheduled
+    }
+
     fn node_variable(&self, root: &str, rest: &str) -> Look {
         // The node's own name, which Argo fills in for every template.
         if rest.starts_with("name") && self.node(rest).is_none() {

@@ -5,6 +5,7 @@
 //! so there an unknown field is a warning.
 
 use base64::Engine as _;
+use indexmap::IndexMap;
 
 use super::rules;
 use super::schema::{Object, Scalar, Schemas, Shape, ShapeId};
@@ -52,9 +53,12 @@ impl Checker<'_> {
                 !one_key || map.len() == 1
             }
             (Shape::Object(object), Value::Map(map)) => {
-                for (key, entry) in map.iter_mut() {
-                    self.field(object, key, entry, place);
-                }
+                let renamed = |(key, entry): (&String, &mut Entry)| {
+                    let meant = self.field(object, key, entry, place)?;
+                    Some((key.clone(), meant))
+                };
+                let renamed: Vec<(String, String)> = map.iter_mut().filter_map(renamed).collect();
+                renamed.iter().for_each(|(key, meant)| self.read_as(object, map, key, meant, place));
                 let is_missing = |field: &&String| map.get(*field).is_none_or(|entry| entry.value.value == Value::Null);
                 let missing = object.required.iter().filter(is_missing);
                 self.complaints.extend(missing.map(|field| missing_field(object, field, tree.span)));
@@ -83,21 +87,46 @@ impl Checker<'_> {
         }
     }
 
-    fn field(&mut self, object: &'static Object, key: &str, entry: &mut Entry, place: Place<'_>) {
+    /// Reads an unknown field as the one that was meant, where that is absent and can hold the value: one wrong
+    /// letter is one complaint, and what depends on the field is still checked.
+    fn read_as(
+        &mut self,
+        object: &'static Object,
+        map: &mut IndexMap<String, Entry>,
+        key: &str,
+        meant: &str,
+        place: Place<'_>,
+    ) {
+        let Some(field) = object.fields.get(meant).filter(|_| !map.contains_key(meant)) else { return };
+        let can_hold = |entry: &Entry| can_hold(self.schemas.shape(field.shape), &entry.value.value);
+        if map.get(key).is_some_and(can_hold)
+            && let Some(mut entry) = map.shift_remove(key)
+        {
+            self.value(
+                &mut entry.value,
+                field.shape,
+                Place { field: meant, above: Some(object), lenient: place.lenient },
+            );
+            map.insert(meant.to_owned(), entry);
+        }
+    }
+
+    /// Checks a field; returns which one was probably meant when there is no such field.
+    fn field(&mut self, object: &'static Object, key: &str, entry: &mut Entry, place: Place<'_>) -> Option<String> {
         let Some(field) = object.fields.get(key) else {
-            self.unknown_field(object, key, entry.key_span, place);
-            return;
+            return self.unknown_field(object, key, entry.key_span, place);
         };
         if let Some(instead) = &field.instead {
             self.complaints.push(deprecated(key, entry, instead, self.sources));
         }
         let lenient = place.lenient || object.name == "WorkflowStep";
         self.value(&mut entry.value, field.shape, Place { field: key, above: Some(object), lenient });
+        None
     }
 
-    fn unknown_field(&mut self, object: &'static Object, key: &str, span: Span, place: Place<'_>) {
+    fn unknown_field(&mut self, object: &'static Object, key: &str, span: Span, place: Place<'_>) -> Option<String> {
         if self.complaints.is_full() {
-            return;
+            return None;
         }
         let suggestion = suggest::field(self.schemas, object, place.above, key);
         // A name in other letters would be taken by Argo where it is lenient, and is not here.
@@ -108,12 +137,25 @@ impl Checker<'_> {
         let message = format!("`{}` has no field `{key}`", object.name);
         let mut fault = Diagnostic::new(rules::UNKNOWN_FIELD, severity, Some(span), message);
         fault.help = suggestion.help;
+        let meant = suggestion.same_word.clone().or(suggestion.near.clone());
         fault = match (suggestion.same_word, suggestion.near) {
             (Some(name), _) => fault.fix(span, name),
             (None, Some(name)) => fault.guess(span, name),
             (None, None) => fault,
         };
         self.complaints.push(fault);
+        // What Argo drops has no effect there, whatever was meant.
+        meant.filter(|_| severity == Severity::Error)
+    }
+}
+
+/// Returns whether a field that was meant can hold a value that stands at another one.
+fn can_hold(shape: &Shape, value: &Value) -> bool {
+    match (shape, value) {
+        (Shape::Any, _) | (Shape::List(_), Value::Seq(_)) => true,
+        (Shape::Map { .. } | Shape::Object(_), Value::Map(_)) => true,
+        (Shape::Scalar(scalar), value) => fits(*scalar, value),
+        _ => false,
     }
 }
 

@@ -225,18 +225,18 @@ fn the_containers_of_a_set_run_here_as_they_depend_on_each_other() {
     env.write("set.yaml", SET);
     assert_eq!(env.wf(&["submit", "--local", "set.yaml", "--name", "good"]).code, 0);
     assert_eq!(env.wf(&["submit", "--local", "set.yaml", "--name", "bad", "-p", "code=3"]).code, 1);
-    let shown = r#"jsonpath={range .status.nodes.*}{.displayName} {.phase} {.message}{"\n"}{end}"#;
+    let shown = r#"jsonpath={range .status.nodes.*}{.displayName}: {.phase} ({.message}){"\n"}{end}"#;
     assert_snapshot!(env.wf(&["get", "--local", "good", "-o", shown]).success(), @"
-    good Succeeded
-    a Succeeded
-    b Succeeded
-    main Succeeded
+    good: Succeeded ()
+    a: Succeeded ()
+    b: Succeeded ()
+    main: Succeeded ()
     ");
     assert_snapshot!(env.wf(&["get", "--local", "bad", "-o", shown]).success(), @"
-    bad Failed main: Error (exit code 64)
-    a Succeeded
-    b Failed b: Error (exit code 3)
-    main Failed main: Error (exit code 64)
+    bad: Failed (main: Error (exit code 64))
+    a: Succeeded ()
+    b: Failed (b: Error (exit code 3))
+    main: Failed (main: Error (exit code 64))
     ");
     let order = "jsonpath={.status.nodes.good.outputs.parameters[0].value}";
     assert_snapshot!(env.wf(&["get", "--local", "good", "-o", order]).success(), @r"

@@ -120,9 +120,10 @@ impl Run {
     /// Returns the template's name and scope in Argo's words; a group has only its steps' scope.
     fn template_words(&self, caller: &Caller, template: Option<TemplateIx>) -> (Arc<str>, Arc<str>) {
         let template = template.map(|ix| self.plan.template(ix));
-        let scope = match caller_node(caller).and_then(|ix| self.calling_template(ix)) {
-            Some(ix) => crate::engine::scope::words(&self.plan.template(ix).scope, self.name.as_str()),
-            None => crate::engine::scope::words(&crate::plan::Scope::Local, self.name.as_str()),
+        let caller = caller_node(caller).and_then(|ix| self.calling_template(ix));
+        let scope = match caller.map(|ix| &self.plan.template(ix).scope) {
+            None | Some(crate::plan::Scope::Local) => self.home.clone(),
+            Some(scope) => crate::engine::scope::words(scope, self.name.as_str()),
         };
         (template.map_or_else(|| "".into(), |template| template.name.clone()), scope)
     }

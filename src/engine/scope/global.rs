@@ -1,6 +1,7 @@
 //! `workflow.*`: what every text of a run may name. Source: Argo's `setGlobalParameters`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -177,13 +178,20 @@ impl Global<'_> {
     }
 }
 
+/// How much of a pod's name tells the run and the template: 253 characters less what its number may take.
+const POD_PREFIX_CHARS_MAX: usize = 242;
+
 /// Returns the name that Argo gives to a node's pod. Source: `GeneratePodName`, version 2.
 pub(in crate::engine) fn pod_name(run: &str, node: &str, template: &str) -> String {
     if run == node {
         return run.to_owned();
     }
-    let prefix: String = format!("{run}-{template}").chars().take(242).collect();
-    format!("{prefix}-{}", fnv1a_32(node))
+    let mut name = format!("{run}-{template}");
+    if let Some((end, _)) = name.char_indices().nth(POD_PREFIX_CHARS_MAX) {
+        name.truncate(end);
+    }
+    let _ = write!(name, "-{}", fnv1a_32(node));
+    name
 }
 
 /// Returns the text as Go's `strconv.Quote` writes it: consumers decode `workflow.failures` twice.

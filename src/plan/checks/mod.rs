@@ -14,6 +14,7 @@ mod expressions;
 mod fields;
 mod http;
 mod images;
+mod keys;
 mod locks;
 mod lookup;
 mod loops;
@@ -69,7 +70,7 @@ pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
     let globals = Globals::of(draft, purpose == Purpose::Library);
     let calls = draft.templates.iter().map(called).collect();
     let checked = Checked { draft, purpose, globals, calls };
-    let families: [fn(&Checked<'_>, &mut Problems); 31] = [
+    let families: [fn(&Checked<'_>, &mut Problems); 32] = [
         workflow::check,
         names::check,
         templates::check,
@@ -95,6 +96,7 @@ pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
         placing::check,
         policies::check,
         enums::check,
+        keys::check,
         patches::check,
         locks::check,
         secrets::check,

@@ -2,7 +2,7 @@
 //!
 //! Source: Kubernetes' `ValidateTolerations`, `validateAffinity`, `validatePodDNSConfig`, `ValidateHostAliases`.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use indexmap::IndexMap;
 use serde_json::Value;

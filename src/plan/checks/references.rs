@@ -187,6 +187,10 @@ impl Judge<'_> {
             let has_room = told.has_room(rules::VARIABLE_KEPT, Severity::Warning);
             return if has_room { self.kept(variable, place) } else { None };
         }
+        if self.variables.is_of_other_runs(name) {
+            let message = format!("`{name}` exists only in runs of a CronWorkflow, and stays as it is in others");
+            return Some(Problem::warning(rules::VARIABLE_KEPT, place(), message).within(variable.at.clone()));
+        }
         if self.look_up(variable) != Look::Unknown || !told.has_room(rules::VARIABLE, self.severity) {
             return None;
         }

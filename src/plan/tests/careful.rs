@@ -329,6 +329,7 @@ fn some_words_exist_in_some_places_only() {
       image: 'a:1'
       args:
       - '{{retries}}' #! WF120 `retryStrategy`
+      - '{{workflow.scheduledTime}}' #! WF120 CronWorkflow
       - '{{cronworkflow.name}}' #! WF120 CronWorkflow
 ",
     );

@@ -95,10 +95,7 @@ fn add(sources: &mut Sources, object: &mut Value) {
 }
 
 /// Files whose verdict differs from Argo's, each with its reason.
-const LINT_EXCEPTIONS: &[(&str, &str)] = &[(
-    "manifests/workflow-event-binding/event-consumer-workfloweventbinding.yaml",
-    "Argo lints no event bindings, and says that it found nothing",
-)];
+const LINT_EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// Files that have an error among all others too, each with its reason.
 const TOGETHER_EXCEPTIONS: &[(&str, &str)] = &[
