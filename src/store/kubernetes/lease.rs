@@ -106,10 +106,15 @@ impl RunLease {
 
     /// Lets go, if it is still ours.
     pub(super) async fn release(&self) -> Result<(), ApiError> {
-        let Some(lease) = self.get().await?.filter(|lease| holder_of(lease) == Some(&self.me.name)) else {
-            return Ok(());
-        };
-        self.delete(&lease).await
+        // Who asks whether we live has it renewed, perhaps just now; then it is looked at again.
+        for _ in 0..TRIES_MAX {
+            let ours = self.get().await?.filter(|lease| holder_of(lease) == Some(&self.me.name));
+            let Some(lease) = ours else { return Ok(()) };
+            if self.delete(&lease).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     async fn get(&self) -> Result<Option<Lease>, ApiError> {
@@ -125,17 +130,19 @@ impl RunLease {
         }
     }
 
-    async fn delete(&self, lease: &Lease) -> Result<(), ApiError> {
+    /// Deletes the Lease as it was read. Returns whether it is gone: it may have been changed meanwhile.
+    async fn delete(&self, lease: &Lease) -> Result<bool, ApiError> {
         let preconditions = Preconditions {
             uid: lease.metadata.uid.clone(),
             resource_version: lease.metadata.resource_version.clone(),
         };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.leases.delete(&self.name(), &params).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
-            deleted => {
-                deleted.map(drop).map_err(|error| ApiError::new(&format!("delete the Lease `{}`", self.name()), &error))
-            }
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
+            deleted => deleted
+                .map(|_| true)
+                .map_err(|error| ApiError::new(&format!("delete the Lease `{}`", self.name()), &error)),
         }
     }
 

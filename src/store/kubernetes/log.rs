@@ -284,6 +284,8 @@ impl Log for KubernetesLog {
     }
 
     async fn release(self) {
+        // It must not renew what is let go.
+        drop(self.keeper);
         // A Lease that stays is taken over by who finds that nobody answers.
         let _ = self.lease.release().await;
     }

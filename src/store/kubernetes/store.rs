@@ -112,15 +112,13 @@ impl KubernetesStore {
 
     /// Writes what the head owns from the beginning.
     async fn fill(&self, owner: &Owner, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        let name = |index| objects::plan_name(&owner.run, index);
-        let lease = self.lease(owner);
-        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name);
-        let (plan, held) = futures_util::future::join(plan, lease.take()).await;
-        plan?;
-        match held? {
-            Wanted::Ours => Ok(()),
-            Wanted::Held(holder) => Err(driven_by(&owner.run, &holder)),
+        // The Lease comes first: a controller that sees the head takes the run as soon as all of it is there
+        // and nobody holds it.
+        if let Wanted::Held(holder) = self.lease(owner).take().await? {
+            return Err(driven_by(&owner.run, &holder));
         }
+        let name = |index| objects::plan_name(&owner.run, index);
+        Ok(upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name).await?)
     }
 
     async fn remove(&self, run: &RunName, uid: &str) -> Result<(), StoreError> {
