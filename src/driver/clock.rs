@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use crate::base::{TimeSpan, Timestamp};
 
@@ -25,13 +27,19 @@ pub trait Clock {
 /// own pace when that is set back: a run's times never decrease, and its timers never stop.
 #[derive(Debug)]
 pub struct RealClock {
+    wall: fn() -> Timestamp,
     anchor: Cell<(Timestamp, Instant)>,
 }
 
 impl RealClock {
     /// Returns a clock that begins with the wall clock's time.
     pub fn new() -> Self {
-        Self { anchor: Cell::new((wall_time(), Instant::now())) }
+        Self::reading(wall_time)
+    }
+
+    /// Returns a clock that follows another wall clock, which may jump.
+    pub fn reading(wall: fn() -> Timestamp) -> Self {
+        Self { wall, anchor: Cell::new((wall(), Instant::now())) }
     }
 }
 
@@ -45,7 +53,7 @@ impl Clock for RealClock {
     fn now(&self) -> Timestamp {
         let (since, instant) = self.anchor.get();
         let steady = since + TimeSpan(instant.elapsed().as_millis() as u64);
-        let wall = wall_time();
+        let wall = (self.wall)();
         if wall > steady {
             self.anchor.set((wall, Instant::now()));
         }

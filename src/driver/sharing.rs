@@ -29,6 +29,8 @@ pub(super) struct Sharing<'a, S, C> {
     claims: BTreeMap<Arc<str>, Keeping>,
     /// The keys that are asked for or computed here, by the lock that keeps other runs from them.
     memos: BTreeMap<Arc<str>, Memo>,
+    /// Those of them whose caches have not answered yet.
+    asked: BTreeSet<Arc<str>>,
     /// Entries that are on their way to their caches.
     entries: BTreeSet<Arc<str>>,
     under_way: FuturesUnordered<LocalBoxFuture<'a, Done>>,
@@ -70,6 +72,7 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
             rank,
             claims: BTreeMap::new(),
             memos: BTreeMap::new(),
+            asked: BTreeSet::new(),
             entries: BTreeSet::new(),
             under_way: FuturesUnordered::new(),
             failures: 0,
@@ -86,16 +89,18 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
         for want in run.wants() {
             self.want(want);
         }
-        for memo in run.recalls() {
-            self.ask(memo);
-        }
+        // What ended first: the next call of the same may be asked for in the same decision.
         for (memo, entry) in run.memories() {
             match entry {
                 Some(entry) => self.remember(memo, entry),
                 None => self.let_go(&lock_of(&memo)),
             }
         }
+        for memo in run.recalls() {
+            self.ask(memo);
+        }
         if run.phase().is_final() {
+            self.asked.clear();
             // Answers that came too late to be used.
             let kept: Vec<Arc<str>> = self.memos.keys().filter(|lock| !self.entries.contains(*lock)).cloned().collect();
             kept.iter().for_each(|lock| self.let_go(lock));
@@ -130,16 +135,22 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
     /// Asks a cache, once no other run computes the same.
     fn ask(&mut self, memo: Memo) {
         let lock = lock_of(&memo);
+        self.asked.insert(lock.clone());
+        let is_wanted = self.claims.get(&lock).is_some_and(|keeping| keeping.want.places > 0);
         match self.claims.get(&lock) {
-            Some(keeping) if keeping.state == State::Content => self.recall(&lock, memo),
+            Some(keeping) if is_wanted && keeping.state == State::Content => self.recall(&lock, memo),
             _ => drop(self.memos.insert(lock.clone(), memo)),
         }
-        if !self.claims.contains_key(&lock) {
+        if !is_wanted {
             self.want(Want { lock, places: 1, limit: 1 });
         }
     }
 
+    /// Lets others compute the same, unless a further call of this run waits for the cache's answer.
     fn let_go(&mut self, lock: &Arc<str>) {
+        if self.asked.contains(lock) {
+            return;
+        }
         self.memos.remove(lock);
         if self.claims.contains_key(lock) {
             self.want(Want { lock: lock.clone(), places: 0, limit: 1 });
@@ -202,7 +213,10 @@ impl<'a, S: Shared + 'a, C: Clock> Sharing<'a, S, C> {
             Done::Recalled(lock, answer) => {
                 let Some(memo) = self.memos.get(&lock).cloned() else { return Ok(()) };
                 match self.count(answer)? {
-                    Some(entry) => told.push(Observation::Recalled { memo, found: found(entry.as_deref()) }),
+                    Some(entry) => {
+                        self.asked.remove(&lock);
+                        told.push(Observation::Recalled { memo, found: found(entry.as_deref()) });
+                    }
                     None => self.recall(&lock, memo),
                 }
             }

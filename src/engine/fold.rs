@@ -43,6 +43,7 @@ impl Run {
             by_name: Default::default(),
             live: Default::default(),
             live_pods: 0,
+            attempts_ahead: 0,
             doomed: Default::default(),
             daemons: Default::default(),
             paused: Default::default(),
@@ -130,7 +131,8 @@ impl Run {
         self.started_at = Some(at);
         let seconds = self.plan.resolved.spec.active_deadline_seconds;
         self.deadline = seconds.map(|seconds| at + TimeSpan::from_secs(seconds.max(0) as u64));
-        self.suspended = self.plan.resolved.spec.suspend == Some(true);
+        // A run can be suspended before it begins.
+        self.suspended |= self.plan.resolved.spec.suspend == Some(true);
         self.wake(Wake::Run);
     }
 
@@ -219,7 +221,9 @@ impl Run {
             }
             Caller::Attempt(retry, _) => {
                 if let Frame::Retry(attempts) = &mut self.slot_mut(retry).frame {
+                    let is_first = attempts.is_empty();
                     attempts.push(ix);
+                    self.attempts_ahead = self.attempts_ahead.saturating_sub(u32::from(is_first));
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open += 1,
@@ -241,15 +245,43 @@ impl Run {
         if kind == NodeType::Pod {
             self.pods_known += 1;
         }
-        if kind.is_work() && !self.gated.contains(&ix) {
+        let is_gated = self.gated.contains(&ix);
+        if kind.is_work() && !is_gated {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
+        self.attempts_ahead += u32::from(kind == NodeType::Retry && !is_gated);
         if kind == NodeType::Suspend {
             self.paused.insert(ix);
         }
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.takes_place(ix)) {
             self.slot_mut(boundary).children_open += 1;
+        }
+    }
+
+    /// Returns whether a new node takes a place of its template's `parallelism`. A retry node takes one
+    /// for its first attempt, which is made a moment later.
+    fn takes_place(&self, ix: NodeIx) -> bool {
+        let slot = self.slot(ix);
+        match (slot.node.kind, &slot.caller) {
+            (NodeType::Retry, _) => true,
+            (_, Caller::Attempt(_, 0)) => false,
+            (kind, _) => counts_as_child(kind),
+        }
+    }
+
+    /// Returns whether a node is a retry node that was let in and has made no attempt yet.
+    fn has_attempt_ahead(&self, ix: NodeIx) -> bool {
+        let is_new = matches!(&self.slot(ix).frame, Frame::Retry(attempts) if attempts.is_empty());
+        is_new && !self.gated.contains(&ix)
+    }
+
+    /// Returns whether a node that ends gives a place back: a retry node does so when it has no attempt.
+    fn has_place(&self, ix: NodeIx) -> bool {
+        let slot = self.slot(ix);
+        match &slot.frame {
+            Frame::Retry(attempts) => attempts.is_empty(),
+            _ => counts_as_child(slot.node.kind),
         }
     }
 
@@ -292,11 +324,12 @@ impl Run {
             self.daemons.remove(&ix);
         }
         self.discharge(ix);
+        self.attempts_ahead = self.attempts_ahead.saturating_sub(u32::from(self.has_attempt_ahead(ix)));
         self.release_locks(ix);
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.has_place(ix)) {
             let slot = self.slot_mut(boundary);
             slot.children_open = slot.children_open.saturating_sub(1);
-            slot.children_bad += u32::from(phase.is_bad());
+            slot.children_bad += u32::from(phase.is_bad() && counts_as_child(kind));
             if self.starved.within.contains_key(&boundary) {
                 self.starved.freed.insert(boundary);
             }
@@ -520,7 +553,7 @@ impl Run {
 
     /// Makes frames and counters anew: the one walk over a run, for the rare event that undoes others.
     fn recount(&mut self) {
-        (self.pods_done, self.pods_known) = (0, 0);
+        (self.pods_done, self.pods_known, self.attempts_ahead) = (0, 0, 0);
         self.agenda.clear();
         self.starved = Default::default();
         let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
@@ -549,11 +582,12 @@ impl Run {
             self.pods_known += 1;
             self.pods_done += u32::from(phase.is_final());
         }
-        if let Some(boundary) = boundary.filter(|_| counts_as_child(kind)) {
+        if let Some(boundary) = boundary.filter(|_| self.has_place(ix)) {
             let slot = self.slot_mut(boundary);
             slot.children_open += u32::from(!phase.is_final());
-            slot.children_bad += u32::from(phase.is_bad());
+            slot.children_bad += u32::from(phase.is_bad() && counts_as_child(kind));
         }
+        self.attempts_ahead += u32::from(!phase.is_final() && self.has_attempt_ahead(ix));
         if self.node(ix).is_fulfilled() {
             self.fulfilled(ix);
         } else {

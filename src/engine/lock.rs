@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::Phase;
+use super::model::{NodeType, Phase};
 use super::run::{LockState, Run, Wake};
 use crate::base::NodeIx;
 
@@ -148,10 +148,12 @@ impl Run {
         if let Some(memo) = &mut slot.memo {
             memo.hit = hit;
         }
-        if slot.node.kind.is_work() && !hit {
+        let kind = slot.node.kind;
+        if kind.is_work() && !hit {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
+        self.attempts_ahead += u32::from(kind == NodeType::Retry);
         debug_assert_eq!(self.node(ix).phase, Phase::Pending, "nobody begins before it has its locks");
         self.wake(Wake::Node(ix));
     }

@@ -75,6 +75,8 @@ pub struct Run {
     pub(super) live: BTreeSet<NodeIx>,
     /// How many of them are pods: what the workflow's `parallelism` counts.
     pub(super) live_pods: u32,
+    /// Retry nodes that are about to make their first attempt: each has the place that it was let in for.
+    pub(super) attempts_ahead: u32,
     /// Pods that were finished by decree and may still run: they are to be stopped.
     pub(super) doomed: BTreeSet<NodeIx>,
     /// Pods that are daemons and up.

@@ -1,47 +1,67 @@
 //! What must hold whatever happens, checked after every append, at every action, and at the end.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::world::World;
-use crate::base::NodeIx;
-use crate::engine::{Batch, Event, Phase, PodRequest, Run};
+use super::world::{Pid, World};
+use crate::base::{NodeIx, RunUid};
+use crate::engine::{Batch, Event, Node, NodeType, Phase, PodRequest, Run};
 use crate::store::Stored;
 
 /// Watches a run from outside: what its log has said, and what was done about it.
 #[derive(Clone)]
 pub(super) struct Checker {
     world: World,
-    state: Rc<RefCell<State>>,
+    /// What is known of each run of the name, by its uid: people may delete one, and submit it again.
+    runs: Rc<RefCell<BTreeMap<String, State>>>,
+    /// The run that each process knows.
+    run_of: Rc<RefCell<BTreeMap<Pid, String>>>,
+    /// How many pods of a name were made since the last `retry` that forgot it.
+    starts: Rc<RefCell<BTreeMap<Arc<str>, u32>>>,
 }
 
 #[derive(Default)]
 struct State {
     /// The records that were durable when somebody was told so, in order.
     acknowledged: Vec<Vec<Batch>>,
+    /// How many of them each process knows.
+    known: BTreeMap<Pid, usize>,
     nodes: Vec<Seen>,
-    /// How many pods of a name were made since the last `retry` that forgot it.
-    starts: BTreeMap<Arc<str>, u32>,
+    /// The nodes that hold each lock.
+    holders: BTreeMap<Arc<str>, BTreeSet<usize>>,
+    is_suspended: bool,
 }
 
 struct Seen {
     name: Arc<str>,
-    finished: Option<Phase>,
+    /// The record that made it.
+    made_by: usize,
+    /// The record that ended it.
+    ended_by: Option<usize>,
     by_decree: bool,
+    locks: Vec<Arc<str>>,
 }
 
 impl Checker {
     pub(super) fn new(world: &World) -> Self {
-        Self { world: world.clone(), state: Rc::default() }
+        Self { world: world.clone(), runs: Rc::default(), run_of: Rc::default(), starts: Rc::default() }
     }
 
-    /// A driver begins with what it read: all that was ever acknowledged must be there.
-    pub(super) fn loads(&self, stored: &Stored) {
-        let state = &mut *self.state.borrow_mut();
+    /// Returns what is known of the run that a process knows.
+    fn state(&self, pid: Pid) -> RefMut<'_, State> {
+        let uid = self.run_of.borrow().get(&pid).cloned().unwrap_or_default();
+        RefMut::map(self.runs.borrow_mut(), |runs| runs.entry(uid).or_default())
+    }
+
+    /// A driver begins with what it read: all that was ever acknowledged must be there, unless others may
+    /// have gone on since it read.
+    pub(super) fn loads(&self, pid: Pid, stored: &Stored, may_be_old: bool) {
+        self.run_of.borrow_mut().insert(pid, stored.header.uid.to_string());
+        let state = &mut *self.state(pid);
         let kept = stored.records.iter().map(|record| &record.batches);
-        if state.acknowledged.len() > stored.records.len() {
+        if state.acknowledged.len() > stored.records.len() && !may_be_old {
             let (had, has) = (state.acknowledged.len(), stored.records.len());
             self.world.violation(format!("{had} records were durable, {has} are left"));
         }
@@ -50,11 +70,32 @@ impl Checker {
         }
         let fresh: Vec<_> = kept.skip(state.acknowledged.len()).cloned().collect();
         fresh.into_iter().for_each(|batches| self.take(state, batches));
+        state.known.insert(pid, stored.records.len());
     }
 
-    /// A driver says that a record is durable.
-    pub(super) fn appended(&self, batches: &[Batch]) {
-        self.take(&mut self.state.borrow_mut(), batches.to_vec());
+    /// A driver begins with a run that it has made itself.
+    pub(super) fn creates(&self, pid: Pid, uid: &RunUid) {
+        self.run_of.borrow_mut().insert(pid, uid.to_string());
+        self.state(pid).known.insert(pid, 0);
+    }
+
+    /// A driver says that a record is durable. One that took over may know it already.
+    pub(super) fn appended(&self, pid: Pid, batches: &[Batch]) {
+        let state = &mut *self.state(pid);
+        let at = state.known.get(&pid).copied().unwrap_or_default();
+        match state.acknowledged.get(at) {
+            Some(known) if known != batches => {
+                self.world.violation(format!("record {} is durable twice, and not the same", at + 1));
+            }
+            Some(_) => {}
+            None => self.take(state, batches.to_vec()),
+        }
+        state.known.insert(pid, at + 1);
+    }
+
+    /// Returns how many records a process knows.
+    pub(super) fn knows(&self, pid: Pid) -> usize {
+        self.state(pid).known.get(&pid).copied().unwrap_or_default()
     }
 
     fn take(&self, state: &mut State, batches: Vec<Batch>) {
@@ -70,34 +111,95 @@ impl Checker {
     }
 
     fn event(&self, state: &mut State, event: &Event) {
+        let record = state.acknowledged.len();
         match event {
             Event::Created(created) => {
-                let finished = created.phase.is_final().then_some(created.phase);
-                state.nodes.push(Seen { name: created.name.clone(), finished, by_decree: false });
-            }
-            Event::Finished { n, p, decree, .. } => match state.nodes.get_mut(n.index()) {
-                Some(node) if node.finished.is_none() => {
-                    node.finished = Some(*p);
-                    node.by_decree = *decree;
+                let ended_by = created.phase.is_final().then_some(record);
+                let (name, locks) = (created.name.clone(), created.locks.clone());
+                if state.is_suspended {
+                    self.world.violation(format!("`{name}` is made while the run is suspended"));
                 }
-                Some(node) => self.world.violation(format!("node {} `{}` ends twice", n, node.name)),
-                None => self.world.violation(format!("node {n} ends and was never made")),
-            },
+                state.nodes.push(Seen { name, made_by: record, ended_by, by_decree: false, locks });
+                if ended_by.is_none() && !created.waits {
+                    self.holds(state, state.nodes.len() - 1);
+                }
+            }
+            Event::Acquired { n, .. } => self.holds(state, n.index()),
+            Event::Suspended => state.is_suspended = true,
+            Event::Resumed | Event::Shutdown { .. } => state.is_suspended = false,
+            Event::Finished { n, decree, .. } => {
+                state.holders.values_mut().for_each(|nodes| nodes.retain(|node| *node != n.index()));
+                self.ends(state, *n, *decree, record);
+            }
             Event::Retried { gone, open, .. } => {
+                state.is_suspended = false;
                 for node in gone {
                     let name = state.nodes[node.index()].name.clone();
-                    state.starts.remove(&name);
+                    self.starts.borrow_mut().remove(&name);
                 }
-                open.iter().for_each(|node| state.nodes[node.index()].finished = None);
+                open.iter().for_each(|node| state.nodes[node.index()].ended_by = None);
             }
             _ => {}
         }
     }
 
-    /// A driver asks the backend for a pod: the log must have asked for it, durably, and not have
+    fn ends(&self, state: &mut State, n: NodeIx, by_decree: bool, record: usize) {
+        match state.nodes.get_mut(n.index()) {
+            Some(node) if node.ended_by.is_none() => {
+                node.ended_by = Some(record);
+                node.by_decree = by_decree;
+            }
+            Some(node) => self.world.violation(format!("node {} `{}` ends twice", n, node.name)),
+            None => self.world.violation(format!("node {n} ends and was never made")),
+        }
+    }
+
+    /// I6: one holds a mutex at a time.
+    fn holds(&self, state: &mut State, node: usize) {
+        for lock in state.nodes[node].locks.clone() {
+            let holders = state.holders.entry(lock.clone()).or_default();
+            holders.insert(node);
+            if lock.contains("/Mutex/") && holders.len() > 1 {
+                self.world.violation(format!("{} nodes hold `{lock}`", holders.len()));
+            }
+        }
+    }
+
+    /// I6: no more runs at a time than `parallelism` says, of the run and of each template.
+    pub(super) fn within_limits(&self, run: &Run) {
+        let spec = &run.plan().resolved.spec;
+        let is_over = |count: usize, most: Option<i64>| most.is_some_and(|most| count as i64 > most.max(1));
+        // Those that were ended by decree are on their way out.
+        let pods = run.live_pods().into_iter().filter(|ix| !run.node(*ix).phase.is_final()).count();
+        if is_over(pods, spec.parallelism) {
+            self.world.violation(format!("{pods} pods are under way"));
+        }
+        let limited = spec.templates.iter().filter(|template| template.parallelism.is_some());
+        for template in limited {
+            let name = template.name.as_deref().unwrap_or_default();
+            for caller in run.nodes().filter(|node| &*node.template == name && !node.phase.is_final()) {
+                let is_child = |kind| matches!(kind, NodeType::Pod | NodeType::Steps | NodeType::Dag);
+                // As in Argo, a further attempt does not wait for a place; nor do hooks.
+                let at_work = |node: &&Node| {
+                    let is_open = is_child(node.kind) && !node.phase.is_final();
+                    node.boundary == Some(caller.ix)
+                        && is_open
+                        && (!node.name.ends_with(')') || node.name.ends_with("(0)"))
+                        && !node.name.ends_with(".onExit")
+                };
+                let children = run.nodes().filter(at_work).count();
+                if is_over(children, template.parallelism) {
+                    self.world.violation(format!("{children} children of `{}` are under way", caller.name));
+                }
+            }
+        }
+    }
+
+    /// A driver asks the backend for a pod: the log that it knows must have asked for it, and not have
     /// seen it end.
-    pub(super) fn may_start(&self, request: &PodRequest) {
-        match self.state.borrow().nodes.get(request.node.index()) {
+    pub(super) fn may_start(&self, pid: Pid, request: &PodRequest) {
+        let (known, state) = (self.knows(pid), self.state(pid));
+        match state.nodes.get(request.node.index()).filter(|node| node.made_by < known) {
             None => self.world.violation(format!("pod {} starts before its record is durable", request.node)),
             Some(node) if node.name != request.node_name => {
                 self.world.violation(format!(
@@ -105,25 +207,26 @@ impl Checker {
                     request.node, request.node_name, node.name
                 ));
             }
-            Some(node) if node.finished.is_some() => {
+            Some(node) if node.ended_by.is_some_and(|record| record < known) => {
                 self.world.violation(format!("pod {} of `{}` starts after its end", request.node, node.name));
             }
             Some(_) => {}
         }
     }
 
-    /// A driver asks the backend to stop a pod: the log must have ended it, and by decree.
-    pub(super) fn may_stop(&self, node: NodeIx) {
-        let state = self.state.borrow();
-        if !state.nodes.get(node.index()).is_some_and(|node| node.finished.is_some() && node.by_decree) {
+    /// A driver asks the backend to stop a pod: the log that it knows must have ended it, and by decree.
+    pub(super) fn may_stop(&self, pid: Pid, node: NodeIx) {
+        let (known, state) = (self.knows(pid), self.state(pid));
+        let may = |node: &Seen| node.by_decree && node.ended_by.is_some_and(|record| record < known);
+        if !state.nodes.get(node.index()).is_some_and(may) {
             self.world.violation(format!("pod {node} is stopped, and the log does not say why"));
         }
     }
 
     /// A pod is really made.
     pub(super) fn starts(&self, name: &Arc<str>) {
-        let state = &mut *self.state.borrow_mut();
-        let starts = state.starts.entry(name.clone()).or_default();
+        let mut starts = self.starts.borrow_mut();
+        let starts = starts.entry(name.clone()).or_default();
         *starts += 1;
         if *starts > 1 {
             self.world.violation(format!("`{name}` runs a second time"));
@@ -132,7 +235,7 @@ impl Checker {
 
     /// Returns how many pods were made.
     pub(super) fn pods(&self) -> u32 {
-        self.state.borrow().starts.values().sum()
+        self.starts.borrow().values().sum()
     }
 
     /// A drive has ended: what the driver held must be what its log folds to.
@@ -155,4 +258,15 @@ pub(super) fn picture(run: &Run) -> Vec<String> {
 /// Returns the phases of a run's nodes by name.
 pub(super) fn phases(run: &Run) -> BTreeMap<String, Phase> {
     run.nodes().map(|node| (node.name.to_string(), node.phase)).collect()
+}
+
+/// Returns what a run's nodes handed out, by name.
+pub(super) fn outputs(run: &Run) -> BTreeMap<String, String> {
+    // An exit code is not always known: of a pod that nobody saw end, its Job says only whether it went well.
+    let made = run.nodes().filter_map(|node| {
+        let outputs = node.outputs.as_ref()?;
+        let shown = format!("{:?} {:?} {:?}", outputs.parameters, outputs.artifacts, outputs.result);
+        Some((node.name.to_string(), shown))
+    });
+    made.collect()
 }

@@ -90,7 +90,7 @@ impl Cluster {
         self.checker.starts(&request.node_name);
         self.world.note(|| format!("pod {} of {} is made", request.node, request.node_name));
         let earlier = self.state.borrow().pods.values().filter(|pod| pod.name == request.node_name).count();
-        let Fate { takes, end } = program::fate(request, self.seed, earlier);
+        let Fate { takes, end, .. } = program::fate(request, self.seed, earlier);
         let begins = self.world.now() + self.lateness(LATE_MILLIS_MAX / 10);
         let deadline =
             [request.deadline_after.map(|after| begins + after), request.deadline].into_iter().flatten().min();
@@ -182,6 +182,15 @@ impl Cluster {
         }
     }
 
+    /// Nothing of a run that has ended runs any more.
+    pub(super) fn check_all_ended(&self) {
+        let state = self.state.borrow();
+        let alive = state.pods.iter().find(|(_, pod)| !matches!(pod.report, PodReport::Ended(_)));
+        if let Some((node, pod)) = alive {
+            self.world.violation(format!("pod {node} of `{}` runs for ever", pod.name));
+        }
+    }
+
     /// Returns whether a call is refused now.
     fn refuses(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
@@ -239,12 +248,12 @@ impl SimBackend {
 
 impl Backend for SimBackend {
     async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
-        self.cluster.checker.may_start(request);
+        self.cluster.checker.may_start(self.pid, request);
         self.call("start a pod", |cluster| cluster.make(request)).await
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
-        self.cluster.checker.may_stop(node);
+        self.cluster.checker.may_stop(self.pid, node);
         self.call("stop a pod", |cluster| cluster.stop(node, grace)).await
     }
 

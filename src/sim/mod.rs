@@ -8,18 +8,26 @@
 //! backends behind their traits.
 
 pub mod apiserver;
+mod campaign;
 mod chance;
 mod check;
 mod cluster;
 mod disk;
 mod executor;
+mod exhaustive;
+mod generate;
+mod kubernetes;
 mod program;
 mod scenarios;
 mod seed;
 mod world;
 
+pub use campaign::{Place, Scenarios, Tally, check, trace};
 pub use chance::Chance;
 pub use disk::SimDisk;
+pub use exhaustive::exhaustive;
+pub use generate::{generated, generated_manifest};
+pub use kubernetes::{Mode, Tampering, Trouble, Weather, check_cluster_seed, run_cluster_seed};
 pub use scenarios::{read_scenario, scenarios};
 pub use seed::{Faults, Report, Scenario, check_seed, run_seed};
 

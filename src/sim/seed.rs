@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::chance::Chance;
-use super::check::{Checker, phases};
+use super::check::{Checker, outputs, phases};
 use super::cluster::{Cluster, Manners};
 use super::disk::SimDisk;
 use super::executor::{self, Process};
@@ -23,6 +23,9 @@ const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
 
 /// How long whoever saw the run end waits before looking whether people made it go on.
 const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(18);
+
+/// How often people look at the end whether the run goes on.
+const RESUMPTIONS_MAX: u32 = 12;
 
 /// How often people ask for what is refused.
 const REFUSALS_MAX: u32 = 2;
@@ -116,6 +119,8 @@ pub struct Report {
     pub phase: Option<Phase>,
     /// The phases of its nodes.
     pub nodes: BTreeMap<String, Phase>,
+    /// What its nodes handed out.
+    pub outputs: BTreeMap<String, String>,
     /// How many steps it took.
     pub steps: u64,
     /// How many drivers died.
@@ -124,6 +129,14 @@ pub struct Report {
     pub pods: u32,
     /// How long it took in the world's time.
     pub took: TimeSpan,
+    /// How often each kind of fault happened.
+    pub counts: BTreeMap<String, u64>,
+    /// How many writes the API server did for drivers and people.
+    pub writes: u64,
+    /// How many requests it got.
+    pub calls: u64,
+    /// How many things its watches told.
+    pub told: u64,
     /// The log as it is at the end.
     pub stored: Option<Stored>,
 }
@@ -143,7 +156,11 @@ pub fn run_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
             stage.disk.lose_power();
         }
     });
-    stage.report()
+    while stage.world.go_on() {}
+    stage.cluster.check_all_ended();
+    let report = stage.report();
+    stage.world.end();
+    report
 }
 
 /// Runs one seed with the faults that it decides and without any, and returns the first, with
@@ -169,6 +186,9 @@ pub(super) fn differences(expected: &Report, found: &Report, scenario: &Scenario
         let differs = expected.nodes.iter().find(|(name, phase)| found.nodes.get(*name) != Some(phase));
         let extra = found.nodes.iter().find(|(name, _)| !expected.nodes.contains_key(*name));
         texts.push(format!("nodes differ: expected {differs:?}, extra {extra:?}"));
+    } else if expected.outputs != found.outputs {
+        let differs = expected.outputs.iter().find(|(name, outputs)| found.outputs.get(*name) != Some(outputs));
+        texts.push(format!("outputs differ: expected {differs:?}"));
     }
     texts
 }
@@ -286,10 +306,15 @@ impl Stage {
             }
             held => held?,
         };
-        self.checker.loads(&stored);
+        self.checker.loads(pid, &stored, false);
         let backend = self.cluster.seen_by(pid);
         let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &self.world);
-        let driven = run.drive(std::future::pending(), |_, batches| self.checker.appended(batches)).await?;
+        let driven = run
+            .drive(std::future::pending(), |run, batches| {
+                self.checker.appended(pid, batches);
+                self.checker.within_limits(run);
+            })
+            .await?;
         let stored = store.load(&self.name).await?;
         self.checker.folds_to(&driven.run, &self.fold(&stored));
         *self.ended.borrow_mut() = Some(stored);
@@ -307,8 +332,21 @@ impl Stage {
                     stage.ask(pid, control).await;
                     stage.asks_left.set(stage.asks_left.get() - 1);
                 }
+                stage.ask_to_go_on(pid).await;
             })
         })
+    }
+
+    /// A request that was thought to be lost may be obeyed late: nobody leaves a run suspended.
+    async fn ask_to_go_on(&self, pid: Pid) {
+        let resume = Control::Resume { selector: String::new(), message: String::new() };
+        for _ in 0..RESUMPTIONS_MAX {
+            self.world.sleep(LOOK_AGAIN_AFTER).await;
+            if self.ended.borrow().is_some() {
+                return;
+            }
+            self.ask(pid, &resume).await;
+        }
     }
 
     /// Asks until it is accepted, or was refused so often that it makes no sense.
@@ -337,10 +375,15 @@ impl Stage {
             violations: self.world.violations(),
             phase: run.as_ref().map(Run::phase),
             nodes: run.as_ref().map(phases).unwrap_or_default(),
+            outputs: run.as_ref().map(outputs).unwrap_or_default(),
             steps: self.world.steps(),
             deaths: self.world.deaths(),
             pods: self.checker.pods(),
             took: self.world.now().since(BEGINNING),
+            counts: self.world.counts(),
+            writes: 0,
+            calls: 0,
+            told: 0,
             stored,
         }
     }

@@ -102,9 +102,7 @@ fn of_graphs() -> Vec<Bomb> {
     let templates =
         |fields: &dyn Fn(usize) -> String| lines("  templates:\n", |number| format!("  - {{{}}}\n", fields(number)));
     let when = "{{workflow.name}} > 7 && {{workflow.uid}} < 1 && {{workflow.uid}} > 2";
-    let set = "  templates:\n  - name: main\n    containerSet:\n      containers:\n";
-    let inputs = "  templates:\n  - name: main\n    suspend: {}\n    inputs:\n      parameters:\n";
-    vec![
+    let mut bombs = vec![
         ("many mistakes", tasks(&|n| format!("name: t{n}, template: wrok, depends: 't{n}x && y{n}'"))),
         ("the same task", tasks(&|_| "name: t, template: work".to_owned())),
         ("a long circle", tasks(&|n| format!("name: t{n}, template: work, depends: 't{}'", n + 1))),
@@ -123,6 +121,18 @@ fn of_graphs() -> Vec<Bomb> {
             "inputs of each template",
             templates(&|n| format!("name: t{n}, inputs: {{parameters: [{{name: a{n}}}]}}, suspend: {{}}")),
         ),
+    ];
+    bombs.extend(of_parts());
+    bombs
+}
+
+/// Lists within templates, and what refers to them.
+fn of_parts() -> Vec<Bomb> {
+    let set = "  templates:\n  - name: main\n    containerSet:\n      containers:\n";
+    let inputs = "  templates:\n  - name: main\n    suspend: {}\n    inputs:\n      parameters:\n";
+    let templates =
+        |fields: &dyn Fn(usize) -> String| lines("  templates:\n", |number| format!("  - {{{}}}\n", fields(number)));
+    vec![
         ("containers of one set", lines(set, |n| format!("      - {{name: c{n}, image: 'a:1'}}\n"))),
         ("inputs of one template", lines(inputs, |n| format!("      - {{name: p{n}, default: '1'}}\n"))),
         (

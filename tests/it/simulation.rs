@@ -1,49 +1,49 @@
-//! Two thousand histories of the real driver, engine and store in a world with faults of all kinds.
+//! Five thousand histories of the real driver, engine and stores, on a machine and in a cluster, in a world
+//! with faults of all kinds: fixed scenarios and workflows by chance.
 //!
-//! A failing seed is looked at again with `WF_SIM_SEED=<seed> cargo test simulation`, which prints
-//! its trace.
+//! A failing seed is looked at again with `cargo run --features sim --bin wf-sim -- --world WORLD --trace --from SEED`.
 
-use wf::sim::{Faults, Scenario, check_seed, run_seed, scenarios};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many seeds there are, over all scenarios.
-const SEEDS: u64 = 2_000;
+use wf::sim::{Place, Scenarios, Tally, check};
+
+/// How many seeds there are in each world. One of a cluster takes as long as many of a machine.
+const LOCAL_SEEDS: u64 = 4_800;
+const CLUSTER_SEEDS: u64 = 200;
 
 /// How many threads share them.
-const THREADS: u64 = 2;
+const THREADS: usize = 2;
 
 #[test]
-fn two_thousand_histories_hold_every_invariant() {
-    if let Some(seed) = std::env::var("WF_SIM_SEED").ok().and_then(|text| text.parse().ok()) {
-        print_history(seed);
-    }
-    let failed: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|first| scope.spawn(move || check_every(first))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a history panicked")).collect()
-    });
-    println!("simulation: {}/{SEEDS} seeds", SEEDS - failed.len() as u64);
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+fn four_thousand_eight_hundred_histories_on_a_machine_hold_every_invariant() {
+    run(Place::Local, "local", LOCAL_SEEDS);
 }
 
-/// Checks every seed that leaves `first` when divided among the threads.
-fn check_every(first: u64) -> Vec<String> {
-    let scenarios = scenarios();
-    let seeds = (first..SEEDS).step_by(THREADS as usize);
-    let check = |seed: u64| {
-        let (what, scenario) = of(&scenarios, seed);
-        let violations = check_seed(seed, scenario).violations;
-        (!violations.is_empty()).then(|| format!("seed {seed}, {what}: {violations:?}"))
+#[test]
+fn two_hundred_histories_in_a_cluster_hold_every_invariant() {
+    run(Place::Cluster, "cluster", CLUSTER_SEEDS);
+}
+
+fn run(place: Place, world: &str, seeds: u64) {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds {
+                return tally;
+            }
+            let (name, scenario) = scenarios.of(seed);
+            tally.add(seed, name, &check(place, seed, &scenario));
+        }
     };
-    seeds.filter_map(check).collect()
-}
-
-fn print_history(seed: u64) {
-    let scenarios = scenarios();
-    let (what, scenario) = of(&scenarios, seed);
-    let faults = Faults { keeps_trace: true, ..Faults::of(seed) };
-    println!("seed {seed}, {what}, {faults:?}\n{}", run_seed(seed, scenario, &faults).trace.join("\n"));
-}
-
-fn of<'a>(scenarios: &'a [(&'static str, Scenario)], seed: u64) -> (&'static str, &'a Scenario) {
-    let (what, scenario) = &scenarios[(seed / THREADS) as usize % scenarios.len()];
-    (what, scenario)
+    let tally = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let mut sum = Tally::default();
+        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
+        sum
+    });
+    let faults: u64 = tally.faults.values().sum();
+    println!("simulation {world}: {}/{seeds} seeds, {faults} faults", seeds - tally.failed.len() as u64);
+    assert!(tally.failed.is_empty(), "{:#?}", tally.failed);
 }

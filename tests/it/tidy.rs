@@ -66,7 +66,8 @@ const IMPURE: [(&str, &str); 14] = [
 const PRINTING: [&str; 4] = ["println!", "eprintln!", "print!", "eprint!"];
 
 /// Where printing is the purpose.
-const PRINTERS: [(&str, &str); 3] = [
+const PRINTERS: [(&str, &str); 4] = [
+    ("src/sim/main.rs", "a tool for who works on `wf`; what it prints is all that it is for"),
     ("src/cli/ui.rs", "all output of commands"),
     ("src/helper/build.rs", "a build script tells cargo by its output"),
     ("src/backend/local/", "the supervisor has no terminal: its standard error is a file of the run's folder"),

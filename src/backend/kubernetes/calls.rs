@@ -4,12 +4,11 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Value, json};
 
-use super::client::now;
 use super::fault::{Trouble, trouble};
 use super::kinds::{Job, Pod};
 use super::pod::{PodFacts, PodState};
 use super::{Cluster, job_state, managed, names};
-use crate::base::TimeSpan;
+use crate::base::{TimeSpan, Timestamp};
 use crate::engine::STOP_GRACE;
 
 /// Calls about Jobs and pods.
@@ -18,6 +17,8 @@ pub(super) struct Calls {
     pub cluster: Cluster,
     pub pods: Api<Pod>,
     pub jobs: Api<Job>,
+    /// The time of this machine.
+    pub now: fn() -> Timestamp,
 }
 
 impl Calls {
@@ -93,7 +94,7 @@ impl Calls {
 
     /// Has the Job controller look at a Job again, rather than when its own wait is over: any change does.
     pub(super) async fn nudge(&self, job: &str) -> Result<(), kube::Error> {
-        let mark = json!({ "metadata": { "annotations": { names::NUDGED_AT: now().0.to_string() } } });
+        let mark = json!({ "metadata": { "annotations": { names::NUDGED_AT: (self.now)().0.to_string() } } });
         ignore_missing(self.jobs.patch_metadata(job, &PatchParams::default(), &Patch::Merge(mark)).await)
     }
 

@@ -7,7 +7,7 @@ use kube::api::ListParams;
 use tokio::time::Instant;
 
 use super::archive::leaving::Leave;
-use super::client::{KubernetesBackend, now};
+use super::client::KubernetesBackend;
 use super::events::Told;
 use super::fault::failed;
 use super::kinds::Pod;
@@ -70,7 +70,7 @@ impl KubernetesBackend {
             }
             Effect::Settle { phase, message, started_at } => {
                 let (calls, job) = (self.calls(), self.job_name(node));
-                let status = managed::status(phase, &message, started_at, now());
+                let status = managed::status(phase, &message, started_at, (self.now)());
                 async move { calls.settle(&job, &status).await.map(|()| Answer::Nothing) }.boxed()
             }
             Effect::Leave(leave, nodes) => {
@@ -120,7 +120,7 @@ impl KubernetesBackend {
     /// Writes an event; what comes of it concerns nobody.
     fn tell(&self, told: &Told) -> BoxFuture<'static, Result<Answer, kube::Error>> {
         let number = self.state().events;
-        let event = told.event(&self.owner, &self.cluster.namespace, now(), number);
+        let event = told.event(&self.owner, &self.cluster.namespace, (self.now)(), number);
         let calls = self.calls();
         async move {
             let _ = calls.post_event(&event).await;

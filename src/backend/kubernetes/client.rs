@@ -80,6 +80,8 @@ pub struct KubernetesBackend {
     claims: OnceCell<()>,
     /// Something waits in [`State::outbox`] or [`State::chores`].
     pub(super) wake: Notify,
+    /// The time, from which deadlines of pods are counted.
+    pub(super) now: fn() -> Timestamp,
 }
 
 /// What is known of the run's nodes, and what is to be done about it.
@@ -163,7 +165,13 @@ impl KubernetesBackend {
             helper: OnceCell::new(),
             claims: OnceCell::new(),
             wake: Notify::new(),
+            now,
         }
+    }
+
+    /// Sets the clock, which is this machine's otherwise.
+    pub fn with_clock(self, now: fn() -> Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     /// Sets what keeps it from acting for a run that another process drives by now.
@@ -189,7 +197,7 @@ impl KubernetesBackend {
     }
 
     fn job(&self, request: &PodRequest) -> Result<NewJob, BackendError> {
-        let around = Around { owner: &self.owner, now: now(), managed: self.options.managed };
+        let around = Around { owner: &self.owner, now: (self.now)(), managed: self.options.managed };
         let new =
             job::job(request, &around).map_err(|refusal| BackendError::Refused { reason: refusal.to_string() })?;
         if let Some(behalf) = &self.options.behalf {
@@ -307,12 +315,12 @@ impl KubernetesBackend {
 
     /// Returns the calls that outlive a borrow of this.
     pub(super) fn calls(&self) -> Calls {
-        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone() }
+        Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone(), now: self.now }
     }
 }
 
-/// Returns the time of this machine's clock, from which deadlines of pods are counted.
-pub(super) fn now() -> Timestamp {
+/// Returns the time of this machine's clock.
+fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -341,7 +349,7 @@ impl Backend for KubernetesBackend {
                 request: request.clone(),
                 behalf: self.options.behalf.clone(),
             };
-            self.state().resources.begin(task, now());
+            self.state().resources.begin(task, (self.now)());
             self.wake.notify_one();
             return Ok(());
         }

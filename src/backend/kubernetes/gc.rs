@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::archive::keep::{Archive, node_of};
 use super::archive::leaving::Leave;
-use super::client::{KubernetesBackend, now};
+use super::client::KubernetesBackend;
 use super::events::Told;
 use super::fault::failed;
 use super::kinds::Pod;
@@ -131,7 +131,7 @@ impl Going {
                 continue;
             }
             if let (Some(name), Some(uid)) = (&pod.metadata.name, &pod.metadata.uid) {
-                match expiry(pod, self.delay) {
+                match expiry(pod, self.delay, (self.calls.now)()) {
                     Some((job, seconds)) => self.calls.expire_job(&job, seconds).await?,
                     None => self.calls.delete_pod(name, uid, None).await?,
                 }
@@ -143,10 +143,10 @@ impl Going {
 
 /// Returns which Job is to go so many seconds after its own end, for a pod that is to stay for `delay`; the
 /// Job has ended after the pod was made. None where there is nothing to wait for.
-fn expiry(pod: &Pod, delay: Duration) -> Option<(String, i64)> {
+fn expiry(pod: &Pod, delay: Duration, now: Timestamp) -> Option<(String, i64)> {
     let job = pod.metadata.labels.as_ref()?.get("batch.kubernetes.io/job-name").filter(|_| !delay.is_zero())?;
     let made = pod.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_millisecond());
-    let age = now().since(Timestamp(made)).0.div_ceil(1000);
+    let age = now.since(Timestamp(made)).0.div_ceil(1000);
     let seconds = age.saturating_add(delay.as_secs());
     Some((job.clone(), i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::from(i32::MAX))))
 }
@@ -317,9 +317,10 @@ mod tests {
             "labels": { "batch.kubernetes.io/job-name": "a-1" }, "creationTimestamp": "2026-01-01T00:00:00Z",
         }});
         let pod: Pod = serde_json::from_value(pod).expect("a pod");
-        assert_eq!(expiry(&pod, Duration::ZERO), None);
-        let (job, seconds) = expiry(&pod, Duration::from_secs(30)).expect("it stays");
+        let now = Timestamp(1_700_000_000_000);
+        assert_eq!(expiry(&pod, Duration::ZERO, now), None);
+        let (job, seconds) = expiry(&pod, Duration::from_secs(30), now).expect("it stays");
         assert!(job == "a-1" && seconds >= 30, "{job} {seconds}");
-        assert_eq!(expiry(&Pod::default(), Duration::from_secs(30)), None);
+        assert_eq!(expiry(&Pod::default(), Duration::from_secs(30), now), None);
     }
 }

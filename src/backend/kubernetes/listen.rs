@@ -205,7 +205,7 @@ impl KubernetesBackend {
         for node in before {
             let Some(track) = state.tracks.get_mut(node) else { continue };
             let gone: Vec<_> = track.live_pods().filter(|pod| !pods.contains(&pod.uid)).cloned().collect();
-            let mut effects: Vec<_> = gone.into_iter().flat_map(|pod| track.pod_gone(pod)).collect();
+            let mut effects: Vec<_> = gone.into_iter().flat_map(|pod| track.pod_missing(pod)).collect();
             if !has_job.contains(node) {
                 effects.extend(track.job(JobState::Gone));
             }

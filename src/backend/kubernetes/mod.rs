@@ -66,5 +66,6 @@ pub use doctor::{Finding, Health, examine};
 pub use fence::Fence;
 pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
+pub use patience::Patience;
 pub use pulling::pull;
 pub use support::{Unsupported, unsupported};

@@ -22,7 +22,7 @@ const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Decides whether a request is made again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Patience {
+pub struct Patience {
     tried: u32,
 }
 

@@ -12,7 +12,7 @@ use super::memo::Remembered;
 use super::room::Block;
 use crate::base::NodeIx;
 use crate::engine::event::Event;
-use crate::engine::model::Phase;
+use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Run;
 use crate::engine::value::Inputs;
 use crate::plan::Template;
@@ -97,6 +97,10 @@ impl Decider<'_> {
         };
         if locks.iter().any(|lock| self.busy(lock, Some(ix)).is_some()) {
             return;
+        }
+        let kind = self.run.node(ix).kind;
+        if (kind.is_work() || kind == NodeType::Retry) && !self.workflow_has_room() {
+            return self.put_off(ix, Block::Workflow);
         }
         match self.remember_for(ix) {
             Remembered::Later(memo) => self.put_off(ix, Block::Answer(memo)),

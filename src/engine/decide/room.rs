@@ -85,7 +85,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn workflow_has_room(&self) -> bool {
-        self.plan.spec().parallelism.is_none_or(|most| i64::from(self.run.live_pods) < most)
+        self.plan.spec().parallelism.is_none_or(|most| i64::from(self.run.live_pods + self.run.attempts_ahead) < most)
     }
 
     fn template_has_room(&self, boundary: NodeIx) -> bool {

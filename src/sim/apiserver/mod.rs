@@ -13,7 +13,9 @@ mod select;
 mod serve;
 mod state;
 
+pub(in crate::sim) use serve::{Answer, Asked, body, to_response};
 pub use serve::{ApiServer, Fault};
+pub(in crate::sim) use state::{Change, Key, is_owned};
 pub use state::{Refused, State};
 
 #[cfg(test)]

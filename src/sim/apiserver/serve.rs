@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::select::Selection;
-use super::state::{Key, Refused, State};
+use super::state::{Change, Key, Refused, State};
 
 /// Objects of a page where the request names no limit.
 const PAGE: usize = 500;
@@ -31,7 +31,7 @@ pub enum Fault {
 }
 
 type Faults = Box<dyn FnMut(&Method, &str) -> Option<Fault> + Send>;
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+pub(in crate::sim) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A simulated API server; clones are the same one.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ impl ApiServer {
     }
 
     fn watch(&self, asked: Asked) -> Answer {
-        let since = asked.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
+        let since = asked.since();
         let watching = Watching { server: self.clone(), changed: self.changed.subscribe(), asked, since };
         let lines = stream::unfold(Some(watching), |watching| async {
             let (line, watching) = watching?.next().await;
@@ -148,31 +148,28 @@ impl Watching {
         let mut lines = String::new();
         for change in state.changes_since(self.since)? {
             self.since = change.version;
-            let is_ours = change.key.0 == self.asked.plural && change.key.1 == self.asked.namespace;
-            if is_ours && self.asked.selection().takes(&change.object) {
-                let object = self.asked.shown(change.object.clone());
-                lines.push_str(&format!("{}\n", json!({"type": change.what, "object": object})));
-            }
+            lines.extend(self.asked.line(change));
         }
         Ok(lines)
     }
 }
 
 /// A request, taken apart.
-struct Asked {
-    method: Method,
-    plural: String,
+pub(in crate::sim) struct Asked {
+    pub(in crate::sim) method: Method,
+    pub(in crate::sim) plural: String,
     namespace: String,
-    name: Option<String>,
-    is_status: bool,
+    pub(in crate::sim) name: Option<String>,
+    /// What of the object is meant: `status`, `log`.
+    pub(in crate::sim) part: Option<String>,
     query: BTreeMap<String, String>,
     is_metadata: bool,
-    body: Value,
+    pub(in crate::sim) body: Value,
 }
 
 impl Asked {
     /// Takes `/api/v1/namespaces/n/configmaps/x` or `/apis/batch/v1/namespaces/n/jobs/x/status` apart.
-    fn new(head: &http::request::Parts, body: Value) -> Self {
+    pub(in crate::sim) fn new(head: &http::request::Parts, body: Value) -> Self {
         let mut parts = head.uri.path().split('/').skip_while(|part| *part != "namespaces").skip(1);
         let mut next = || parts.next().map(str::to_owned);
         let (namespace, plural, name, sub) = (next(), next(), next(), next());
@@ -183,23 +180,37 @@ impl Asked {
             plural: plural.unwrap_or_else(|| head.uri.path().to_owned()),
             namespace: namespace.unwrap_or_default(),
             name: name.filter(|name| !name.is_empty()),
-            is_status: sub.as_deref() == Some("status"),
+            part: sub,
             query: pairs.map(|(key, value)| (key.to_owned(), decoded(value))).collect(),
             is_metadata: accepted.is_some_and(|accepted| accepted.contains("as=PartialObjectMetadata")),
             body,
         }
     }
 
-    fn about(&self) -> String {
-        let status = if self.is_status { "/status" } else { "" };
+    pub(in crate::sim) fn about(&self) -> String {
+        let part = self.part.as_ref().map(|part| format!("/{part}")).unwrap_or_default();
         match &self.name {
-            Some(name) => format!("{}/{name}{status}", self.plural),
+            Some(name) => format!("{}/{name}{part}", self.plural),
             None => self.plural.clone(),
         }
     }
 
-    fn is_watch(&self) -> bool {
+    pub(in crate::sim) fn is_watch(&self) -> bool {
         self.query.get("watch").is_some_and(|watch| watch == "true")
+    }
+
+    /// Returns the version that a watch goes on from.
+    pub(in crate::sim) fn since(&self) -> u64 {
+        self.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0)
+    }
+
+    /// Returns the line by which a watch tells of a change, if it is about it.
+    pub(in crate::sim) fn line(&self, change: &Change) -> Option<String> {
+        let is_ours = change.key.0 == self.plural && change.key.1 == self.namespace;
+        (is_ours && self.selection().takes(&change.object)).then(|| {
+            let object = self.shown((*change.object).clone());
+            format!("{}\n", json!({"type": change.what, "object": object}))
+        })
     }
 
     fn selection(&self) -> Selection {
@@ -207,11 +218,11 @@ impl Asked {
         Selection::new(text("labelSelector"), text("fieldSelector"))
     }
 
-    fn key(&self) -> Key {
+    pub(in crate::sim) fn key(&self) -> Key {
         (self.plural.clone(), self.namespace.clone(), self.name.clone().unwrap_or_default())
     }
 
-    fn act(&self, state: &mut State) -> Result<Value, Refused> {
+    pub(in crate::sim) fn act(&self, state: &mut State) -> Result<Value, Refused> {
         if self.plural == "/version" {
             return Ok(json!({"major": "1", "minor": "34", "gitVersion": "v1.34.0"}));
         }
@@ -220,7 +231,7 @@ impl Asked {
             ("GET", Some(_)) => state.get(&self.key())?,
             ("POST", None) => state.create(&self.plural, &self.namespace, self.body.clone())?,
             ("PUT", Some(_)) => state.replace(self.key(), self.body.clone())?,
-            ("PATCH", Some(_)) => state.patch(self.key(), &self.body, self.is_status)?,
+            ("PATCH", Some(_)) => state.patch(self.key(), &self.body, self.part.as_deref() == Some("status"))?,
             ("DELETE", Some(_)) => state.delete(&self.key(), &self.body)?,
             _ => return Err(Refused::new(405, "MethodNotAllowed", "the server does not allow this method")),
         };
@@ -262,7 +273,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn to_response(answer: Result<Value, Refused>) -> Answer {
+pub(in crate::sim) fn to_response(answer: Result<Value, Refused>) -> Answer {
     let (code, body) = match answer {
         Ok(body) => (200, body),
         Err(refused) => (refused.code, refused.status()),
@@ -272,6 +283,6 @@ fn to_response(answer: Result<Value, Refused>) -> Answer {
     response
 }
 
-fn body(texts: BoxStream<'static, String>) -> UnsyncBoxBody<Bytes, Infallible> {
+pub(in crate::sim) fn body(texts: BoxStream<'static, String>) -> UnsyncBoxBody<Bytes, Infallible> {
     UnsyncBoxBody::new(StreamBody::new(texts.map(|text| Ok(http_body::Frame::data(Bytes::from(text))))))
 }

@@ -1,14 +1,22 @@
 //! The objects of a simulated API server, and what it allows to be done to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::merge::merge;
 use super::select::Selection;
+use crate::base::{TimeSpan, Timestamp};
+
+/// Bytes of what a ConfigMap holds. Source: Kubernetes' `MaxSecretSize`; base64 takes a third more.
+const DATA_BYTES_MAX: usize = 1 << 20;
+
+/// How long a pod has between SIGTERM and SIGKILL when nobody says.
+const GRACE_SECONDS: u64 = 30;
 
 /// What an object is found by: its kind in the plural, its namespace, its name.
-pub(super) type Key = (String, String, String);
+pub(in crate::sim) type Key = (String, String, String);
 
 /// A refusal, as the API server words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +30,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::sim) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         Self { code, reason, message: message.into() }
     }
 
@@ -37,11 +45,11 @@ impl Refused {
 
 /// A change that watches tell of.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
-    pub(super) version: u64,
-    pub(super) what: &'static str,
-    pub(super) key: Key,
-    pub(super) object: Value,
+pub(in crate::sim) struct Change {
+    pub(in crate::sim) version: u64,
+    pub(in crate::sim) what: &'static str,
+    pub(in crate::sim) key: Key,
+    pub(in crate::sim) object: Arc<Value>,
 }
 
 /// A page of a list.
@@ -55,18 +63,57 @@ pub(super) struct Page {
 #[derive(Debug, Default)]
 pub struct State {
     namespaces: BTreeSet<String>,
-    objects: BTreeMap<Key, Value>,
+    objects: BTreeMap<Key, Arc<Value>>,
     version: u64,
     uids: u64,
     history: Vec<Change>,
     /// The version up to which the history was cut.
     cut: u64,
+    /// Whether others make of a deletion what follows from it: the end of a pod's processes, and that of
+    /// all that an object owns. Otherwise both are immediate.
+    is_lively: bool,
+    now: Timestamp,
 }
 
 impl State {
     /// Returns a server with these namespaces, and nothing in them.
     pub fn new(namespaces: &[&str]) -> Self {
         Self { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(), ..Self::default() }
+    }
+
+    /// Returns a server in the midst of controllers and kubelets.
+    pub(in crate::sim) fn lively(namespaces: &[&str]) -> Self {
+        Self { is_lively: true, ..Self::new(namespaces) }
+    }
+
+    /// Sets the time that objects are made at.
+    pub(in crate::sim) fn set_time(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Returns the version of the last change.
+    pub(in crate::sim) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns the objects of a kind with what they are found by.
+    pub(in crate::sim) fn all<'a>(&'a self, plural: &'a str) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+        self.objects.iter().filter(move |(key, _)| key.0 == plural)
+    }
+
+    /// Returns an object by what it is found by.
+    pub(in crate::sim) fn find(&self, key: &Key) -> Option<&Arc<Value>> {
+        self.objects.get(key)
+    }
+
+    /// Changes an object as the server's own controllers may; nothing when it is gone.
+    pub(in crate::sim) fn update(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
+        let Some(before) = self.objects.get(key).cloned() else { return };
+        let mut after = (*before).clone();
+        change(&mut after);
+        if after != *before {
+            self.put(key.clone(), after, "MODIFIED");
+        }
     }
 
     /// Forgets the history: whoever watches from before is told that it is too old.
@@ -82,17 +129,23 @@ impl State {
 
     /// Returns an object.
     pub fn object(&self, plural: &str, namespace: &str, name: &str) -> Option<&Value> {
-        self.objects.get(&(plural.to_owned(), namespace.to_owned(), name.to_owned()))
+        self.objects.get(&(plural.to_owned(), namespace.to_owned(), name.to_owned())).map(|object| &**object)
     }
 
-    pub(super) fn changes_since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, Refused> {
+    pub(in crate::sim) fn changes_since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, Refused> {
         if version < self.cut {
             return Err(Refused::new(410, "Expired", format!("too old resource version: {version} ({})", self.cut)));
         }
-        Ok(self.history.iter().filter(move |change| change.version > version))
+        let known = self.history.partition_point(|change| change.version <= version);
+        Ok(self.history[known..].iter())
     }
 
-    pub(super) fn create(&mut self, plural: &str, namespace: &str, mut object: Value) -> Result<Value, Refused> {
+    pub(in crate::sim) fn create(
+        &mut self,
+        plural: &str,
+        namespace: &str,
+        mut object: Value,
+    ) -> Result<Value, Refused> {
         if !self.namespaces.contains(namespace) {
             return Err(Refused::new(404, "NotFound", format!("namespaces \"{namespace}\" not found")));
         }
@@ -104,13 +157,17 @@ impl State {
         self.uids += 1;
         object["metadata"]["uid"] = format!("uid-{}", self.uids).into();
         object["metadata"]["namespace"] = namespace.into();
-        object["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+        object["metadata"]["creationTimestamp"] = match self.is_lively {
+            true => self.now.rfc3339().into(),
+            false => "2026-01-01T00:00:00Z".into(),
+        };
+        check_size(&key, &object)?;
         object.as_object_mut().into_iter().for_each(|fields| drop(fields.remove("status")));
         Ok(self.put(key, object, "ADDED"))
     }
 
     pub(super) fn get(&self, key: &Key) -> Result<Value, Refused> {
-        let found = self.objects.get(key).cloned();
+        let found = self.objects.get(key).map(|object| (**object).clone());
         found.ok_or_else(|| Refused::new(404, "NotFound", format!("{} \"{}\" not found", key.0, key.2)))
     }
 
@@ -127,7 +184,7 @@ impl State {
         let mut rest = selected.filter(|(key, _)| after.is_none_or(|after| key.2.as_str() > after));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
         let next = rest.next().and(page.last().map(|(key, _)| key.2.clone()));
-        Page { items: page.into_iter().map(|(_, object)| object.clone()).collect(), version: self.version, next }
+        Page { items: page.into_iter().map(|(_, object)| (**object).clone()).collect(), version: self.version, next }
     }
 
     pub(super) fn replace(&mut self, key: Key, mut object: Value) -> Result<Value, Refused> {
@@ -159,7 +216,7 @@ impl State {
         self.change(key, &before, after)
     }
 
-    pub(super) fn delete(&mut self, key: &Key, options: &Value) -> Result<Value, Refused> {
+    pub(in crate::sim) fn delete(&mut self, key: &Key, options: &Value) -> Result<Value, Refused> {
         let object = self.get(key)?;
         for field in ["uid", "resourceVersion"] {
             let wanted = &options["preconditions"][field];
@@ -167,17 +224,47 @@ impl State {
                 return Err(conflict(key));
             }
         }
+        if self.is_lively && key.0 == "pods" && !self.goes_at_once(&object, options) {
+            return self.get(key);
+        }
         self.remove(key);
         Ok(object)
     }
 
-    /// Removes an object, and what it owns.
-    fn remove(&mut self, key: &Key) {
-        let Some(mut object) = self.objects.remove(key) else { return };
+    /// Lets a pod go: at once when nothing of it runs and nobody holds it, otherwise it is marked.
+    fn goes_at_once(&mut self, pod: &Value, options: &Value) -> bool {
+        let own = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(GRACE_SECONDS);
+        let grace = options["gracePeriodSeconds"].as_u64().unwrap_or(own);
+        let has_ended = ["Succeeded", "Failed"].iter().any(|phase| pod["status"]["phase"] == *phase);
+        let grace = if has_ended || pod["spec"]["nodeName"].is_null() { 0 } else { grace };
+        let is_held = pod["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+        if grace == 0 && !is_held {
+            return true;
+        }
+        if pod["metadata"]["deletionTimestamp"].is_null() {
+            let by = (self.now + TimeSpan::from_secs(grace)).rfc3339();
+            let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            self.update(&("pods".to_owned(), namespace, name), |pod| {
+                pod["metadata"]["deletionTimestamp"] = by.into();
+                pod["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+            });
+        }
+        false
+    }
+
+    /// Removes an object, and what it owns unless others see to that.
+    pub(in crate::sim) fn remove(&mut self, key: &Key) {
+        let Some(object) = self.objects.remove(key) else { return };
+        let mut object = Arc::unwrap_or_clone(object);
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let uid = object["metadata"]["uid"].clone();
+        let object = Arc::new(object);
         self.history.push(Change { version: self.version, what: "DELETED", key: key.clone(), object });
+        if self.is_lively {
+            return;
+        }
         let owned: Vec<Key> =
             self.objects.iter().filter(|(_, object)| is_owned(object, &uid)).map(|(key, _)| key.clone()).collect();
         owned.iter().for_each(|key| self.remove(key));
@@ -189,6 +276,7 @@ impl State {
             return Ok(after);
         }
         check_immutable(&key, before, &after)?;
+        check_size(&key, &after)?;
         check_end(&key, before, &after)?;
         Ok(self.put(key, after, "MODIFIED"))
     }
@@ -196,8 +284,9 @@ impl State {
     fn put(&mut self, key: Key, mut object: Value, what: &'static str) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.history.push(Change { version: self.version, what, key: key.clone(), object: object.clone() });
-        self.objects.insert(key, object.clone());
+        let kept = Arc::new(object.clone());
+        self.history.push(Change { version: self.version, what, key: key.clone(), object: kept.clone() });
+        self.objects.insert(key, kept);
         object
     }
 }
@@ -210,7 +299,7 @@ fn conflict(key: &Key) -> Refused {
     Refused::new(409, "Conflict", message)
 }
 
-fn is_owned(object: &Value, uid: &Value) -> bool {
+pub(in crate::sim) fn is_owned(object: &Value, uid: &Value) -> bool {
     let references = object["metadata"]["ownerReferences"].as_array();
     references.into_iter().flatten().any(|reference| reference["uid"] == *uid)
 }
@@ -223,6 +312,23 @@ fn check_immutable(key: &Key, before: &Value, after: &Value) -> Result<(), Refus
         return Err(Refused::new(422, "Invalid", message));
     }
     Ok(())
+}
+
+/// Refuses a ConfigMap that holds too much.
+fn check_size(key: &Key, object: &Value) -> Result<(), Refused> {
+    let held = |field: &str| object[field].as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+    let bytes =
+        held("data").map(str::len).sum::<usize>() + held("binaryData").map(|text| text.len() / 4 * 3).sum::<usize>();
+    match key.0 == "configmaps" && bytes > DATA_BYTES_MAX {
+        true => {
+            let message = format!(
+                "ConfigMap \"{}\" is invalid: []: Too long: may not be more than {DATA_BYTES_MAX} bytes",
+                key.2
+            );
+            Err(Refused::new(422, "Invalid", message))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Refuses to take back the end of a Job. Source: Kubernetes' `validateJobStatus`.

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::inbox;
 use super::lease::RunLease;
 use super::objects::Owner;
+use super::pauses::Pauses;
 use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::names;
 use crate::base::RunName;
@@ -73,7 +74,7 @@ struct Watched {
 
 async fn watch(jobs: Api<PartialObjectMeta<Job>>, run: RunName, mut watched: Watched) {
     let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
-    let mut events = watcher::watcher(jobs, config).default_backoff().boxed();
+    let mut events = watcher::watcher(jobs, config).backoff(Pauses::default()).boxed();
     // The stream begins anew after each error, when the cluster can be reached again.
     loop {
         match events.try_next().await {

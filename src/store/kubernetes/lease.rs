@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff;
-use kube::api::{DeleteParams, Patch, PostParams, Preconditions, WatchEvent, WatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PostParams, Preconditions, WatchEvent, WatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
@@ -62,9 +62,10 @@ impl RunLease {
     /// Takes the Lease, unless a driver that lives has it.
     pub(super) async fn take(&self) -> Result<Wanted, ApiError> {
         for _ in 0..TRIES_MAX {
-            let taken = match self.get().await? {
+            let (lease, version) = self.look().await?;
+            let taken = match lease {
                 None => self.create().await,
-                Some(lease) => match self.living_holder(&lease).await? {
+                Some(lease) => match self.living_holder(&lease, &version).await? {
                     Some(holder) => return Ok(Wanted::Held(holder)),
                     None => self.replace(lease).await,
                 },
@@ -83,9 +84,9 @@ impl RunLease {
 
     /// Returns who drives the run, if that process lives.
     pub(super) async fn holder(&self) -> Result<Option<String>, ApiError> {
-        match self.get().await? {
-            Some(lease) => self.living_holder(&lease).await,
-            None => Ok(None),
+        match self.look().await? {
+            (Some(lease), version) => self.living_holder(&lease, &version).await,
+            (None, _) => Ok(None),
         }
     }
 
@@ -120,9 +121,23 @@ impl RunLease {
     async fn get(&self) -> Result<Option<Lease>, ApiError> {
         let action = format!("read the Lease `{}`", self.name());
         let lease = self.leases.get_opt(&self.name()).await.map_err(|error| ApiError::new(&action, &error))?;
+        self.ours(lease).await
+    }
+
+    /// Returns the Lease, and the version from which a watch tells what becomes of it. That is the list's:
+    /// a server forgets the Lease's own when nobody has renewed it for a few minutes.
+    async fn look(&self) -> Result<(Option<Lease>, String), ApiError> {
+        let action = format!("read the Lease `{}`", self.name());
+        let params = ListParams::default().fields(&format!("metadata.name={}", self.name()));
+        let list = self.leases.list(&params).await.map_err(|error| ApiError::new(&action, &error))?;
+        let version = list.metadata.resource_version.unwrap_or_default();
+        Ok((self.ours(list.items.into_iter().next()).await?, version))
+    }
+
+    /// Returns a Lease unless an earlier run of this name left it, which the cluster is about to remove.
+    async fn ours(&self, lease: Option<Lease>) -> Result<Option<Lease>, ApiError> {
         match lease {
             Some(lease) if !self.owner.owns(&lease.metadata) => {
-                // An earlier run of this name left it, and the cluster is about to remove it.
                 self.delete(&lease).await?;
                 Ok(None)
             }
@@ -176,9 +191,8 @@ impl RunLease {
     }
 
     /// Returns the holder of `lease`, if it answers.
-    async fn living_holder(&self, lease: &Lease) -> Result<Option<String>, ApiError> {
+    async fn living_holder(&self, lease: &Lease, version: &str) -> Result<Option<String>, ApiError> {
         let Some(holder) = holder_of(lease).filter(|holder| **holder != self.me.name) else { return Ok(None) };
-        let version = lease.metadata.resource_version.as_deref().unwrap_or_default();
         // The watch goes on from what was read, so that no answer falls in between.
         self.ping().await?;
         match tokio::time::timeout(ANSWER_WAIT, self.next_holder(version)).await {

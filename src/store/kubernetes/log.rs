@@ -1,6 +1,6 @@
 //! A held log: appending to it, showing how the run stands, hearing what others ask.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -47,6 +47,8 @@ pub struct KubernetesLog {
     pub(super) lease: RunLease,
     pub(super) keeper: Keeper,
     pub(super) inbox: Inbox,
+    /// Requests that need no decision any more, with their answers.
+    pub(super) unanswered: VecDeque<(RequestId, Answer)>,
     pub(super) chain: Chain,
     pub(super) segmenter: Segmenter,
     pub(super) term: Term,
@@ -134,6 +136,15 @@ impl KubernetesLog {
                 Err(StoreError::DrivenBy { run: self.owner.run.clone(), holder: format!("`{}`", kept.term.holder) })
             }
             None => Err(ApiError::taken("append to the log", "ConfigMap", &name).into()),
+        }
+    }
+
+    /// Answers what the log took already. Safe to drop: what is not answered stays to be.
+    async fn answer_again(&mut self) {
+        while let Some((id, answer)) = self.unanswered.front().cloned() {
+            // The next driver answers what cannot be answered now.
+            let _ = self.respond(&id, &answer).await;
+            self.unanswered.pop_front();
         }
     }
 
@@ -264,13 +275,11 @@ impl Log for KubernetesLog {
     async fn requests(&mut self) -> Result<Vec<Request>, StoreError> {
         loop {
             let sorted = self.inbox.sort();
-            for (id, answer) in sorted.answered {
-                // The next driver answers what cannot be answered now.
-                let _ = self.respond(&id, &answer).await;
-            }
+            self.unanswered.extend(sorted.answered);
             if !sorted.fresh.is_empty() {
                 return Ok(sorted.fresh);
             }
+            self.answer_again().await;
             match self.keeper.next().await {
                 News::Requests(requests) => self.inbox.see(requests),
                 News::Gone => return Err(self.gone()),
@@ -283,7 +292,8 @@ impl Log for KubernetesLog {
         Ok(self.patch_head(json!({"annotations": annotations}), None).await?)
     }
 
-    async fn release(self) {
+    async fn release(mut self) {
+        self.answer_again().await;
         // It must not renew what is let go.
         drop(self.keeper);
         // A Lease that stays is taken over by who finds that nobody answers.

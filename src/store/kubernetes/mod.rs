@@ -25,6 +25,7 @@ mod leader;
 mod lease;
 mod log;
 mod objects;
+mod pauses;
 mod pieces;
 mod read;
 mod rolls;

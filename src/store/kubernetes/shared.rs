@@ -16,6 +16,7 @@ use kube::api::{DeleteParams, ObjectMeta, Patch, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 
+use super::pauses::Pauses;
 use super::{Identity, KubernetesStore};
 use crate::backend::kubernetes::{ApiError, ApiErrorKind, names};
 use crate::base::{RunName, RunUid};
@@ -170,7 +171,7 @@ impl Shared for KubernetesShared {
     async fn freed(&self, lock: &str, granted: u32) -> Result<(), StoreError> {
         let name = lock_name(lock);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let changes = watcher::watcher(self.maps.clone(), config).default_backoff().applied_objects();
+        let changes = watcher::watcher(self.maps.clone(), config).backoff(Pauses::default()).applied_objects();
         let uid = self.uid.clone();
         let other = changes.try_filter(|map| {
             let is_other = read_claims(lock, map).map_or(true, |claims| claims.granted(&uid) != granted);

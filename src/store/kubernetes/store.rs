@@ -1,6 +1,6 @@
 //! The runs of a namespace: making, taking over, reading, listing and removing them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures_util::{StreamExt, TryStreamExt};
 use kube::Api;
@@ -15,6 +15,7 @@ use super::keeper::Keeper;
 use super::lease::{RunLease, Wanted};
 use super::log::KubernetesLog;
 use super::objects::{self, Owner, Term};
+use super::pauses::Pauses;
 use super::read::{self, Opening, Reader};
 use super::segment::Segmenter;
 use super::tail::KubernetesTail;
@@ -110,19 +111,27 @@ impl KubernetesStore {
         }
     }
 
-    /// Writes what the head owns from the beginning.
-    async fn fill(&self, owner: &Owner, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    /// Writes what the head, made in version `head`, owns from the beginning.
+    async fn fill(&self, owner: &Owner, head: Option<String>, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
         // The Lease comes first: a controller that sees the head takes the run as soon as all of it is there
         // and nobody holds it.
         if let Wanted::Held(holder) = self.lease(owner).take().await? {
             return Err(driven_by(&owner.run, &holder));
         }
         let name = |index| objects::plan_name(&owner.run, index);
-        Ok(upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name).await?)
+        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name).await;
+        if let Err(error) = plan {
+            // Nobody may take half a run for one; what cannot be removed says so when it is read. A run may
+            // be whole in spite of a lost answer, and driven by another process already: then its head
+            // has changed, and it stays.
+            let _ = self.remove(&owner.run, &owner.uid, head).await;
+            return Err(error.into());
+        }
+        Ok(())
     }
 
-    async fn remove(&self, run: &RunName, uid: &str) -> Result<(), StoreError> {
-        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+    async fn remove(&self, run: &RunName, uid: &str, version: Option<String>) -> Result<(), StoreError> {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: version });
         let params = DeleteParams { preconditions, ..DeleteParams::background() };
         match self.jobs().delete(run.as_str(), &params).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
@@ -145,6 +154,7 @@ impl KubernetesStore {
             lease,
             keeper,
             inbox: Inbox::new(taken),
+            unanswered: VecDeque::new(),
             chain,
             segmenter,
             term,
@@ -198,11 +208,7 @@ impl Store for KubernetesStore {
         let cut = pieces::cut(&chain.frame(&json));
         let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
-        if let Err(error) = self.fill(&owner, cut).await {
-            // Nobody may take half a run for one; what cannot be removed says so when it is read.
-            let _ = self.remove(&owner.run, &owner.uid).await;
-            return Err(error);
-        }
+        self.fill(&owner, job.metadata.resource_version.clone(), cut).await?;
         Ok(self.log(Held {
             owner,
             uid: header.uid.clone(),
@@ -285,7 +291,7 @@ impl Store for KubernetesStore {
         if let Some(holder) = lease.holder().await? {
             return Err(driven_by(run, &holder));
         }
-        self.remove(run, &head.uid).await
+        self.remove(run, &head.uid, None).await
     }
 
     async fn ask(&self, run: &RunName, control: &Control, at: Timestamp) -> Result<RequestId, StoreError> {
@@ -309,7 +315,7 @@ impl Store for KubernetesStore {
 
     async fn answer(&self, run: &RunName, id: &RequestId) -> Result<Answer, StoreError> {
         let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
-        let mut events = watcher::watcher(self.heads(), config).default_backoff().boxed();
+        let mut events = watcher::watcher(self.heads(), config).backoff(Pauses::default()).boxed();
         loop {
             let head = match events.try_next().await {
                 Ok(Some(Event::Apply(head) | Event::InitApply(head))) => head,

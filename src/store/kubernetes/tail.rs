@@ -9,6 +9,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 
 use super::objects;
+use super::pauses::Pauses;
 use super::read::{Opening, Part, Reader, broken};
 use super::segment::{Assembled, Segment};
 use crate::backend::kubernetes::ApiError;
@@ -35,7 +36,7 @@ impl KubernetesTail {
     /// Returns the records that are there, and what follows them.
     pub(super) async fn new(reader: Reader, opening: Opening) -> Result<(Part, Self), StoreError> {
         let config = watcher::Config::default().labels(&objects::selector(&opening.owner.run, objects::LOG));
-        let events = watcher::watcher(reader.maps.clone(), config).default_backoff().boxed();
+        let events = watcher::watcher(reader.maps.clone(), config).backoff(Pauses::default()).boxed();
         let (chain, segments) = (opening.chain, BTreeMap::new());
         let assembled = Assembled::default();
         let mut tail = Self { reader, opening, events, segments, assembled, chain, offset: 0, failures: 0 };

@@ -19,7 +19,7 @@ mod objects;
 mod decode;
 
 #[path = "../../../helper/wire.rs"]
-mod wire;
+pub(crate) mod wire;
 
 // What reads reports is tested against what writes them.
 #[cfg(test)]

@@ -1,0 +1,129 @@
+//! `wf-sim` runs seeds of the simulated world, and prints what failed and which faults there were.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use wf::sim::{Place, Scenarios, Tally, check, exhaustive, trace};
+
+/// Run the simulated world, seed by seed
+#[derive(Parser)]
+#[command(name = "wf-sim")]
+struct Args {
+    /// How many seeds to run
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Where runs take place
+    #[arg(long, value_enum, default_value_t = World::Cluster)]
+    world: World,
+    /// Break at each place in turn instead: every step, request and watch event of every fixed scenario
+    #[arg(long)]
+    exhaustive: bool,
+    /// Only the scenarios whose names contain this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How many threads share them
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Print all that happens in the first seed
+    #[arg(long)]
+    trace: bool,
+    /// Print the lines of a trace that a failing seed ends with, this many
+    #[arg(long, default_value_t = 40)]
+    tail: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum World {
+    /// This machine
+    Local,
+    /// A cluster
+    Cluster,
+}
+
+impl World {
+    fn place(self) -> Place {
+        match self {
+            World::Local => Place::Local,
+            World::Cluster => Place::Cluster,
+        }
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    if args.trace {
+        let (name, scenario) = Scenarios::default().of(args.from);
+        println!("seed {}, {name}", args.from);
+        trace(args.world.place(), args.from, &scenario).iter().for_each(|line| println!("{line}"));
+        return std::process::ExitCode::SUCCESS;
+    }
+    let begun = Instant::now();
+    let tally = if args.exhaustive {
+        exhaustive(args.world.place(), &args.only, args.threads, args.fail_fast)
+    } else {
+        run(&args)
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} histories, {} failed, {:.1} s, {:.0} a second; {} pods, {} requests",
+        tally.seeds,
+        tally.failed.len(),
+        seconds,
+        tally.seeds as f64 / seconds,
+        tally.pods,
+        tally.calls
+    );
+    for (kind, times) in &tally.faults {
+        println!("{times:>10} {kind}");
+    }
+    show_failures(&args, &tally);
+    if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+}
+
+fn run(args: &Args) -> Tally {
+    let next = AtomicU64::new(args.from);
+    let end = args.from + args.seeds;
+    let has_failed = AtomicBool::new(false);
+    let work = || {
+        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end || (args.fail_fast && has_failed.load(Ordering::Relaxed)) {
+                return tally;
+            }
+            let (name, scenario) = scenarios.of(seed);
+            if name.contains(&args.only) {
+                tally.add(seed, name, &check(args.world.place(), seed, &scenario));
+                has_failed.fetch_or(!tally.failed.is_empty(), Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..args.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let mut sum = Tally::default();
+        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
+        sum
+    })
+}
+
+/// Prints every failing seed, and the end of the first one's trace.
+fn show_failures(args: &Args, tally: &Tally) {
+    for (seed, name, violations) in &tally.failed {
+        println!("seed {seed}, {name}: {violations:?}");
+    }
+    let first = tally.failed.iter().map(|(seed, ..)| *seed).min().filter(|_| !args.exhaustive);
+    if let Some(seed) = first {
+        let (name, scenario) = Scenarios::default().of(seed);
+        let lines = trace(args.world.place(), seed, &scenario);
+        println!("the end of seed {seed}, {name} (all of it: --trace --from {seed}):");
+        let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
+        lines[end.saturating_sub(args.tail)..end].iter().for_each(|line| println!("{line}"));
+    }
+}
