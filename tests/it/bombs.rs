@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::env::TestEnv;
 
 /// The bound for a program that is not optimised.
-const SECONDS: u64 = 40;
+const SECONDS: u64 = 120;
 
 /// The largest text that is read, less room for what stands around it.
 const BYTES: usize = (8 << 20) - 1024;

@@ -73,8 +73,8 @@ fn templates_of_the_cluster_are_known() {
     assert_eq!(outcome.code, 1, "{}", outcome.all());
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     let expected = [
-        "w.yaml:11:59: error[WF101]: there is no template `secnod` in the WorkflowTemplate `argos`",
-        "w.yaml:12:44: error[WF102]: the WorkflowTemplate `nowhere` is not among the files given",
+        "w.yaml:11:56: error[WF101]: there is no template `secnod` in the WorkflowTemplate `argos`",
+        "w.yaml:12:39: error[WF102]: the WorkflowTemplate `nowhere` is not among the files given",
     ];
     assert_eq!(lines, expected, "{}", outcome.all());
     // Nobody is asked who was not named.

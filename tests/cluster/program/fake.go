@@ -133,7 +133,9 @@ func (it *fakeKubelet) work() {
 		case pod := <-it.deleted:
 			now := int64(0)
 			options := meta.DeleteOptions{GracePeriodSeconds: &now, Preconditions: meta.NewUIDPreconditions(string(pod.UID))}
-			it.report(pod, it.client.CoreV1().Pods(pod.Namespace).Delete(context.Background(), pod.Name, options))
+			it.do(pod, func() error {
+				return it.client.CoreV1().Pods(pod.Namespace).Delete(context.Background(), pod.Name, options)
+			})
 		}
 	}
 }
@@ -176,11 +178,15 @@ func (it *fakeKubelet) patch(pod *core.Pod, phase core.PodPhase, state core.Cont
 		status.ContainerStatuses = append(status.ContainerStatuses, statusOf(container, state, started))
 	}
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID}, "status": status})
-	if err == nil {
-		_, err = it.client.CoreV1().Pods(pod.Namespace).Patch(
-			context.Background(), pod.Name, types.MergePatchType, body, meta.PatchOptions{}, "status")
+	if err != nil {
+		fmt.Printf("%s/%s: %v\n", pod.Namespace, pod.Name, err)
+		return
 	}
-	it.report(pod, err)
+	it.do(pod, func() error {
+		_, err := it.client.CoreV1().Pods(pod.Namespace).Patch(
+			context.Background(), pod.Name, types.MergePatchType, body, meta.PatchOptions{}, "status")
+		return err
+	})
 }
 
 func statusOf(container core.Container, state core.ContainerState, started bool) core.ContainerStatus {
@@ -189,9 +195,18 @@ func statusOf(container core.Container, state core.ContainerState, started bool)
 	}
 }
 
-// Report notes what went wrong, unless the pod was gone.
-func (it *fakeKubelet) report(pod *core.Pod, err error) {
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+// Do makes a call about a pod, again and again while a busy server cannot answer: nobody else would. A pod
+// that is gone is nobody's concern.
+func (it *fakeKubelet) do(pod *core.Pod, call func() error) {
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		err := call()
+		if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+			return
+		}
 		fmt.Printf("%s/%s: %v\n", pod.Namespace, pod.Name, err)
+		if wait > time.Minute {
+			return
+		}
+		time.Sleep(wait)
 	}
 }
