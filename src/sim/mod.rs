@@ -17,6 +17,7 @@ mod executor;
 mod exhaustive;
 mod generate;
 mod kubernetes;
+mod person;
 mod program;
 mod scenarios;
 mod seed;

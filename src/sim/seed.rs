@@ -10,25 +10,16 @@ use super::check::{Checker, outputs, phases};
 use super::cluster::{Cluster, Manners};
 use super::disk::SimDisk;
 use super::executor::{self, Process};
+use super::person::{LOOK_AGAIN_AFTER, Person};
 use super::world::{BEGINNING, Deaths, Pid, World};
 use crate::base::{RunName, RunUid, TimeSpan};
-use crate::driver::control::{self, Outcome};
 use crate::driver::{self, DriveError, Driver, End};
 use crate::engine::{Control, Phase, Run};
 use crate::plan::Plan;
-use crate::store::{Answer, DirectoryStore, FORMAT_VERSION, Header, Log, Store, StoreError, Stored};
+use crate::store::{DirectoryStore, FORMAT_VERSION, Header, Log, Store, StoreError, Stored};
 
 /// How long whoever cannot drive waits before the next try.
 const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
-
-/// How long whoever saw the run end waits before looking whether people made it go on.
-const LOOK_AGAIN_AFTER: TimeSpan = TimeSpan::from_secs(18);
-
-/// How often people look at the end whether the run goes on.
-const RESUMPTIONS_MAX: u32 = 12;
-
-/// How often people ask for what is refused.
-const REFUSALS_MAX: u32 = 2;
 
 /// What happens in a world, apart from faults.
 #[derive(Clone)]
@@ -327,43 +318,17 @@ impl Stage {
         Process::new(false, move |pid| {
             let stage = stage.clone();
             Box::pin(async move {
-                for (after, control) in &stage.scenario.asks {
-                    stage.world.sleep(*after).await;
-                    stage.ask(pid, control).await;
-                    stage.asks_left.set(stage.asks_left.get() - 1);
-                }
-                stage.ask_to_go_on(pid).await;
+                let person = Person {
+                    world: &stage.world,
+                    scenario: &stage.scenario,
+                    name: &stage.name,
+                    open: || stage.store(pid),
+                    asks_left: &stage.asks_left,
+                    ended: &stage.ended,
+                };
+                person.live().await;
             })
         })
-    }
-
-    /// A request that was thought to be lost may be obeyed late: nobody leaves a run suspended.
-    async fn ask_to_go_on(&self, pid: Pid) {
-        let resume = Control::Resume { selector: String::new(), message: String::new() };
-        for _ in 0..RESUMPTIONS_MAX {
-            self.world.sleep(LOOK_AGAIN_AFTER).await;
-            if self.ended.borrow().is_some() {
-                return;
-            }
-            self.ask(pid, &resume).await;
-        }
-    }
-
-    /// Asks until it is accepted, or was refused so often that it makes no sense.
-    async fn ask(&self, pid: Pid, control: &Control) {
-        let store = self.store(pid);
-        let mut refusals = 0;
-        while refusals < REFUSALS_MAX {
-            let fold = |stored: &Stored| Ok::<_, StoreError>(self.fold(stored));
-            let outcome = control::request(&store, &self.world, &self.name, control, fold).await;
-            self.world.note(|| format!("{control:?} is answered: {outcome:?}"));
-            match outcome {
-                Ok(Outcome { answer: Answer::Accepted, .. }) => return,
-                Ok(Outcome { answer: Answer::Refused { .. }, .. }) => refusals += 1,
-                Err(_) => {}
-            }
-            self.world.sleep(LOOK_AGAIN_AFTER).await;
-        }
     }
 
     fn report(&self) -> Report {
