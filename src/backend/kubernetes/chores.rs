@@ -12,7 +12,7 @@ use super::events::Told;
 use super::fault::failed;
 use super::kinds::Pod;
 use super::track::Effect;
-use super::{managed, names, outputs};
+use super::{managed, names, outputs, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
 use crate::base::limits::EVENTS_PER_DRIVER_MAX;
@@ -142,7 +142,7 @@ impl KubernetesBackend {
                 state.take(node, effects);
             }
             Ok(Answer::Pods(pods)) => {
-                pods.iter().for_each(|pod| self.heed_pod_is(pod));
+                pods.iter().filter_map(pod::facts).for_each(|pod| self.heed_pod_is(pod));
                 if pods.is_empty() {
                     let mut state = self.state();
                     let effects = state.tracks.entry(node).or_default().searched_in_vain();
