@@ -29,7 +29,7 @@ pub mod value;
 mod tests;
 
 pub use action::{Action, PodRequest};
-pub use event::{Batch, Event};
+pub use event::{Batch, Caller, Event};
 pub use forecast::{Forecast, Verdict};
 pub use import::{ImportError, import};
 pub use lock::Want;

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use wf::sim::{Place, Scenarios, Tally, check, exhaustive, trace};
+use wf::sim::{Breaks, Failure, Place, Scenarios, Tally, exhaustive};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Run the simulated world, seed by seed
 #[derive(Parser)]
@@ -34,9 +37,12 @@ struct Args {
     /// Print all that happens in the first seed
     #[arg(long)]
     trace: bool,
-    /// Print the lines of a trace that a failing seed ends with, this many
+    /// Of the smallest history found that fails like the first one, print so many lines before the failure
     #[arg(long, default_value_t = 40)]
     tail: usize,
+    /// Look for no smaller history: show the first one that fails
+    #[arg(long)]
+    as_is: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,7 +67,8 @@ fn main() -> std::process::ExitCode {
     if args.trace {
         let (name, scenario) = Scenarios::default().of(args.from);
         println!("seed {}, {name}", args.from);
-        trace(args.world.place(), args.from, &scenario).iter().for_each(|line| println!("{line}"));
+        let breaks = Breaks::of(args.world.place(), args.from);
+        breaks.trace(args.from, &scenario).iter().for_each(|line| println!("{line}"));
         return std::process::ExitCode::SUCCESS;
     }
     let begun = Instant::now();
@@ -83,7 +90,12 @@ fn main() -> std::process::ExitCode {
     for (kind, times) in &tally.faults {
         println!("{times:>10} {kind}");
     }
-    show_failures(&args, &tally);
+    for (seed, name, violations) in &tally.failed {
+        println!("seed {seed}, {name}: {violations:?}");
+    }
+    if let Some(first) = tally.first.filter(|_| args.tail > 0) {
+        show(if args.as_is { first } else { first.smallest() }, args.tail);
+    }
     if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
 }
 
@@ -100,7 +112,9 @@ fn run(args: &Args) -> Tally {
             }
             let (name, scenario) = scenarios.of(seed);
             if name.contains(&args.only) {
-                tally.add(seed, name, &check(args.world.place(), seed, &scenario));
+                let breaks = Breaks::of(args.world.place(), seed);
+                let report = breaks.check(seed, &scenario);
+                tally.add(name, seed, &breaks, &scenario, &report);
                 has_failed.fetch_or(!tally.failed.is_empty(), Ordering::Relaxed);
             }
         }
@@ -113,17 +127,14 @@ fn run(args: &Args) -> Tally {
     })
 }
 
-/// Prints every failing seed, and the end of the first one's trace.
-fn show_failures(args: &Args, tally: &Tally) {
-    for (seed, name, violations) in &tally.failed {
-        println!("seed {seed}, {name}: {violations:?}");
+/// Prints a history that fails: what breaks in it, its workflow, and the end of its trace.
+fn show(failure: Failure, tail: usize) {
+    let Failure { seed, breaks, scenario, manifest, violations } = failure;
+    println!("\nseed {seed}: {violations:?}\n{breaks:?}\npeople ask: {:?}", scenario.asks);
+    if let Some(manifest) = manifest {
+        println!("{}", serde_yaml::to_string(&manifest).expect("plain data"));
     }
-    let first = tally.failed.iter().map(|(seed, ..)| *seed).min().filter(|_| !args.exhaustive);
-    if let Some(seed) = first {
-        let (name, scenario) = Scenarios::default().of(seed);
-        let lines = trace(args.world.place(), seed, &scenario);
-        println!("the end of seed {seed}, {name} (all of it: --trace --from {seed}):");
-        let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
-        lines[end.saturating_sub(args.tail)..end].iter().for_each(|line| println!("{line}"));
-    }
+    let lines = breaks.trace(seed, &scenario);
+    let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
+    lines[end.saturating_sub(tail)..end].iter().for_each(|line| println!("{line}"));
 }

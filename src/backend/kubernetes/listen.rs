@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::pending;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -13,17 +14,22 @@ use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
 use super::fault::{failed, is_quota};
 use super::kinds::{Job, Pod};
+use super::pod::PodState;
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
 use super::{job_state, names, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::base::limits::RELIST_SECONDS;
 use crate::engine::PodReport;
 
 /// The events that the Job controller leaves when a pod cannot be made: a quota, an admission rule.
 /// A Job says nothing of it.
 const REFUSALS: &str = "involvedObject.kind=Job,reason=FailedCreate";
+
+/// How long after a list all is listed again.
+const RELIST: Duration = Duration::from_secs(RELIST_SECONDS);
 
 /// What is being listened to.
 pub(super) struct Ears {
@@ -31,6 +37,8 @@ pub(super) struct Ears {
     jobs: Watch<Job>,
     /// Why the Job controller cannot make pods; none where events may not be read.
     refusals: Option<Watch<Event>>,
+    /// When all is listed again.
+    relist_at: Option<Instant>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
     /// Resource templates under way.
@@ -44,6 +52,7 @@ impl Ears {
             pods: Watch::new(pods.clone(), labels.clone()),
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
+            relist_at: None,
             chores: FuturesUnordered::new(),
             work: FuturesUnordered::new(),
         }
@@ -79,16 +88,20 @@ async fn sleep_until(due: Option<Instant>) {
 impl KubernetesBackend {
     /// Waits until something comes in, and takes it. Safe to drop while it waits.
     pub(super) async fn listen_once(&self, ears: &mut Ears) -> Result<(), BackendError> {
-        if !(ears.pods.is_listed() && ears.jobs.is_listed()) {
+        let is_due = ears.relist_at.is_some_and(|due| due <= Instant::now());
+        if !(ears.pods.is_listed() && ears.jobs.is_listed()) || (is_due && self.expects_news()) {
             return self.list(ears).await;
+        }
+        if is_due {
+            ears.relist_at = Some(Instant::now() + RELIST);
         }
         self.begin_chores(&ears.chores);
         ears.work.extend(std::mem::take(&mut self.state().resources.new));
-        let due = self.due();
+        let due = self.due().into_iter().chain(ears.relist_at).min();
         if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
-        let Ears { pods, jobs, refusals, chores, work } = ears;
+        let Ears { pods, jobs, refusals, chores, work, .. } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
@@ -158,21 +171,21 @@ impl KubernetesBackend {
     /// Lists Jobs and pods, takes what they say, and notes what is there no more.
     pub(super) async fn list(&self, ears: &mut Ears) -> Result<(), BackendError> {
         // Only what was there before the list was asked for can be missing in it.
-        let before: Vec<NodeIx> = {
+        let before: Vec<(NodeIx, Option<u32>)> = {
             let state = self.state();
-            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.is_known());
-            alive.map(|(node, _)| *node).collect()
+            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.was_seen());
+            alive.map(|(node, track)| (*node, track.unseen())).collect()
         };
         self.list_refusals(ears).await;
         let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
         let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
-        pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
         jobs.iter().for_each(|job| self.heed_job_is(job));
-        pods.iter().for_each(|pod| self.heed_pod_is(pod));
+        self.heed_pods_are(&mut pods);
         let has_job: BTreeSet<NodeIx> = jobs.iter().filter_map(job_state::facts).map(|facts| facts.node).collect();
         let pods: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.metadata.uid).collect();
         self.miss(&before, &has_job, &pods);
         self.state().is_listed = true;
+        ears.relist_at = Some(Instant::now() + RELIST);
         Ok(())
     }
 
@@ -199,16 +212,23 @@ impl KubernetesBackend {
         state.take(node, effects);
     }
 
-    /// Notes of the nodes `before` which Jobs and pods are there no more.
-    fn miss(&self, before: &[NodeIx], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
+    /// Returns whether a node was started whose end is not known.
+    fn expects_news(&self) -> bool {
+        self.state().tracks.values().any(|track| !track.is_over())
+    }
+
+    /// Notes of the nodes `before`, each with the pod of which nothing was seen, which Jobs and pods are there
+    /// no more.
+    fn miss(&self, before: &[(NodeIx, Option<u32>)], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
         let mut state = self.state();
-        for node in before {
+        for (node, unseen) in before {
             let Some(track) = state.tracks.get_mut(node) else { continue };
             let gone: Vec<_> = track.live_pods().filter(|pod| !pods.contains(&pod.uid)).cloned().collect();
             let mut effects: Vec<_> = gone.into_iter().flat_map(|pod| track.pod_missing(pod)).collect();
             if !has_job.contains(node) {
                 effects.extend(track.job(JobState::Gone));
             }
+            effects.extend(unseen.into_iter().flat_map(|number| track.pod_unseen(*number)));
             state.take(*node, effects);
         }
     }
@@ -226,7 +246,16 @@ impl KubernetesBackend {
         }
     }
 
-    pub(super) fn heed_pod_is(&self, pod: &Pod) {
+    /// Takes what a list says of pods: those that somebody ended count only where no other does.
+    pub(super) fn heed_pods_are(&self, pods: &mut [Pod]) {
+        let is_spent = |pod: &Pod| matches!(pod::state(pod), PodState::Deleted | PodState::Disrupted(_));
+        pods.sort_by_cached_key(|pod| {
+            (is_spent(pod), pod.metadata.creation_timestamp.clone(), pod.metadata.name.clone())
+        });
+        pods.iter().for_each(|pod| self.heed_pod_is(pod));
+    }
+
+    fn heed_pod_is(&self, pod: &Pod) {
         let Some(facts) = pod::facts(pod) else { return };
         let (node, mut state) = (facts.node, self.state());
         state.room.has_pod(node, Instant::now());
@@ -241,8 +270,7 @@ impl KubernetesBackend {
                 let Some(facts) = job_state::facts(job) else { return };
                 let (node, mut state) = (facts.node, self.state());
                 // A Job that has ended may be cleaned up; its end stays what it was.
-                let ended = !matches!(facts.state, JobState::Unknown | JobState::Active);
-                let last = if ended { facts.state } else { JobState::Gone };
+                let last = if facts.state.has_ended() { facts.state } else { JobState::Gone };
                 let effects = state.tracks.entry(node).or_default().job(last);
                 state.take(node, effects);
             }
