@@ -228,7 +228,7 @@ impl KubernetesBackend {
             if !has_job.contains(node) {
                 effects.extend(track.job(JobState::Gone));
             }
-            effects.extend(unseen.into_iter().flat_map(|number| track.pod_unseen(*number)));
+            effects.extend(unseen.iter().flat_map(|number| track.pod_unseen(*number)));
             state.take(*node, effects);
         }
     }
