@@ -1,6 +1,8 @@
 //! Many seeds: which scenario each is, what is checked of it, and the sum of what happened.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::breaks::Breaks;
 use super::generate::generated;
@@ -86,4 +88,32 @@ impl Tally {
         self.failed.extend(other.failed);
         self.first = self.first.take().or(other.first);
     }
+}
+
+/// Runs these seeds, as far as the names of their scenarios contain `only`.
+/// With `fails_fast`, no seed is begun after one that failed.
+pub fn by_chance(place: Place, seeds: Range<u64>, only: &str, threads: u64, fails_fast: bool) -> Tally {
+    let (next, has_failed) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+    let work = || {
+        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end || (fails_fast && has_failed.load(Ordering::Relaxed)) {
+                return tally;
+            }
+            let (name, scenario) = scenarios.of(seed);
+            if name.contains(only) {
+                let breaks = Breaks::of(place, seed);
+                let report = breaks.check(seed, &scenario);
+                tally.add(name, seed, &breaks, &scenario, &report);
+                has_failed.fetch_or(!tally.failed.is_empty(), Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let mut sum = Tally::default();
+        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
+        sum
+    })
 }

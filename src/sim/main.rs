@@ -1,10 +1,9 @@
 //! `wf-sim` runs seeds of the simulated world, and prints what failed and which faults there were.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use wf::sim::{Breaks, Failure, Place, Scenarios, Tally, exhaustive};
+use wf::sim::{Breaks, Failure, Place, Scenarios, by_chance, exhaustive};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -75,7 +74,7 @@ fn main() -> std::process::ExitCode {
     let tally = if args.exhaustive {
         exhaustive(args.world.place(), &args.only, args.threads, args.fail_fast)
     } else {
-        run(&args)
+        by_chance(args.world.place(), args.from..args.from + args.seeds, &args.only, args.threads, args.fail_fast)
     };
     let seconds = begun.elapsed().as_secs_f64();
     println!(
@@ -97,34 +96,6 @@ fn main() -> std::process::ExitCode {
         show(if args.as_is { first } else { first.smallest() }, args.tail);
     }
     if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-fn run(args: &Args) -> Tally {
-    let next = AtomicU64::new(args.from);
-    let end = args.from + args.seeds;
-    let has_failed = AtomicBool::new(false);
-    let work = || {
-        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= end || (args.fail_fast && has_failed.load(Ordering::Relaxed)) {
-                return tally;
-            }
-            let (name, scenario) = scenarios.of(seed);
-            if name.contains(&args.only) {
-                let breaks = Breaks::of(args.world.place(), seed);
-                let report = breaks.check(seed, &scenario);
-                tally.add(name, seed, &breaks, &scenario, &report);
-                has_failed.fetch_or(!tally.failed.is_empty(), Ordering::Relaxed);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..args.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let mut sum = Tally::default();
-        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
-        sum
-    })
 }
 
 /// Prints a history that fails: what breaks in it, its workflow, and the end of its trace.

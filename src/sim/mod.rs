@@ -28,7 +28,7 @@ mod shrink;
 mod world;
 
 pub use breaks::Breaks;
-pub use campaign::{Place, Scenarios, Tally};
+pub use campaign::{Place, Scenarios, Tally, by_chance};
 pub use chance::Chance;
 pub use disk::SimDisk;
 pub use exhaustive::exhaustive;
