@@ -37,11 +37,13 @@ pub(super) struct Ears {
     jobs: Watch<Job>,
     /// Why the Job controller cannot make pods; none where events may not be read.
     refusals: Option<Watch<Event>>,
+    /// Whether that is asked: not before a Job has waited for its pod.
+    asks_why: bool,
     /// When all is listed again.
     relist_at: Option<Instant>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
-    /// Resource templates under way.
+    /// What the driver does itself, under way.
     work: FuturesUnordered<Work>,
 }
 
@@ -52,6 +54,7 @@ impl Ears {
             pods: Watch::new(pods.clone(), labels.clone()),
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
+            asks_why: false,
             relist_at: None,
             chores: FuturesUnordered::new(),
             work: FuturesUnordered::new(),
@@ -59,7 +62,7 @@ impl Ears {
     }
 }
 
-async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kube::Error> {
+async fn refusal(refusals: Option<&mut Watch<Event>>) -> Result<News<Event>, kube::Error> {
     match refusals {
         Some(watch) => watch.next().await,
         None => pending().await,
@@ -96,19 +99,20 @@ impl KubernetesBackend {
             ears.relist_at = Some(Instant::now() + RELIST);
         }
         self.begin_chores(&ears.chores);
-        ears.work.extend(std::mem::take(&mut self.state().resources.new));
+        ears.work.extend(std::mem::take(&mut self.state().own_work.new));
         let due = self.due().into_iter().chain(ears.relist_at).min();
         if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
-        let Ears { pods, jobs, refusals, chores, work, .. } = ears;
+        ears.asks_why |= self.state().is_kept_waiting(Instant::now());
+        let Ears { pods, jobs, refusals, asks_why, chores, work, .. } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
             Some((node, report)) = work.next(), if !work.is_empty() => Heard::Worked(node, report),
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
-            news = refusal(refusals) => Heard::Refusal(news),
+            news = refusal(refusals.as_mut().filter(|_| *asks_why)) => Heard::Refusal(news),
             () = self.wake.notified() => Heard::Woken,
             () = sleep_until(due) => Heard::Due,
         };
@@ -118,7 +122,8 @@ impl KubernetesBackend {
             Heard::Done(done) => return self.heed_done(done),
             Heard::Worked(node, report) => self.state().report(node, report),
             Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
-            Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
+            Heard::Refusal(Ok(News::Is(event))) => self.heed_refusal(&event),
+            Heard::Refusal(Ok(News::Gone(_))) => {}
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,
             Heard::Due => return self.heed_time().await,
@@ -131,6 +136,7 @@ impl KubernetesBackend {
     fn due(&self) -> Option<Instant> {
         let state = self.state();
         let stuck = state.stuck.front().map(|(due, _)| *due);
+        let podless = state.podless.front().map(|(due, _)| *due);
         let leaving = state.leaving.first().map(|(due, ..)| *due);
         state
             .room
@@ -140,6 +146,7 @@ impl KubernetesBackend {
             .chain(leaving)
             .chain(state.leftovers.due())
             .chain(stuck)
+            .chain(podless)
             .min()
     }
 
@@ -176,7 +183,6 @@ impl KubernetesBackend {
             let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.was_seen());
             alive.map(|(node, track)| (*node, track.unseen())).collect()
         };
-        self.list_refusals(ears).await;
         let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
         let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
         jobs.iter().for_each(|job| self.heed_job_is(job));
@@ -189,17 +195,16 @@ impl KubernetesBackend {
         Ok(())
     }
 
-    /// Begins with what is refused from now on; what was before is seen again when it is tried again.
+    /// Takes what was refused so far; news go on from there.
     async fn list_refusals(&self, ears: &mut Ears) {
-        if let Some(watch) = &mut ears.refusals
-            && watch.list().await.is_err()
-        {
-            ears.refusals = None;
+        let Some(watch) = &mut ears.refusals else { return };
+        match watch.list().await {
+            Ok(refusals) => refusals.iter().for_each(|event| self.heed_refusal(event)),
+            Err(_) => ears.refusals = None,
         }
     }
 
-    fn heed_refusal(&self, news: &News<Event>) {
-        let News::Is(event) = news else { return };
+    fn heed_refusal(&self, event: &Event) {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
@@ -282,6 +287,7 @@ impl KubernetesBackend {
         let Some(facts) = job_state::facts(job) else { return };
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
+        let is_new = !track.is_known();
         track.due(facts.due);
         if facts.is_managed {
             track.manage();
@@ -291,6 +297,9 @@ impl KubernetesBackend {
         match track.is_over() {
             true => drop(state.by_job.remove(&job)),
             false => drop(state.by_job.insert(job, node)),
+        }
+        if is_new {
+            state.await_pod(node, Instant::now());
         }
         state.take(node, effects);
     }
