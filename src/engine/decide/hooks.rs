@@ -68,7 +68,7 @@ impl Decider<'_> {
     ) -> Result<Option<Call>, String> {
         let node = self.run.node(ix);
         let of = node.boundary.expect("only steps and tasks have hooks of their own");
-        let own = Own::new(self.run, ix, &task.name);
+        let own = Own::new(self.run, ix, &self.step_name(of, task)?);
         self.within(of, None, |scope| {
             let scope = Chain(&[&own, scope]);
             let declared = task.spec.hooks.get(&**name);

@@ -119,7 +119,7 @@ impl Part {
             Part::Loop => first.starts_with("with"),
             // Where an artifact comes from is looked up, not written out.
             Part::Call => {
-                !matches!(&**first, "hooks" | "inline" | "onExit" | "withItems" | "withParam" | "withSequence")
+                !matches!(&**first, "hooks" | "inline" | "name" | "onExit" | "withItems" | "withParam" | "withSequence")
                     && !is_artifact_source(text)
             }
         }
@@ -191,6 +191,14 @@ impl Decider<'_> {
         }
         let parsed = crate::expr::TemplateStr::parse_lenient(text).map_err(|fault| fault.to_string())?;
         let rendered = parsed.render(&self.global(), Unresolved::Keep, &self.ambient(0));
+        rendered.map(Arc::from).map_err(|fault| fault.to_string())
+    }
+
+    /// Returns the name of a step of the node `of`, its tags replaced: Argo replaces them in all of a
+    /// template before it looks at a step.
+    pub(super) fn step_name(&self, of: NodeIx, step: &Task) -> Result<Arc<str>, String> {
+        let Some(text) = step.texts.iter().find(|text| begins(text, &["name"])) else { return Ok(step.name.clone()) };
+        let rendered = self.within(of, None, |scope| text.text.render(scope, Unresolved::Keep, &self.ambient(0)));
         rendered.map(Arc::from).map_err(|fault| fault.to_string())
     }
 
