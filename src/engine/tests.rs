@@ -366,7 +366,7 @@ fn parallelism_holds_at_every_level() {
     dag:
       tasks:
       - {{name: a, template: echo, withSequence: {{count: 5}}}}
-      - {{name: b, template: echo}}{ECHO}"
+      - {{name: b, template: echo, hooks: {{exit: {{template: echo}}, done: {{expression: 'tasks.b.status == \"Succeeded\"', template: echo}}}}}}{ECHO}"
         ));
         let mut played = Played::new(&text);
         played.observe(Observation::Begin);
@@ -382,7 +382,7 @@ fn parallelism_holds_at_every_level() {
             played.observe(Observation::Pod(node, PodReport::Ended(PodEnd::exited(0))));
         }
         assert_eq!(played.run.phase(), Phase::Succeeded);
-        assert_eq!((most, played.run.progress()), (2, (6, 6)));
+        assert_eq!((most, played.run.progress()), (2, (8, 8)));
     }
 }
 
