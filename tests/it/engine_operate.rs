@@ -2,8 +2,9 @@
 //! observations, and after each call the run must look as the workflow did there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use regex::Regex;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
@@ -165,7 +166,8 @@ impl Play {
         self.at = clock(call, self.at);
         let Some(run) = &mut self.run else { return refused(&self.refused, &call["out"]) };
         let at = self.at;
-        if run.started_at().is_none() {
+        let is_first = run.started_at().is_none();
+        if is_first {
             run.decide(Observation::Begin, at);
         }
         if !self.last.is_null() {
@@ -173,7 +175,10 @@ impl Play {
             self.unreported.extend(observe_pods(run, call, at));
             lose_pods(run, call, at);
         }
-        run.decide(Observation::Time, at);
+        // Argo looks at a deadline from its second look at a workflow on, even at one of no seconds.
+        if !is_first || call["in"]["spec"]["activeDeadlineSeconds"] != 0 {
+            run.decide(Observation::Time, at);
+        }
         answer_recalls(run, call, at);
         let started = starts(run);
         same_run(run, &call["out"], &self.unreported, &self.bare)?;
@@ -193,9 +198,11 @@ fn renamed(call: &Value, run: &str) -> Value {
 }
 
 fn refused(words: &[String], out: &Value) -> Result<(), String> {
-    match out["status"]["phase"].as_str() {
-        Some("Failed" | "Error") => Ok(()),
-        _ => Err(format!("refused here: {}", words.join("; "))),
+    let nodes = out["status"]["nodes"].as_object().into_iter().flat_map(|nodes| nodes.values());
+    let fails = |of: &Value| matches!(text(&of["phase"]), "Failed" | "Error");
+    match nodes.chain([&out["status"]]).any(fails) {
+        true => Ok(()),
+        false => Err(format!("refused here: {}", words.join("; "))),
     }
 }
 
@@ -302,6 +309,10 @@ fn change_node(run: &mut Run, workflow: &Value, node: &Value, at: Timestamp) -> 
             let resume = Control::Resume { selector: format!("name={name}"), message: String::new() };
             run.decide(Observation::Control(resume), at);
         }
+        ("Suspend", "Failed") => {
+            let stop = Control::Stop { selector: format!("name={name}"), message: text(&node["message"]).to_owned() };
+            run.decide(Observation::Control(stop), at);
+        }
         ("Pod", "Succeeded" | "Failed" | "Error") => {
             let end = end_of(text(&node["phase"]), text(&node["message"]), &node["outputs"]);
             run.decide(Observation::Pod(ix, PodReport::Ended(end)), at);
@@ -401,7 +412,8 @@ fn report_what_is_missing(run: &Run, ix: NodeIx, end: &mut PodEnd) -> bool {
         missing |= !known;
         end.parameters.entry(parameter.name).or_insert(FileOutput::Found(String::new()));
     }
-    for artifact in declared.artifacts {
+    // What failed saved nothing.
+    for artifact in declared.artifacts.into_iter().filter(|_| end.phase == Phase::Succeeded) {
         let known = end.artifacts.contains_key(&artifact.name);
         missing |= !known;
         let name = artifact.name.clone();
@@ -546,6 +558,15 @@ fn named(message: &str, ids: &BTreeMap<String, String>) -> String {
     named
 }
 
+/// Returns the text without the instants and durations that the run's words have in them.
+fn timeless(text: &str) -> String {
+    static TIMES: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r#"(finishedAt\\*":)(?:null|\\*"[^"\\]*\\*")|\b\d+\.\d{6}\b"#;
+        Regex::new(pattern).expect("the pattern is constant")
+    });
+    TIMES.replace_all(text, "$1").into_owned()
+}
+
 fn shown(run: &Run, node: &Node) -> (String, Value) {
     let prefix = run.name().as_str();
     let short = |name: &str| name.strip_prefix(prefix).unwrap_or(name).to_owned();
@@ -555,7 +576,8 @@ fn shown(run: &Run, node: &Node) -> (String, Value) {
     let outputs = node.outputs.as_deref().cloned().unwrap_or(Outputs::default());
     let inputs = node.inputs.as_deref().cloned().unwrap_or_default();
     let parameters = |list: &[wf::engine::Parameter]| -> BTreeMap<String, Option<String>> {
-        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(|value| value.replace(NAMELESS, "")))).collect()
+        let value = |value: &str| timeless(&value.replace(NAMELESS, ""));
+        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(value))).collect()
     };
     let shown = json!({
         "displayName": short(&node.display_name),
@@ -577,7 +599,7 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
     let names = ids(out);
     let prefix = text(&out["metadata"]["name"]);
     let parameters = |list_of: &Value| -> BTreeMap<String, Option<String>> {
-        let pair = |p: &Value| (text(&p["name"]).to_owned(), p["value"].as_str().map(str::to_owned));
+        let pair = |p: &Value| (text(&p["name"]).to_owned(), p["value"].as_str().map(timeless));
         list(list_of).iter().map(pair).collect()
     };
     let nodes = out["status"]["nodes"].as_object();
@@ -614,7 +636,9 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
 fn same_pods(run: &Run, started: &BTreeMap<String, Box<PodRequest>>, call: &Value) -> Result<(), String> {
     let prefix = text(&call["out"]["metadata"]["name"]);
     let named = |pods: &Value| -> BTreeMap<String, Value> {
-        let mine = list(pods).iter().filter(|pod| text(&pod["labels"]["workflows.argoproj.io/workflow"]) == prefix);
+        // Argo's agent is no node's pod.
+        let of_node = list(pods).iter().filter(|pod| pod["annotations"][NODE_NAME].is_string());
+        let mine = of_node.filter(|pod| text(&pod["labels"]["workflows.argoproj.io/workflow"]) == prefix);
         let name = |pod: &Value| {
             let name = text(&pod["annotations"][NODE_NAME]);
             name.strip_prefix(prefix).unwrap_or(name).to_owned()
@@ -646,7 +670,7 @@ fn same_containers(name: &str, request: &PodRequest, pod: &Value) -> Result<(), 
             // What the manifest leaves to the image was looked up there.
             let left_out =
                 here[key].is_null() || (key == "args" && here["command"].is_null() && list(&here[key]).is_empty());
-            if !left_out && here[key] != container[key] {
+            if !left_out && timeless(&here[key].to_string()) != timeless(&container[key].to_string()) {
                 return Err(format!("`{name}` starts with {key} {}, expected {}", here[key], container[key]));
             }
         }

@@ -150,14 +150,17 @@ impl Decider<'_> {
         let kind = if matches!(caller, Caller::Task(..)) { "tasks.name" } else { "steps.name" };
         Ok(Call {
             name,
-            caller,
             parents: Vec::new(),
             template,
             called,
-            arguments: self.resolve_artifacts(of, &rendered.spec)?,
+            arguments: self.resolve_artifacts(of, &rendered.spec).map_err(|fault| match caller {
+                Caller::Task(..) => fault,
+                _ => format!("failed to resolve references: unable to resolve references: {fault}"),
+            })?,
             absent: rendered.absent.clone(),
             local: Some((kind, planned.name.clone())),
             outer: rendered.outer.clone(),
+            caller,
         })
     }
 
