@@ -68,7 +68,7 @@ impl Calls<'_> {
         let of_group = |(steps, group): (&Vec<Task>, &NodeIx)| match &self.run.slot(*group).frame {
             Frame::Group(frame) => {
                 let names = steps.iter().zip(&frame.steps).map(|(step, called)| self.step_name(*group, step, called));
-                names.map(|name| Arc::from(&*name)).collect()
+                names.map(Arc::from).collect()
             }
             _ => Vec::new(),
         };
