@@ -147,6 +147,7 @@ impl From<StoreError> for Error {
             StoreError::DrivenBy { run, .. } => {
                 Self::new(Kind::Driven, message).hint(format!("wf watch {run}")).hint(format!("wf stop {run}"))
             }
+            StoreError::Stays { .. } => Self::new(Kind::Forbidden, message),
             StoreError::Damaged { run, .. } => Self::new(Kind::Failed, message)
                 .hint("the log was changed by something other than wf; restore it from a copy, or give the run up:")
                 .hint(format!("wf delete {run}")),

@@ -31,9 +31,11 @@ pub(super) struct Ears {
     jobs: Watch<Job>,
     /// Why the Job controller cannot make pods; none where events may not be read.
     refusals: Option<Watch<Event>>,
+    /// Whether that is asked: not before a Job has waited for its pod.
+    asks_why: bool,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
-    /// Resource templates under way.
+    /// What the driver does itself, under way.
     work: FuturesUnordered<Work>,
 }
 
@@ -44,13 +46,14 @@ impl Ears {
             pods: Watch::new(pods.clone(), labels.clone()),
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
+            asks_why: false,
             chores: FuturesUnordered::new(),
             work: FuturesUnordered::new(),
         }
     }
 }
 
-async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kube::Error> {
+async fn refusal(refusals: Option<&mut Watch<Event>>) -> Result<News<Event>, kube::Error> {
     match refusals {
         Some(watch) => watch.next().await,
         None => pending().await,
@@ -83,19 +86,20 @@ impl KubernetesBackend {
             return self.list(ears).await;
         }
         self.begin_chores(&ears.chores);
-        ears.work.extend(std::mem::take(&mut self.state().resources.new));
+        ears.work.extend(std::mem::take(&mut self.state().own_work.new));
         let due = self.due();
         if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
-        let Ears { pods, jobs, refusals, chores, work } = ears;
+        ears.asks_why |= self.state().is_kept_waiting(Instant::now());
+        let Ears { pods, jobs, refusals, asks_why, chores, work } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
             Some((node, report)) = work.next(), if !work.is_empty() => Heard::Worked(node, report),
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
-            news = refusal(refusals) => Heard::Refusal(news),
+            news = refusal(refusals.as_mut().filter(|_| *asks_why)) => Heard::Refusal(news),
             () = self.wake.notified() => Heard::Woken,
             () = sleep_until(due) => Heard::Due,
         };
@@ -105,7 +109,8 @@ impl KubernetesBackend {
             Heard::Done(done) => return self.heed_done(done),
             Heard::Worked(node, report) => self.state().report(node, report),
             Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
-            Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
+            Heard::Refusal(Ok(News::Is(event))) => self.heed_refusal(&event),
+            Heard::Refusal(Ok(News::Gone(_))) => {}
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,
             Heard::Due => return self.heed_time().await,
@@ -118,6 +123,7 @@ impl KubernetesBackend {
     fn due(&self) -> Option<Instant> {
         let state = self.state();
         let stuck = state.stuck.front().map(|(due, _)| *due);
+        let podless = state.podless.front().map(|(due, _)| *due);
         let leaving = state.leaving.first().map(|(due, ..)| *due);
         state
             .room
@@ -127,6 +133,7 @@ impl KubernetesBackend {
             .chain(leaving)
             .chain(state.leftovers.due())
             .chain(stuck)
+            .chain(podless)
             .min()
     }
 
@@ -163,7 +170,6 @@ impl KubernetesBackend {
             let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.is_known());
             alive.map(|(node, _)| *node).collect()
         };
-        self.list_refusals(ears).await;
         let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
         let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
         pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
@@ -176,17 +182,16 @@ impl KubernetesBackend {
         Ok(())
     }
 
-    /// Begins with what is refused from now on; what was before is seen again when it is tried again.
+    /// Takes what was refused so far; news go on from there.
     async fn list_refusals(&self, ears: &mut Ears) {
-        if let Some(watch) = &mut ears.refusals
-            && watch.list().await.is_err()
-        {
-            ears.refusals = None;
+        let Some(watch) = &mut ears.refusals else { return };
+        match watch.list().await {
+            Ok(refusals) => refusals.iter().for_each(|event| self.heed_refusal(event)),
+            Err(_) => ears.refusals = None,
         }
     }
 
-    fn heed_refusal(&self, news: &News<Event>) {
-        let News::Is(event) = news else { return };
+    fn heed_refusal(&self, event: &Event) {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
@@ -254,6 +259,7 @@ impl KubernetesBackend {
         let Some(facts) = job_state::facts(job) else { return };
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
+        let is_new = !track.is_known();
         track.due(facts.due);
         if facts.is_managed {
             track.manage();
@@ -263,6 +269,9 @@ impl KubernetesBackend {
         match track.is_over() {
             true => drop(state.by_job.remove(&job)),
             false => drop(state.by_job.insert(job, node)),
+        }
+        if is_new {
+            state.await_pod(node, Instant::now());
         }
         state.take(node, effects);
     }

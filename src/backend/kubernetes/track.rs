@@ -123,6 +123,11 @@ impl Track {
         self.due = due;
     }
 
+    /// Returns what its template says of keeping its logs.
+    pub(super) fn archive_logs(&self) -> Option<bool> {
+        self.due.archive_logs
+    }
+
     /// Notes that this process makes the node's pods.
     pub(super) fn manage(&mut self) {
         self.is_managed = true;
@@ -165,6 +170,20 @@ impl Track {
     pub(super) fn live_pods(&self) -> impl Iterator<Item = &PodFacts> {
         let counted = self.counted.iter().filter(|_| !self.is_over);
         counted.chain(self.others.values().filter(|pod| !matches!(pod.state, PodState::Ended(..))))
+    }
+
+    /// Notes that the node's end is in the log: what only tells how it came about is forgotten, since a run may
+    /// have very many nodes.
+    pub(super) fn recorded(&mut self) {
+        if !self.is_over {
+            return;
+        }
+        self.told = None;
+        if let Some(pod) = &mut self.counted {
+            // Which pod counted tells a second one from it.
+            let (name, state) = (String::new(), PodState::Waiting(None));
+            *pod = PodFacts { name, state, uid: std::mem::take(&mut pod.uid), due: Due::default(), ..pod.clone() };
+        }
     }
 
     /// Notes that the node was asked to end: pods that go are not missed.
@@ -366,7 +385,12 @@ impl Track {
         if self.job == state {
             return Vec::new();
         }
-        self.job = state;
+        let before = std::mem::replace(&mut self.job, state);
+        // A request to make it that was under way when it was deleted, or asked to end, came after all.
+        let is_unwanted = self.is_over && before == JobState::Gone || self.is_stopped && self.counted.is_none();
+        if self.job == JobState::Active && is_unwanted {
+            return vec![Effect::EndJob];
+        }
         let has_ended = !matches!(self.job, JobState::Unknown | JobState::Active);
         // As long as a pod is known, its own end is on its way, and says more.
         match has_ended && !self.is_over && self.counted.is_none() {

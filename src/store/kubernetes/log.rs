@@ -190,6 +190,17 @@ impl KubernetesLog {
         patched.map_err(|error| ApiError::new(&format!("show how run `{run}` stands"), &error))
     }
 
+    /// Refuses where the run has ended and the cluster, which is to remove it, does not know.
+    fn check_removal(&self, summary: &Summary) -> Result<(), StoreError> {
+        match self.ttl.is_some() && !self.may_write_status && head::has_ended(summary) {
+            true => Err(StoreError::Stays {
+                run: self.owner.run.clone(),
+                reason: "you may not patch `jobs/status`, which would tell the cluster that it has ended",
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Says when the cluster removes the run, before it knows that the run has ended; a run that
     /// goes on after its end is not removed.
     async fn set_time_to_live(&mut self, summary: &Summary) -> Result<(), ApiError> {
@@ -242,6 +253,8 @@ impl Log for KubernetesLog {
         let written = record::write(&self.owner.run, batches, taken)?;
         self.keep(written.beside).await?;
         let line = self.chain.frame(&written.content);
+        // The line of a wide run is many megabytes; one copy of them is enough.
+        drop(written.content);
         for write in self.segmenter.append(&line) {
             self.write(&write).await?;
         }
@@ -253,13 +266,15 @@ impl Log for KubernetesLog {
         self.set_time_to_live(summary).await?;
         let metadata = head::metadata_patch(self.chain.seq(), summary);
         let Some(status) = head::status_patch(summary, self.standing).filter(|_| self.may_write_status) else {
-            return Ok(self.patch_head(metadata, None).await?);
+            self.patch_head(metadata, None).await?;
+            return self.check_removal(summary);
         };
         let ends = status.get("conditions").is_some();
         match self.patch_head(metadata.clone(), Some(status)).await {
             Err(error) if error.kind == ApiErrorKind::Forbidden => {
                 self.may_write_status = false;
-                return Ok(self.patch_head(metadata, None).await?);
+                self.patch_head(metadata, None).await?;
+                return self.check_removal(summary);
             }
             patched => patched?,
         }

@@ -112,10 +112,16 @@ impl KubernetesStore {
     }
 
     /// Writes what the head, made in version `head`, owns from the beginning.
-    async fn fill(&self, owner: &Owner, head: Option<String>, cut: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    async fn fill(
+        &self,
+        lease: &RunLease,
+        owner: &Owner,
+        head: Option<String>,
+        cut: Vec<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         // The Lease comes first: a controller that sees the head takes the run as soon as all of it is there
         // and nobody holds it.
-        if let Wanted::Held(holder) = self.lease(owner).take().await? {
+        if let Wanted::Held(holder) = lease.take_first().await? {
             return Err(driven_by(&owner.run, &holder));
         }
         let name = |index| objects::plan_name(&owner.run, index);
@@ -140,8 +146,7 @@ impl KubernetesStore {
     }
 
     fn log(&self, held: Held) -> KubernetesLog {
-        let Held { owner, uid, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
-        let lease = self.lease(&owner);
+        let Held { owner, uid, lease, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
         let open = objects::log_name(&owner.run, segmenter.index());
         let fence = Fence::new(self.reader.maps.clone(), open, version.clone());
@@ -188,6 +193,7 @@ impl KubernetesStore {
 struct Held {
     owner: Owner,
     uid: RunUid,
+    lease: RunLease,
     standing: Standing,
     pinged: Option<String>,
     chain: Chain,
@@ -208,10 +214,12 @@ impl Store for KubernetesStore {
         let cut = pieces::cut(&chain.frame(&json));
         let job = self.create_head(header).await?;
         let owner = Owner { run: header.name.clone(), uid: job.metadata.uid.clone().unwrap_or_default() };
-        self.fill(&owner, job.metadata.resource_version.clone(), cut).await?;
+        let lease = self.lease(&owner);
+        self.fill(&lease, &owner, job.metadata.resource_version.clone(), cut).await?;
         Ok(self.log(Held {
             owner,
             uid: header.uid.clone(),
+            lease,
             standing: standing(&job),
             pinged: None,
             chain,
@@ -233,7 +241,7 @@ impl Store for KubernetesStore {
         if let Wanted::Held(holder) = lease.take().await? {
             return Err(driven_by(run, &holder));
         }
-        let taken_over = self.take_over(&job, opening).await;
+        let taken_over = self.take_over(&job, opening, lease.clone()).await;
         if taken_over.is_err() {
             // Others need not wait for an answer of ours.
             let _ = lease.release().await;
@@ -334,7 +342,12 @@ impl Store for KubernetesStore {
 
 impl KubernetesStore {
     /// Reads a run whose Lease is ours, and keeps the driver before us from writing any more.
-    async fn take_over(&self, job: &Job, opening: Opening) -> Result<(KubernetesLog, Stored), StoreError> {
+    async fn take_over(
+        &self,
+        job: &Job,
+        opening: Opening,
+        lease: RunLease,
+    ) -> Result<(KubernetesLog, Stored), StoreError> {
         let owner = opening.owner.clone();
         let segments = self.reader.segments(&owner).await?;
         let assembled = read::assemble(&owner.run, &segments)?;
@@ -353,6 +366,7 @@ impl KubernetesStore {
         let mut log = self.log(Held {
             owner,
             uid: opening.header.uid.clone(),
+            lease,
             standing: standing(job),
             pinged: annotations.and_then(|annotations| annotations.get(names::PING)).cloned(),
             chain: part.chain,

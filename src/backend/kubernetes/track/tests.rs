@@ -69,6 +69,11 @@ fn check_track(mut track: Track, script: &str) {
             ["job", "complete"] => track.job(JobState::Complete),
             ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
             ["job", "gone"] => track.job(JobState::Gone),
+            ["job", "there"] => track.job(JobState::Active),
+            ["recorded"] => {
+                track.recorded();
+                Vec::new()
+            }
             ["refused", word] => track.refused(word, word == "quota"),
             ["expired"] => track.expired(),
             ["unheard", name] => track.unheard(&format!("uid-{name}")),
@@ -211,6 +216,40 @@ fn a_daemon_that_is_disrupted_fails() {
         Due { daemon: true, ..Due::default() },
         "pod a runs: running
          pod a disrupted: Failed (the daemon was disrupted: drained), end job",
+    );
+}
+
+#[test]
+fn a_job_that_comes_after_it_was_to_go_goes_too() {
+    check(
+        "stop:
+         job gone: search
+         none found: Failed (stopped)
+         job there: end job
+         pod a runs: stop a",
+    );
+    check_track(Track { job: JobState::Gone, is_stopped: true, ..Track::default() }, "job there: end job");
+    // One whose pod is at work ends as its pod does.
+    check(
+        "pod a runs: running
+         stop:
+         job gone:
+         job there:
+         pod a succeeded: Succeeded",
+    );
+}
+
+#[test]
+fn what_is_recorded_is_forgotten_but_for_which_pod_it_was() {
+    check(
+        "pod a runs: running
+         recorded:
+         pod a succeeded: Succeeded
+         recorded:
+         pod a succeeded:
+         pod b runs: stop b
+         gone a succeeded:
+         job complete:",
     );
 }
 
