@@ -21,6 +21,7 @@ pub mod restart;
 pub mod reuse;
 pub mod resubmit;
 pub mod forecast;
+pub mod durations;
 pub mod metrics;
 pub mod selector;
 pub mod value;
