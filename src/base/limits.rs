@@ -110,6 +110,10 @@ pub const PENDING_SECONDS_MAX: u64 = 3600;
 /// pod counts as disrupted. A cluster asks a pod to end about six minutes after its machine fell silent.
 pub const LOST_SECONDS: u64 = 60;
 
+/// How long a watch is believed: servers and what lies before them have lost events, and none comes twice. A list
+/// every five minutes costs a run three requests.
+pub const RELIST_SECONDS: u64 = 300;
+
 /// How long after the last proof that the log is ours a pod may be started without another proof.
 pub const LATE_ACTION_SECONDS: u64 = 10;
 

@@ -9,7 +9,7 @@ use super::env;
 use super::error::{Error, Kind};
 use super::place::PlaceLog;
 use super::session::Session;
-use crate::backend::local;
+use crate::backend::{kubernetes, local};
 use crate::base::{RunName, RunUid, Timestamp, limits};
 use crate::engine::{Batch, Event};
 use crate::plan::{Call, Plan, Resolved};
@@ -111,7 +111,7 @@ pub fn object(name: &RunName, resolved: &Resolved) -> Value {
 
 /// Says once what the place of the run ignores or does otherwise.
 pub fn tell_notes(session: &Session, plan: &Plan) {
-    let notes = if session.is_local() { local::notes(plan) } else { Vec::new() };
+    let notes = if session.is_local() { local::notes(plan) } else { kubernetes::notes(plan) };
     for note in notes {
         session.ui.status(&format!("note: {note}"));
     }

@@ -293,8 +293,10 @@ pub async fn interrupted() {
 
 /// Says what a drive left undone.
 pub fn tell_left(session: &Session, name: &RunName, driven: &Driven) {
-    if let Some(stale) = &driven.stale_summary {
-        session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}"));
+    match &driven.stale_summary {
+        Some(stays @ StoreError::Stays { .. }) => session.ui.warning(&stays.to_string()),
+        Some(stale) => session.ui.warning(&format!("`wf list` may be out of date for `{name}`: {stale}")),
+        None => {}
     }
     if let Some(left) = &driven.left_behind {
         session.ui.warning(&format!("something of `{name}` is left until it is deleted: {left}"));

@@ -147,6 +147,7 @@ impl From<StoreError> for Error {
             StoreError::DrivenBy { run, .. } => {
                 Self::new(Kind::Driven, message).hint(format!("wf watch {run}")).hint(format!("wf stop {run}"))
             }
+            StoreError::Stays { .. } => Self::new(Kind::Forbidden, message),
             StoreError::Damaged { run, .. } => Self::new(Kind::Failed, message)
                 .hint("the log was changed by something other than wf; restore it from a copy, or give the run up:")
                 .hint(format!("wf delete {run}")),
@@ -225,6 +226,7 @@ impl From<BackendError> for Error {
         match error {
             BackendError::Unavailable { .. } => Self::new(Kind::Unreachable, error.to_string()),
             BackendError::Refused { .. } => Self::new(Kind::Forbidden, error.to_string()),
+            BackendError::Replaced { .. } => Self::new(Kind::Driven, error.to_string()),
         }
     }
 }

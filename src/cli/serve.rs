@@ -15,7 +15,7 @@ use super::runs;
 use super::session::Session;
 use crate::backend::kubernetes::{Cluster, Options};
 use crate::base::{RunName, Timestamp};
-use crate::driver::{self, Clock, DriveError, Driver, End, Outcome, Roster};
+use crate::driver::{self, Clock, DriveError, Driver, End, Outcome, Rank, Roster};
 use crate::engine::Phase;
 use crate::store::kubernetes::{Leadership, RunNews, RunWatch};
 use crate::store::{Store, StoreError};
@@ -221,7 +221,7 @@ impl<'a> Controller<'a> {
 
 fn heed(roster: &mut Roster, news: RunNews) {
     match news {
-        RunNews::Seen(run, created_at) => roster.seen(run, created_at),
+        RunNews::Seen(run, priority, created_at) => roster.seen(run, Rank { priority, created_at }),
         RunNews::Gone(run) => roster.gone(&run),
         RunNews::Freed(run) => roster.freed(&run),
         RunNews::Listed(runs) => roster.listed(&runs),

@@ -18,7 +18,7 @@ mod sharing;
 pub use clock::{Clock, RealClock};
 pub use drive::{DriveError, Driven, Driver, End, Options};
 pub use machine::{Machine, fold, last_time};
-pub use roster::{Outcome, Roster};
+pub use roster::{Outcome, Rank, Roster};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! harmless. Others may drive runs of the namespace too; those are looked at again after a while, and as
 //! soon as their drivers let go.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{RunName, TimeSpan, Timestamp};
@@ -30,6 +31,23 @@ pub enum Outcome {
     Stopped,
 }
 
+/// Which of the runs that wait comes first: that of the highest priority, and the oldest of these. Source:
+/// Argo's throttler, `sync/throttler.go`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rank {
+    /// Its `spec.priority`, 0 unless given.
+    pub priority: i32,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+}
+
+impl Rank {
+    /// Returns what is smallest for the first.
+    fn order(self) -> (Reverse<i32>, Timestamp) {
+        (Reverse(self.priority), self.created_at)
+    }
+}
+
 /// The runs that have not ended, as far as is known.
 #[derive(Debug, Default)]
 pub struct Roster {
@@ -39,7 +57,7 @@ pub struct Roster {
 
 #[derive(Debug)]
 struct Entry {
-    created_at: Timestamp,
+    rank: Rank,
     state: State,
     /// How often in a row it could not be driven.
     failures: u32,
@@ -64,8 +82,9 @@ impl Roster {
     }
 
     /// Takes the news that a run is there and has not ended, or has changed.
-    pub fn seen(&mut self, run: RunName, created_at: Timestamp) {
-        let entry = self.runs.entry(run).or_insert(Entry { created_at, state: State::Due, failures: 0 });
+    pub fn seen(&mut self, run: RunName, rank: Rank) {
+        let entry = self.runs.entry(run).or_insert(Entry { rank, state: State::Due, failures: 0 });
+        entry.rank = rank;
         match entry.state {
             // What was waited for may have come.
             State::Waits => entry.state = State::Due,
@@ -95,7 +114,7 @@ impl Roster {
         }
     }
 
-    /// Returns the run to be driven next, the oldest first, and counts it as driven.
+    /// Returns the run to be driven next, by its rank, and counts it as driven.
     pub fn next(&mut self, at: Timestamp) -> Option<RunName> {
         let driven = self.runs.values().filter(|entry| matches!(entry.state, State::Driven(_))).count();
         if driven >= self.at_once {
@@ -106,7 +125,7 @@ impl Roster {
             State::Later(when) => when <= at,
             State::Driven(_) | State::Waits => false,
         });
-        let (run, entry) = due.min_by_key(|(run, entry)| (entry.created_at, (*run).clone()))?;
+        let (run, entry) = due.min_by_key(|(run, entry)| (entry.rank.order(), (*run).clone()))?;
         entry.state = State::Driven(false);
         Some(run.clone())
     }
@@ -160,7 +179,11 @@ mod tests {
             let at = Timestamp(words[0].parse::<i64>().expect("seconds") * 1000);
             let name = || run(words[2]);
             match words[1] {
-                "seen" => roster.seen(name(), Timestamp(i64::from(words[2].as_bytes()[0]))),
+                "seen" => {
+                    let priority = words.get(3).map_or(0, |word| word.parse().expect("a priority"));
+                    let created_at = Timestamp(i64::from(words[2].as_bytes()[0]));
+                    roster.seen(name(), Rank { priority, created_at });
+                }
                 "gone" => roster.gone(&name()),
                 "freed" => roster.freed(&name()),
                 "listed" => roster.listed(&words[2..].iter().map(|name| run(name)).collect()),
@@ -180,6 +203,13 @@ mod tests {
     #[test]
     fn as_many_runs_as_may_be_are_driven_the_oldest_first() {
         check(2, "0 seen c: c\n 0 seen b: b\n 0 seen d:\n 0 seen a:\n 1 over c: a\n 2 over a: d\n 3 seen d:");
+    }
+
+    #[test]
+    fn of_those_that_wait_the_highest_priority_comes_first() {
+        check(1, "0 seen x: x\n 0 seen b:\n 0 seen a -1:\n 0 seen c 5:\n 1 over x: c\n 2 over c: b\n 3 over b: a");
+        // A retry or an edit may have changed it.
+        check(1, "0 seen x: x\n 0 seen a:\n 0 seen b:\n 0 seen b 1:\n 1 over x: b");
     }
 
     #[test]
@@ -205,7 +235,7 @@ mod tests {
             "0 seen a: a\n 0 failed a:\n 4 seen a:\n 5 later: a\n 5 failed a:\n 14 later:\n 15 later: a\n 16 over a:",
         );
         let mut roster = Roster::new(1);
-        roster.seen(run("a"), Timestamp(0));
+        roster.seen(run("a"), Rank::default());
         for _ in 0..99 {
             assert!(roster.next(Timestamp(i64::MAX)).is_some());
             roster.ended(&run("a"), Outcome::Failed, Timestamp(0));

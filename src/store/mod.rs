@@ -270,6 +270,14 @@ pub enum StoreError {
         /// Who, as far as is known: `process 4711`.
         holder: String,
     },
+    /// It will not be removed at the time that its manifest gives.
+    #[error("run `{run}` stays until it is deleted, in spite of its `ttlStrategy`: {reason}")]
+    Stays {
+        /// The name.
+        run: RunName,
+        /// Why.
+        reason: &'static str,
+    },
     /// The log was altered, or cut in the middle.
     #[error("the log of run `{run}` is damaged at {place}: {reason}")]
     Damaged {

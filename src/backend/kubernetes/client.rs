@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
@@ -27,16 +29,20 @@ use super::listen::Ears;
 use super::outbox::Outbox;
 use super::parked::unstarted;
 use super::pod::PodFacts;
-use super::resource::{Resources, Task};
+use super::resource::{OwnWork, Task};
 use super::room::Room;
 use super::track::{Effect, Track};
-use super::{Behalf, Cluster, helper, names};
+use super::{Behalf, Cluster, helper, names, request};
 use crate::backend::{Backend, BackendError};
 use crate::base::limits::{LOST_SECONDS, PENDING_SECONDS_MAX};
 use crate::base::{NodeIx, RunName, RunUid, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodReport, PodRequest, STOP_GRACE};
 use crate::plan::Resolved;
 use crate::spec;
+
+/// How long a Job may be without a pod before it is asked why. A server reads all events of the namespace to
+/// answer, which may be many thousands, and most Jobs have their pods by then.
+const PODLESS_WAIT: Duration = Duration::from_secs(2);
 
 /// Whom the objects of a run belong to.
 #[derive(Debug, Clone)]
@@ -92,6 +98,9 @@ pub(super) struct State {
     pub outbox: Outbox,
     /// The nodes whose pods lack something, and when they had their time; in the order of time.
     pub stuck: VecDeque<(Instant, NodeIx)>,
+    /// The nodes whose Jobs wait for the Job controller to make their pods, and when they have waited for long;
+    /// in the order of time.
+    pub podless: VecDeque<(Instant, NodeIx)>,
     /// The pods that were asked to end, and when their machines count as lost.
     pub leaving: BTreeSet<(Instant, NodeIx, String)>,
     /// How many events were written.
@@ -101,7 +110,7 @@ pub(super) struct State {
     /// The nodes whose Jobs have no pod yet, by the Jobs' names.
     pub by_job: BTreeMap<String, NodeIx>,
     /// What the driver does itself.
-    pub resources: Resources,
+    pub own_work: OwnWork,
     /// The nodes that have ended, and what of them is to be kept or to go.
     pub leftovers: Leaving<Instant>,
     /// What the cluster does not take for now.
@@ -111,6 +120,23 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Notes that a node's Job is there, and may have no pod.
+    pub(super) fn await_pod(&mut self, node: NodeIx, now: Instant) {
+        if self.tracks.get(&node).is_some_and(Track::is_podless) {
+            self.podless.push_back((now + PODLESS_WAIT, node));
+        }
+    }
+
+    /// Returns whether a Job has waited for its pod for so long by `now` that it is asked why.
+    pub(super) fn is_kept_waiting(&mut self, now: Instant) -> bool {
+        let mut is_kept_waiting = false;
+        while let Some((_, node)) = self.podless.front().copied().filter(|(due, _)| *due <= now) {
+            self.podless.pop_front();
+            is_kept_waiting |= self.tracks.get(&node).is_some_and(Track::is_podless);
+        }
+        is_kept_waiting
+    }
+
     /// Has the driver told of a node.
     pub(super) fn report(&mut self, node: NodeIx, report: PodReport) {
         let is_awaited = self.tracks.get(&node).is_some_and(Track::is_awaited);
@@ -236,7 +262,11 @@ impl KubernetesBackend {
         }
         self.state().tracks.entry(node).or_default().manage();
         let first = self.calls().post_pod(job, posted.metadata.uid.as_deref().unwrap_or_default(), 0).await;
-        first.map_or_else(|error| refused(&error), |()| Ok(None))
+        if let Err(error) = first {
+            return refused(&error);
+        }
+        self.state().tracks.entry(node).or_default().made_pod(0);
+        Ok(None)
     }
 
     /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
@@ -313,10 +343,25 @@ impl KubernetesBackend {
         }
     }
 
+    /// Returns what the driver does itself for a node.
+    fn own_work(&self, request: &PodRequest) -> BoxFuture<'static, PodReport> {
+        let (cluster, behalf, request) = (self.cluster.clone(), self.options.behalf.clone(), request.clone());
+        if request.template.http.is_some() {
+            return request::send(cluster, request, behalf).boxed();
+        }
+        Task { cluster, owner: self.owner.clone(), request, behalf }.run().boxed()
+    }
+
     /// Returns the calls that outlive a borrow of this.
     pub(super) fn calls(&self) -> Calls {
         Calls { cluster: self.cluster.clone(), pods: self.pods.clone(), jobs: self.jobs.clone(), now: self.now }
     }
+}
+
+/// Returns whether the driver does itself what a node is for, rather than starting a pod. Another driver does
+/// it again.
+fn is_own_work(request: &PodRequest) -> bool {
+    request.template.resource.is_some() || request.template.http.is_some()
 }
 
 /// Returns the time of this machine's clock.
@@ -334,7 +379,7 @@ impl Backend for KubernetesBackend {
             if state.room.holds(node) || track.is_some_and(|track| track.is_known() && !track.lacks_pod()) {
                 return Ok(());
             }
-            if request.is_running && state.is_listed && request.template.resource.is_none() {
+            if request.is_running && state.is_listed && !is_own_work(request) {
                 // It ran when the log was written, and there is no trace of it.
                 state.report(node, PodReport::Lost { message: "its Job was deleted".to_owned() });
                 self.wake.notify_one();
@@ -342,18 +387,12 @@ impl Backend for KubernetesBackend {
             }
         }
         self.hold().await?;
-        if request.template.resource.is_some() {
-            let task = Task {
-                cluster: self.cluster.clone(),
-                owner: self.owner.clone(),
-                request: request.clone(),
-                behalf: self.options.behalf.clone(),
-            };
-            self.state().resources.begin(task, (self.now)());
-            self.wake.notify_one();
-            return Ok(());
+        if !is_own_work(request) {
+            return self.post_or_park(request).await;
         }
-        self.post_or_park(request).await
+        self.state().own_work.begin(request, self.own_work(request), (self.now)());
+        self.wake.notify_one();
+        Ok(())
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
@@ -366,7 +405,7 @@ impl Backend for KubernetesBackend {
                 self.wake.notify_one();
                 return Ok(());
             }
-            if state.resources.stop(node) {
+            if state.own_work.stop(node) {
                 return Ok(());
             }
             let track = state.tracks.entry(node).or_default();
@@ -409,6 +448,8 @@ impl Backend for KubernetesBackend {
         let ended: Vec<NodeIx> = self.state().tracks.keys().filter(|node| !live.contains(node)).copied().collect();
         self.let_go(&ended);
         let mut state = self.state();
+        // Of a node that the log has ended nobody wants to know how its Job ended.
+        state.chores.retain(|(node, chore)| *chore != Effect::Search || live.contains(node));
         let (told, others): (Vec<_>, Vec<_>) =
             state.outbox.take().into_iter().partition(|(node, _)| nodes.contains(node));
         others.into_iter().for_each(|(node, report)| state.report(node, report));

@@ -24,6 +24,9 @@ pub(super) struct Due {
     /// Whether the manifest says how long its pod may be pending, which is the engine's to watch.
     #[serde(default, skip_serializing_if = "is_false")]
     pub has_patience: bool,
+    /// Whether its template says that its logs are kept, or are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_logs: Option<bool>,
 }
 
 fn is_false(word: &bool) -> bool {
@@ -39,6 +42,7 @@ impl Due {
             parameters: needs.parameters.into_iter().map(|file| file.name).collect(),
             daemon: request.template.daemon == Some(true),
             has_patience: request.template.pending_timeout.is_some(),
+            archive_logs: request.template.archive_location.as_ref().and_then(|location| location.archive_logs),
         }
     }
 

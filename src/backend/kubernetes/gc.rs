@@ -22,7 +22,7 @@ use super::client::KubernetesBackend;
 use super::events::Told;
 use super::fault::failed;
 use super::kinds::Pod;
-use super::track::Effect;
+use super::track::{Effect, Track};
 use super::{calls::Calls, containers::claim_name, names};
 use crate::backend::BackendError;
 use crate::base::limits::{LEAVING_TOGETHER_MAX, LIST_PAGE_OBJECTS};
@@ -165,10 +165,11 @@ impl KubernetesBackend {
         for node in nodes {
             if let Some(policy) = per_pod {
                 state.leftovers.add(*node, Leave::Pods, now + policy.delay);
-            } else if self.archive.policy.at_once {
+            } else if self.archive.policy.is_at_once(state.tracks.get(node).and_then(Track::archive_logs)) {
                 state.leftovers.add(*node, Leave::Logs, now);
             }
-            if state.tracks.contains_key(node) {
+            if let Some(track) = state.tracks.get_mut(node) {
+                track.recorded();
                 state.leftovers.ended(*node, now);
             }
         }

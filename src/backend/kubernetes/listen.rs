@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::pending;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -13,17 +14,22 @@ use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
 use super::fault::{failed, is_quota};
 use super::kinds::{Job, Pod};
+use super::pod::PodState;
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
 use super::{job_state, names, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::base::limits::RELIST_SECONDS;
 use crate::engine::PodReport;
 
 /// The events that the Job controller leaves when a pod cannot be made: a quota, an admission rule.
 /// A Job says nothing of it.
 const REFUSALS: &str = "involvedObject.kind=Job,reason=FailedCreate";
+
+/// How long after a list all is listed again.
+const RELIST: Duration = Duration::from_secs(RELIST_SECONDS);
 
 /// What is being listened to.
 pub(super) struct Ears {
@@ -31,9 +37,13 @@ pub(super) struct Ears {
     jobs: Watch<Job>,
     /// Why the Job controller cannot make pods; none where events may not be read.
     refusals: Option<Watch<Event>>,
+    /// Whether that is asked: not before a Job has waited for its pod.
+    asks_why: bool,
+    /// When all is listed again.
+    relist_at: Option<Instant>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
-    /// Resource templates under way.
+    /// What the driver does itself, under way.
     work: FuturesUnordered<Work>,
 }
 
@@ -44,13 +54,15 @@ impl Ears {
             pods: Watch::new(pods.clone(), labels.clone()),
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
+            asks_why: false,
+            relist_at: None,
             chores: FuturesUnordered::new(),
             work: FuturesUnordered::new(),
         }
     }
 }
 
-async fn refusal(refusals: &mut Option<Watch<Event>>) -> Result<News<Event>, kube::Error> {
+async fn refusal(refusals: Option<&mut Watch<Event>>) -> Result<News<Event>, kube::Error> {
     match refusals {
         Some(watch) => watch.next().await,
         None => pending().await,
@@ -79,23 +91,28 @@ async fn sleep_until(due: Option<Instant>) {
 impl KubernetesBackend {
     /// Waits until something comes in, and takes it. Safe to drop while it waits.
     pub(super) async fn listen_once(&self, ears: &mut Ears) -> Result<(), BackendError> {
-        if !(ears.pods.is_listed() && ears.jobs.is_listed()) {
+        let is_due = ears.relist_at.is_some_and(|due| due <= Instant::now());
+        if !(ears.pods.is_listed() && ears.jobs.is_listed()) || (is_due && self.expects_news()) {
             return self.list(ears).await;
         }
+        if is_due {
+            ears.relist_at = Some(Instant::now() + RELIST);
+        }
         self.begin_chores(&ears.chores);
-        ears.work.extend(std::mem::take(&mut self.state().resources.new));
-        let due = self.due();
+        ears.work.extend(std::mem::take(&mut self.state().own_work.new));
+        let due = self.due().into_iter().chain(ears.relist_at).min();
         if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
-        let Ears { pods, jobs, refusals, chores, work } = ears;
+        ears.asks_why |= self.state().is_kept_waiting(Instant::now());
+        let Ears { pods, jobs, refusals, asks_why, chores, work, .. } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
             Some((node, report)) = work.next(), if !work.is_empty() => Heard::Worked(node, report),
             news = pods.next() => Heard::Pod(news.map_err(|error| failed("watch the run's pods", &error))?),
             news = jobs.next() => Heard::Job(news.map_err(|error| failed("watch the run's Jobs", &error))?),
-            news = refusal(refusals) => Heard::Refusal(news),
+            news = refusal(refusals.as_mut().filter(|_| *asks_why)) => Heard::Refusal(news),
             () = self.wake.notified() => Heard::Woken,
             () = sleep_until(due) => Heard::Due,
         };
@@ -105,7 +122,8 @@ impl KubernetesBackend {
             Heard::Done(done) => return self.heed_done(done),
             Heard::Worked(node, report) => self.state().report(node, report),
             Heard::Refusal(Ok(News::Forgotten)) => self.list_refusals(ears).await,
-            Heard::Refusal(Ok(news)) => self.heed_refusal(&news),
+            Heard::Refusal(Ok(News::Is(event))) => self.heed_refusal(&event),
+            Heard::Refusal(Ok(News::Gone(_))) => {}
             // They only explain: a run goes on without them.
             Heard::Refusal(Err(_)) => ears.refusals = None,
             Heard::Due => return self.heed_time().await,
@@ -118,6 +136,7 @@ impl KubernetesBackend {
     fn due(&self) -> Option<Instant> {
         let state = self.state();
         let stuck = state.stuck.front().map(|(due, _)| *due);
+        let podless = state.podless.front().map(|(due, _)| *due);
         let leaving = state.leaving.first().map(|(due, ..)| *due);
         state
             .room
@@ -127,6 +146,7 @@ impl KubernetesBackend {
             .chain(leaving)
             .chain(state.leftovers.due())
             .chain(stuck)
+            .chain(podless)
             .min()
     }
 
@@ -158,35 +178,33 @@ impl KubernetesBackend {
     /// Lists Jobs and pods, takes what they say, and notes what is there no more.
     pub(super) async fn list(&self, ears: &mut Ears) -> Result<(), BackendError> {
         // Only what was there before the list was asked for can be missing in it.
-        let before: Vec<NodeIx> = {
+        let before: Vec<(NodeIx, Option<u32>)> = {
             let state = self.state();
-            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.is_known());
-            alive.map(|(node, _)| *node).collect()
+            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.was_seen());
+            alive.map(|(node, track)| (*node, track.unseen())).collect()
         };
-        self.list_refusals(ears).await;
         let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
         let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
-        pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
         jobs.iter().for_each(|job| self.heed_job_is(job));
-        pods.iter().for_each(|pod| self.heed_pod_is(pod));
+        self.heed_pods_are(&mut pods);
         let has_job: BTreeSet<NodeIx> = jobs.iter().filter_map(job_state::facts).map(|facts| facts.node).collect();
         let pods: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.metadata.uid).collect();
         self.miss(&before, &has_job, &pods);
         self.state().is_listed = true;
+        ears.relist_at = Some(Instant::now() + RELIST);
         Ok(())
     }
 
-    /// Begins with what is refused from now on; what was before is seen again when it is tried again.
+    /// Takes what was refused so far; news go on from there.
     async fn list_refusals(&self, ears: &mut Ears) {
-        if let Some(watch) = &mut ears.refusals
-            && watch.list().await.is_err()
-        {
-            ears.refusals = None;
+        let Some(watch) = &mut ears.refusals else { return };
+        match watch.list().await {
+            Ok(refusals) => refusals.iter().for_each(|event| self.heed_refusal(event)),
+            Err(_) => ears.refusals = None,
         }
     }
 
-    fn heed_refusal(&self, news: &News<Event>) {
-        let News::Is(event) = news else { return };
+    fn heed_refusal(&self, event: &Event) {
         let (Some(job), Some(words)) = (&event.involved_object.name, &event.message) else { return };
         let mut state = self.state();
         let Some(node) = state.by_job.get(job).copied() else { return };
@@ -199,16 +217,23 @@ impl KubernetesBackend {
         state.take(node, effects);
     }
 
-    /// Notes of the nodes `before` which Jobs and pods are there no more.
-    fn miss(&self, before: &[NodeIx], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
+    /// Returns whether a node was started whose end is not known.
+    fn expects_news(&self) -> bool {
+        self.state().tracks.values().any(|track| !track.is_over())
+    }
+
+    /// Notes of the nodes `before`, each with the pod of which nothing was seen, which Jobs and pods are there
+    /// no more.
+    fn miss(&self, before: &[(NodeIx, Option<u32>)], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
         let mut state = self.state();
-        for node in before {
+        for (node, unseen) in before {
             let Some(track) = state.tracks.get_mut(node) else { continue };
             let gone: Vec<_> = track.live_pods().filter(|pod| !pods.contains(&pod.uid)).cloned().collect();
             let mut effects: Vec<_> = gone.into_iter().flat_map(|pod| track.pod_missing(pod)).collect();
             if !has_job.contains(node) {
                 effects.extend(track.job(JobState::Gone));
             }
+            effects.extend(unseen.iter().flat_map(|number| track.pod_unseen(*number)));
             state.take(*node, effects);
         }
     }
@@ -226,7 +251,16 @@ impl KubernetesBackend {
         }
     }
 
-    pub(super) fn heed_pod_is(&self, pod: &Pod) {
+    /// Takes what a list says of pods: those that somebody ended count only where no other does.
+    pub(super) fn heed_pods_are(&self, pods: &mut [Pod]) {
+        let is_spent = |pod: &Pod| matches!(pod::state(pod), PodState::Deleted | PodState::Disrupted(_));
+        pods.sort_by_cached_key(|pod| {
+            (is_spent(pod), pod.metadata.creation_timestamp.clone(), pod.metadata.name.clone())
+        });
+        pods.iter().for_each(|pod| self.heed_pod_is(pod));
+    }
+
+    fn heed_pod_is(&self, pod: &Pod) {
         let Some(facts) = pod::facts(pod) else { return };
         let (node, mut state) = (facts.node, self.state());
         state.room.has_pod(node, Instant::now());
@@ -241,8 +275,7 @@ impl KubernetesBackend {
                 let Some(facts) = job_state::facts(job) else { return };
                 let (node, mut state) = (facts.node, self.state());
                 // A Job that has ended may be cleaned up; its end stays what it was.
-                let ended = !matches!(facts.state, JobState::Unknown | JobState::Active);
-                let last = if ended { facts.state } else { JobState::Gone };
+                let last = if facts.state.has_ended() { facts.state } else { JobState::Gone };
                 let effects = state.tracks.entry(node).or_default().job(last);
                 state.take(node, effects);
             }
@@ -254,6 +287,7 @@ impl KubernetesBackend {
         let Some(facts) = job_state::facts(job) else { return };
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
+        let is_new = !track.is_known();
         track.due(facts.due);
         if facts.is_managed {
             track.manage();
@@ -263,6 +297,9 @@ impl KubernetesBackend {
         match track.is_over() {
             true => drop(state.by_job.remove(&job)),
             false => drop(state.by_job.insert(job, node)),
+        }
+        if is_new {
+            state.await_pod(node, Instant::now());
         }
         state.take(node, effects);
     }

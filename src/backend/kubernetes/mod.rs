@@ -5,7 +5,7 @@
 //! | from a request to a Job, pure | `job`, `pod_spec`, `containers`, `files`, `patch`, `affinity`, `bounds`, `due`, `helper`, `managed` |
 //! | from a pod to a report, pure | `kinds`, `pod`, `job_state`, `track`, `outputs` |
 //! | what waits for a quota, and what to be reported, pure | `room`, `outbox` |
-//! | a resource template, done by the driver | `resource` |
+//! | a resource template and a request, done by the driver | `resource`, `request` |
 //! | asking and listening | `client`, `calls`, `watch`, `listen`, `parked`, `patience`, `fence`, `chores`, `gc`, `logs` |
 //! | what pods wrote, kept when they go | `archive` |
 //! | the way to the cluster, and what it says when it refuses | `cluster`, `api_error`, `fault` |
@@ -50,6 +50,7 @@ mod patience;
 mod pod;
 mod pod_spec;
 mod pulling;
+mod request;
 mod resource;
 mod room;
 mod support;
@@ -68,4 +69,4 @@ pub use kinds::{Job, Pod};
 pub use logs::{LogLines, LogOptions, LoggedPod, logged_pods, logs};
 pub use patience::Patience;
 pub use pulling::pull;
-pub use support::{Unsupported, unsupported};
+pub use support::{Unsupported, notes, unsupported};

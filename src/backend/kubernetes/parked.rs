@@ -36,6 +36,7 @@ impl KubernetesBackend {
         let mut state = self.state();
         state.tracks.entry(node).or_default().posted();
         state.by_job.insert(self.job_name(node), node);
+        state.await_pod(node, Instant::now());
         state.room.posted(node);
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::archive::policy;
 use super::helper;
 use crate::plan::{Body, Plan, Template};
 use crate::spec;
@@ -14,7 +15,7 @@ use crate::spec;
 pub struct Unsupported {
     /// The template that has it.
     pub template: Arc<str>,
-    /// What it is, as a sentence's begin: `it sends a request`.
+    /// What it is, as a sentence's begin: `it calls a plugin`.
     pub what: String,
     /// What can be done.
     pub help: &'static str,
@@ -27,6 +28,11 @@ impl fmt::Display for Unsupported {
 }
 
 const NO_STORE: &str = "hand it over as a parameter, or through a volume";
+
+/// Returns what of `plan` a cluster does otherwise than it says, each as a sentence.
+pub fn notes(plan: &Plan) -> Vec<String> {
+    policy::note(&plan.resolved).into_iter().collect()
+}
 
 /// Returns what of `plan` cannot run in a cluster, template by template, as far as a run can come to it.
 pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
@@ -42,8 +48,7 @@ pub fn unsupported(plan: &Plan) -> Vec<Unsupported> {
 
 fn template_faults(template: &Template, result: bool) -> Vec<(String, &'static str)> {
     match template.body {
-        Body::Steps(_) | Body::Dag(_) | Body::Suspend => Vec::new(),
-        Body::Http => vec![("it sends a request without a container".to_owned(), "send it by `curl` in a container")],
+        Body::Steps(_) | Body::Dag(_) | Body::Suspend | Body::Http => Vec::new(),
         Body::Plugin => vec![("it calls a plugin".to_owned(), "do its work in a container")],
         Body::Pod => pod_faults(&template.spec, result),
     }
@@ -98,7 +103,8 @@ mod tests {
     fn what_cannot_run_is_told() {
         let container = json!({ "image": "busybox", "command": ["true"] });
         check(json!({ "container": container }), &[]);
-        check(json!({ "http": { "url": "http://x" } }), &["it sends a request without a container"]);
+        check(json!({ "http": { "url": "http://x" } }), &[]);
+        check(json!({ "plugin": { "mine": {} } }), &["it calls a plugin"]);
         check(
             json!({ "containerSet": { "containers": [{ "name": "main", "image": "busybox" }] } }),
             &["it runs several containers in one pod as a graph"],

@@ -45,6 +45,7 @@ impl Run {
             children_bad: 0,
             depth: parent.map_or(0, |parent| self.slot(parent).depth) + deeper,
             until: None,
+            runs_since: None,
             memo: created.memo.clone(),
             locks: created.locks.clone(),
         }

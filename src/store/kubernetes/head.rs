@@ -107,6 +107,11 @@ fn summary_text(records: u64, summary: &Summary) -> String {
     serde_json::to_string(&stored).expect("a summary is plain strings and numbers")
 }
 
+/// Returns whether the run of `summary` has ended.
+pub(super) fn has_ended(summary: &Summary) -> bool {
+    phase(summary).is_final()
+}
+
 fn phase(summary: &Summary) -> Phase {
     serde_json::from_value(summary.phase.as_str().into()).unwrap_or(Phase::Pending)
 }

@@ -7,6 +7,7 @@
 //! **Invariant:** safety never rests on it. A driver that was only slow finds its next append
 //! refused, since taking over changes the segment that it writes.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -38,6 +39,8 @@ pub(super) struct RunLease {
     jobs: Api<Job>,
     owner: Owner,
     me: Identity,
+    /// The Lease as we wrote it last, while it is ours.
+    written: Arc<Mutex<Option<Preconditions>>>,
 }
 
 /// What came of wanting a Lease.
@@ -52,11 +55,19 @@ pub(super) enum Wanted {
 impl RunLease {
     pub(super) fn new(client: &Client, namespace: &str, owner: Owner, me: Identity) -> Self {
         let (leases, jobs) = (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace));
-        Self { leases, jobs, owner, me }
+        Self { leases, jobs, owner, me, written: Arc::default() }
     }
 
     fn name(&self) -> String {
         format!("wf.{}", self.owner.run)
+    }
+
+    /// Takes the Lease of a run that was just made: hardly anybody has it.
+    pub(super) async fn take_first(&self) -> Result<Wanted, ApiError> {
+        match self.create().await {
+            Err(error) if error.kind == ApiErrorKind::Exists => self.take().await,
+            created => created.map(|()| Wanted::Ours),
+        }
     }
 
     /// Takes the Lease, unless a driver that lives has it.
@@ -101,17 +112,32 @@ impl RunLease {
         match self.leases.patch(&self.name(), &self.me.patch_params(), &Patch::Merge(patch)).await {
             // Somebody took it, and found that we had not stopped.
             Err(kube::Error::Api(status)) if status.is_not_found() => self.create().await,
-            patched => patched.map(drop).map_err(|error| ApiError::new(&action, &error)),
+            Ok(lease) => {
+                self.wrote(&lease);
+                Ok(())
+            }
+            Err(error) => Err(ApiError::new(&action, &error)),
         }
+    }
+
+    /// Notes that the Lease was written by us.
+    fn wrote(&self, lease: &Lease) {
+        *self.written.lock().expect("nothing panics while it holds the lock") = Some(version_of(lease));
     }
 
     /// Lets go, if it is still ours.
     pub(super) async fn release(&self) -> Result<(), ApiError> {
+        let written = self.written.lock().expect("nothing panics while it holds the lock").take();
+        if let Some(written) = written
+            && self.delete(written).await?
+        {
+            return Ok(());
+        }
         // Who asks whether we live has it renewed, perhaps just now; then it is looked at again.
         for _ in 0..TRIES_MAX {
             let ours = self.get().await?.filter(|lease| holder_of(lease) == Some(&self.me.name));
             let Some(lease) = ours else { return Ok(()) };
-            if self.delete(&lease).await? {
+            if self.delete(version_of(&lease)).await? {
                 return Ok(());
             }
         }
@@ -138,20 +164,16 @@ impl RunLease {
     async fn ours(&self, lease: Option<Lease>) -> Result<Option<Lease>, ApiError> {
         match lease {
             Some(lease) if !self.owner.owns(&lease.metadata) => {
-                self.delete(&lease).await?;
+                self.delete(version_of(&lease)).await?;
                 Ok(None)
             }
             lease => Ok(lease),
         }
     }
 
-    /// Deletes the Lease as it was read. Returns whether it is gone: it may have been changed meanwhile.
-    async fn delete(&self, lease: &Lease) -> Result<bool, ApiError> {
-        let preconditions = Preconditions {
-            uid: lease.metadata.uid.clone(),
-            resource_version: lease.metadata.resource_version.clone(),
-        };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    /// Deletes the Lease of this version. Returns whether it is gone: it may have been changed meanwhile.
+    async fn delete(&self, version: Preconditions) -> Result<bool, ApiError> {
+        let params = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
         match self.leases.delete(&self.name(), &params).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
             Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
@@ -165,14 +187,16 @@ impl RunLease {
     pub(super) async fn create(&self) -> Result<(), ApiError> {
         let lease = Lease { metadata: self.owner.metadata("lease", self.name()), spec: Some(self.spec(0)) };
         let created = self.leases.create(&PostParams::default(), &lease).await;
-        created.map(drop).map_err(|error| ApiError::new(&format!("create the Lease `{}`", self.name()), &error))
+        let created = created.map_err(|error| ApiError::new(&format!("create the Lease `{}`", self.name()), &error));
+        created.map(|lease| self.wrote(&lease))
     }
 
     async fn replace(&self, mut lease: Lease) -> Result<(), ApiError> {
         let changes = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
         lease.spec = Some(self.spec(changes.saturating_add(1)));
         let replaced = self.leases.replace(&self.name(), &PostParams::default(), &lease).await;
-        replaced.map(drop).map_err(|error| ApiError::new(&format!("take the Lease `{}`", self.name()), &error))
+        let replaced = replaced.map_err(|error| ApiError::new(&format!("take the Lease `{}`", self.name()), &error));
+        replaced.map(|lease| self.wrote(&lease))
     }
 
     fn spec(&self, changes: i32) -> LeaseSpec {
@@ -228,6 +252,12 @@ impl RunLease {
         let patched = self.jobs.patch_metadata(run, &self.me.patch_params(), &Patch::Merge(patch)).await;
         patched.map(drop).map_err(|error| ApiError::new(&action, &error))
     }
+}
+
+/// Returns what tells this state of the Lease from all others.
+fn version_of(lease: &Lease) -> Preconditions {
+    let metadata = &lease.metadata;
+    Preconditions { uid: metadata.uid.clone(), resource_version: metadata.resource_version.clone() }
 }
 
 fn holder_of(lease: &Lease) -> Option<&String> {

@@ -167,8 +167,12 @@ impl KubernetesLog {
                 let name = |index| objects::blob_name(&self.owner.run, &digest, index);
                 let cut = pieces::cut(text.as_bytes());
                 let mut patience = Patience::new();
-                while let Err(error) = upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await {
-                    patience.wait(error).await?;
+                let upload = || upload::upload(&self.store.reader, &self.owner, objects::BLOB, cut.clone(), name);
+                while let Err(error) = upload().await {
+                    match error.kind {
+                        ApiErrorKind::NotFound => return Err(self.gone()),
+                        _ => patience.wait(error).await?,
+                    }
                 }
             }
         }
@@ -188,6 +192,17 @@ impl KubernetesLog {
             None => self.jobs.patch_metadata(run, &params, &Patch::Merge(patch)).await.map(drop),
         };
         patched.map_err(|error| ApiError::new(&format!("show how run `{run}` stands"), &error))
+    }
+
+    /// Refuses where the run has ended and the cluster, which is to remove it, does not know.
+    fn check_removal(&self, summary: &Summary) -> Result<(), StoreError> {
+        match self.ttl.is_some() && !self.may_write_status && head::has_ended(summary) {
+            true => Err(StoreError::Stays {
+                run: self.owner.run.clone(),
+                reason: "you may not patch `jobs/status`, which would tell the cluster that it has ended",
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Says when the cluster removes the run, before it knows that the run has ended; a run that
@@ -242,6 +257,8 @@ impl Log for KubernetesLog {
         let written = record::write(&self.owner.run, batches, taken)?;
         self.keep(written.beside).await?;
         let line = self.chain.frame(&written.content);
+        // The line of a wide run is many megabytes; one copy of them is enough.
+        drop(written.content);
         for write in self.segmenter.append(&line) {
             self.write(&write).await?;
         }
@@ -253,13 +270,15 @@ impl Log for KubernetesLog {
         self.set_time_to_live(summary).await?;
         let metadata = head::metadata_patch(self.chain.seq(), summary);
         let Some(status) = head::status_patch(summary, self.standing).filter(|_| self.may_write_status) else {
-            return Ok(self.patch_head(metadata, None).await?);
+            self.patch_head(metadata, None).await?;
+            return self.check_removal(summary);
         };
         let ends = status.get("conditions").is_some();
         match self.patch_head(metadata.clone(), Some(status)).await {
             Err(error) if error.kind == ApiErrorKind::Forbidden => {
                 self.may_write_status = false;
-                return Ok(self.patch_head(metadata, None).await?);
+                self.patch_head(metadata, None).await?;
+                return self.check_removal(summary);
             }
             patched => patched?,
         }
@@ -282,6 +301,12 @@ impl Log for KubernetesLog {
             self.answer_again().await;
             match self.keeper.next().await {
                 News::Requests(requests) => self.inbox.see(requests),
+                // Only who took the log over can have written more than we did.
+                News::Records(records) if records > self.chain.seq() => {
+                    let holder = "another process".to_owned();
+                    return Err(StoreError::DrivenBy { run: self.owner.run.clone(), holder });
+                }
+                News::Records(_) => {}
                 News::Gone => return Err(self.gone()),
             }
         }

@@ -10,7 +10,7 @@ use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 
-use super::head;
+use super::head::{self, Head};
 use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::{Cluster, names};
 use crate::base::{RunName, Timestamp};
@@ -18,8 +18,8 @@ use crate::base::{RunName, Timestamp};
 /// What is new of the runs that have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunNews {
-    /// One is there, or has changed.
-    Seen(RunName, Timestamp),
+    /// One is there, or has changed: its priority among others, and when it was submitted.
+    Seen(RunName, i32, Timestamp),
     /// One has ended, or is gone.
     Gone(RunName),
     /// Nobody drives one any more.
@@ -83,22 +83,26 @@ fn head_news(event: Event<PartialObjectMeta<Job>>, listed: &mut BTreeSet<RunName
             None
         }
         Event::InitApply(job) => {
-            let (run, created_at) = run_of(&job.metadata)?;
+            let run = run_of(&job.metadata)?;
             listed.insert(run.clone());
-            Some(RunNews::Seen(run, created_at))
+            Some(seen(run, &job.metadata))
         }
         Event::InitDone => Some(RunNews::Listed(std::mem::take(listed))),
         // It is about to go, with all that it owns.
         Event::Apply(job) if job.metadata.deletion_timestamp.is_some() => None,
-        Event::Apply(job) => run_of(&job.metadata).map(|(run, created_at)| RunNews::Seen(run, created_at)),
-        Event::Delete(job) => run_of(&job.metadata).map(|(run, _)| RunNews::Gone(run)),
+        Event::Apply(job) => run_of(&job.metadata).map(|run| seen(run, &job.metadata)),
+        Event::Delete(job) => run_of(&job.metadata).map(RunNews::Gone),
     }
 }
 
-fn run_of(metadata: &ObjectMeta) -> Option<(RunName, Timestamp)> {
-    let run = RunName::new(metadata.name.clone()?).ok()?;
+fn run_of(metadata: &ObjectMeta) -> Option<RunName> {
+    RunName::new(metadata.name.clone()?).ok()
+}
+
+fn seen(run: RunName, metadata: &ObjectMeta) -> RunNews {
+    let stored = Head::read(metadata).and_then(|head| head.stored);
     let created_at = metadata.creation_timestamp.as_ref().map(|time| Timestamp(time.0.as_millisecond()));
-    Some((run, created_at.unwrap_or_default()))
+    RunNews::Seen(run, stored.map_or(0, |stored| stored.summary.priority), created_at.unwrap_or_default())
 }
 
 fn label(metadata: &ObjectMeta, key: &str) -> Option<RunName> {
@@ -127,7 +131,7 @@ mod tests {
             Event::Delete(job("a")),
         ];
         let news: Vec<RunNews> = events.into_iter().filter_map(|event| head_news(event, &mut listed)).collect();
-        let seen = |name: &str| RunNews::Seen(run(name), Timestamp::default());
+        let seen = |name: &str| RunNews::Seen(run(name), 0, Timestamp::default());
         assert_eq!(news, [seen("a"), RunNews::Listed([run("a")].into()), seen("b"), RunNews::Gone(run("a"))]);
     }
 }

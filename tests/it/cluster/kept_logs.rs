@@ -87,3 +87,16 @@ fn logs_that_are_to_be_archived_are_there_when_somebody_deletes_the_pods() {
     no_pods(&space, "talk");
     assert_eq!(space.wf(&["logs", "talk"]).stdout, before);
 }
+
+#[test]
+fn what_a_template_says_of_its_logs_counts_for_more() {
+    let Some(space) = Space::new("logs-template") else { return };
+    let all = talkers("archiveLogs: false")
+        .replace("  - name: fail\n", "  - name: fail\n    archiveLocation: {archiveLogs: true}\n");
+    let file = space.write("talk.yaml", all);
+    assert_eq!(space.wf(&["submit", "--wait", "--name", "talk", &file]).code, 1);
+    sure("delete", block(space.api::<Pod>().delete_collection(&DeleteParams::default(), &of_run("talk"))));
+    no_pods(&space, "talk");
+    let kept = space.wf(&["logs", "talk"]);
+    assert!(kept.stdout.contains("gamma") && !kept.stdout.contains("alpha"), "{}", kept.all());
+}

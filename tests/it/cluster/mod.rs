@@ -31,6 +31,8 @@ mod managed;
 
 mod resources;
 
+mod requests;
+
 mod refusals;
 
 mod clean;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::rbac::v1::Role;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::config::Kubeconfig;
 use serde_json::json;
@@ -172,4 +173,24 @@ fn a_record_of_a_newer_release_is_refused_and_left_alone() {
         assert!(!outcome.stderr.contains("panicked"), "{}", outcome.all());
     }
     assert_eq!(sure("its objects", block(maps.list(&of_run))).items.len(), ours.len());
+}
+
+#[test]
+fn a_run_that_cannot_be_removed_in_time_says_so() {
+    let Some(space) = Space::new("ttl-forbidden") else { return };
+    allow(&space);
+    let roles = space.api::<Role>();
+    let mut role = sure("the role", block(roles.get("wf")));
+    for rule in role.rules.iter_mut().flatten() {
+        rule.resources
+            .iter_mut()
+            .flatten()
+            .for_each(|resource| resource.truncate(resource.find("/status").unwrap_or(99)));
+    }
+    sure("change it", block(roles.replace("wf", &PostParams::default(), &role)));
+    let file = space.write("short.yaml", HELLO.replace("spec:", "spec:\n  ttlStrategy: {secondsAfterCompletion: 1}"));
+    let mut command = space.command(&["submit", "--wait", "--name", "short", &file]);
+    command.env("KUBECONFIG", as_account(&space));
+    check(&space.env.finish(command, b""), Instant::now(), 0, &["`short` stays until it is deleted", "jobs/status"]);
+    assert_eq!(space.object("short")["status"]["phase"], "Succeeded");
 }

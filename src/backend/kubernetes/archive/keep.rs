@@ -15,6 +15,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::policy::LogPolicy;
 use super::shelf::{self, About, End, Kept};
 use crate::backend::kubernetes::client::Owner;
+use crate::backend::kubernetes::due::Due;
 use crate::backend::kubernetes::fault::{Trouble, trouble};
 use crate::backend::kubernetes::kinds::{ContainerStatus, Pod};
 use crate::backend::kubernetes::logs::Lines;
@@ -63,10 +64,7 @@ impl Archive {
     /// Keeps what the containers of `pods` wrote. Returns the nodes of which not all could be read: their
     /// pods must stay. All the rest is safe when this returns `Ok`.
     pub async fn keep(&self, pods: &[Pod]) -> Result<BTreeSet<NodeIx>, kube::Error> {
-        if self.policy.bytes == 0 {
-            return Ok(BTreeSet::new());
-        }
-        let fresh: Vec<&Pod> = pods.iter().filter(|pod| !self.has(pod)).collect();
+        let fresh: Vec<&Pod> = pods.iter().filter(|pod| self.keeps(pod) && !self.has(pod)).collect();
         let (mut entries, mut safe, mut unread) = (Vec::new(), Vec::new(), BTreeSet::new());
         // A machine that does not answer is not asked for each of its pods.
         let mut silent: BTreeSet<&str> = BTreeSet::new();
@@ -90,6 +88,10 @@ impl Archive {
         }
         self.kept.lock().expect("nothing panics while it holds the lock").extend(safe);
         Ok(unread)
+    }
+
+    fn keeps(&self, pod: &Pod) -> bool {
+        self.policy.keeps(Due::read(pod.metadata.annotations.as_ref()).archive_logs)
     }
 
     fn has(&self, pod: &Pod) -> bool {

@@ -9,8 +9,8 @@ use crate::plan::Resolved;
 pub struct LogPolicy {
     /// Bytes of each container's log, of its end; none are kept when 0.
     pub bytes: usize,
-    /// Whether they are kept as soon as a node has ended, though its pod stays.
-    pub at_once: bool,
+    /// Its `archiveLogs`.
+    given: Option<bool>,
 }
 
 impl LogPolicy {
@@ -18,10 +18,32 @@ impl LogPolicy {
     pub fn of(resolved: &Resolved) -> Self {
         let given = resolved.metadata.annotations.get(names::LOG_BYTES);
         let bytes = given.and_then(|text| bytes(text)).unwrap_or(KEPT_LOG_BYTES).min(KEPT_LOG_BYTES_MAX);
-        match resolved.spec.archive_logs {
-            Some(false) => Self { bytes: 0, at_once: false },
-            given => Self { bytes, at_once: given == Some(true) && bytes > 0 },
-        }
+        Self { bytes, given: resolved.spec.archive_logs }
+    }
+
+    /// Returns whether logs are kept before their pod goes; `template` is what its template says, which counts
+    /// for more. Source: Argo's `IsArchiveLogs`.
+    pub fn keeps(self, template: Option<bool>) -> bool {
+        self.bytes > 0 && template.or(self.given) != Some(false)
+    }
+
+    /// Returns whether logs are kept as soon as their node has ended, though its pod stays.
+    pub fn is_at_once(self, template: Option<bool>) -> bool {
+        self.bytes > 0 && template.or(self.given) == Some(true)
+    }
+}
+
+/// Returns what is done instead of what a run says of its logs, where that cannot be done.
+pub fn note(resolved: &Resolved) -> Option<String> {
+    let (annotation, most) = (names::LOG_BYTES, KEPT_LOG_BYTES_MAX >> 10);
+    let given = resolved.metadata.annotations.get(annotation)?;
+    match bytes(given) {
+        Some(bytes) if bytes <= KEPT_LOG_BYTES_MAX => None,
+        Some(_) => Some(format!("`{annotation}: {given}` is more than the {most} KiB that are kept of each log")),
+        None => Some(format!(
+            "`{annotation}: {given}` is no number of bytes, such as 65536, 64Ki or 1Mi; {} KiB are kept of each log",
+            KEPT_LOG_BYTES >> 10
+        )),
     }
 }
 
@@ -44,26 +66,56 @@ mod tests {
 
     #[test]
     fn a_run_says_what_is_kept_of_its_logs() {
-        for (archive_logs, annotation, expected) in [
-            (None, None, (KEPT_LOG_BYTES, false)),
-            (Some(true), None, (KEPT_LOG_BYTES, true)),
-            (Some(false), Some("64Ki"), (0, false)),
-            (None, Some("65536"), (65_536, false)),
-            (Some(true), Some(" 64Ki"), (65_536, true)),
-            (Some(true), Some("0"), (0, false)),
-            (None, Some("99Mi"), (KEPT_LOG_BYTES_MAX, false)),
-            (None, Some("many"), (KEPT_LOG_BYTES, false)),
-            (None, Some("99999999999999999999Mi"), (KEPT_LOG_BYTES, false)),
+        for (annotation, bytes, is_noted) in [
+            (None, KEPT_LOG_BYTES, false),
+            (Some("64Ki"), 65_536, false),
+            (Some("65536"), 65_536, false),
+            (Some(" 64Ki"), 65_536, false),
+            (Some("0"), 0, false),
+            (Some("99Mi"), KEPT_LOG_BYTES_MAX, true),
+            (Some("many"), KEPT_LOG_BYTES, true),
+            (Some("99999999999999999999Mi"), KEPT_LOG_BYTES, true),
         ] {
-            let annotations = annotation.map(|text| json!({ (names::LOG_BYTES): text })).unwrap_or_default();
-            let annotations = if annotations.is_null() { json!({}) } else { annotations };
-            let resolved = json!({
-                "metadata": { "annotations": annotations },
-                "spec": { "entrypoint": "main", "archiveLogs": archive_logs },
-            });
-            let resolved: Resolved = serde_json::from_value(resolved).expect("a workflow");
-            let policy = LogPolicy::of(&resolved);
-            assert_eq!((policy.bytes, policy.at_once), expected, "{archive_logs:?} {annotation:?}");
+            let resolved = workflow(None, annotation);
+            assert_eq!(LogPolicy::of(&resolved).bytes, bytes, "{annotation:?}");
+            assert_eq!(note(&resolved).is_some(), is_noted, "{annotation:?}");
         }
+        let note = note(&workflow(None, Some("64k"))).expect("it is no number");
+        assert!(note.starts_with("`wf.internal/log-bytes: 64k` is no number of bytes"), "{note}");
+    }
+
+    #[test]
+    fn what_a_template_says_counts_for_more() {
+        let (yes, no) = (Some(true), Some(false));
+        for (run, template, keeps, is_at_once) in [
+            (None, None, true, false),
+            (yes, None, true, true),
+            (no, None, false, false),
+            (None, yes, true, true),
+            (None, no, false, false),
+            (no, yes, true, true),
+            (yes, no, false, false),
+        ] {
+            let policy = LogPolicy::of(&workflow(run, None));
+            assert_eq!(
+                (policy.keeps(template), policy.is_at_once(template)),
+                (keeps, is_at_once),
+                "{run:?} {template:?}"
+            );
+        }
+        let nothing = LogPolicy::of(&workflow(yes, Some("0")));
+        assert!(!nothing.keeps(yes) && !nothing.is_at_once(yes));
+    }
+
+    fn workflow(archive_logs: Option<bool>, log_bytes: Option<&str>) -> Resolved {
+        let annotations = match log_bytes {
+            Some(text) => json!({ (names::LOG_BYTES): text }),
+            None => json!({}),
+        };
+        let resolved = json!({
+            "metadata": { "annotations": annotations },
+            "spec": { "entrypoint": "main", "archiveLogs": archive_logs },
+        });
+        serde_json::from_value(resolved).expect("a workflow")
     }
 }

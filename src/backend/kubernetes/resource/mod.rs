@@ -9,4 +9,4 @@ mod flags;
 mod outputs;
 
 pub(super) use act::Task;
-pub(super) use run::{Resources, Work};
+pub(super) use run::{OwnWork, Work};

@@ -12,27 +12,31 @@ use super::act::{Fault, Task, json_of, persist};
 use super::outputs;
 use crate::backend::kubernetes::watch::{News, Watch, Which};
 use crate::base::{NodeIx, Timestamp};
-use crate::engine::{Phase, PodEnd, PodReport};
+use crate::engine::{Phase, PodEnd, PodReport, PodRequest};
 use crate::expr::conditions::Condition;
 
-/// What Kubernetes says of a pod that its deadline ended; Argo runs one for each resource template.
+/// What Kubernetes says of a pod that its deadline ended; Argo runs one for each of these templates.
 const DEADLINE: &str = "Pod was active on the node longer than the specified deadline";
 
 /// Work under way: the node, and what it comes to.
 pub(in crate::backend::kubernetes) type Work = BoxFuture<'static, (NodeIx, PodReport)>;
 
-/// The resource templates that are under way, by node, with what ends them.
+/// What the driver does itself instead of starting a pod, by node, with what ends it.
 #[derive(Default)]
-pub(in crate::backend::kubernetes) struct Resources {
+pub(in crate::backend::kubernetes) struct OwnWork {
     handles: BTreeMap<NodeIx, AbortHandle>,
     /// Work that nobody waits for yet.
     pub new: Vec<Work>,
 }
 
-impl Resources {
+impl OwnWork {
     /// Begins with a node's work; one that is under way already is left alone.
-    pub(in crate::backend::kubernetes) fn begin(&mut self, task: Task, now: Timestamp) {
-        let request = &task.request;
+    pub(in crate::backend::kubernetes) fn begin(
+        &mut self,
+        request: &PodRequest,
+        work: BoxFuture<'static, PodReport>,
+        now: Timestamp,
+    ) {
         let node = request.node;
         if self.handles.contains_key(&node) {
             return;
@@ -43,10 +47,10 @@ impl Resources {
         let limit = request.deadline_after.into_iter().chain(left).min();
         let work = async move {
             match limit {
-                Some(limit) => tokio::time::timeout(limit.to_std(), task.run())
+                Some(limit) => tokio::time::timeout(limit.to_std(), work)
                     .await
                     .unwrap_or_else(|_| ended(Phase::Failed, DEADLINE.to_owned())),
-                None => task.run().await,
+                None => work.await,
             }
         };
         let work = Abortable::new(work, registration);
@@ -73,7 +77,8 @@ enum Waited {
 }
 
 impl Task {
-    async fn run(self) -> PodReport {
+    /// Does it, and returns the node's end.
+    pub(in crate::backend::kubernetes) async fn run(self) -> PodReport {
         match self.work().await {
             Ok(Waited::Good(object)) => {
                 let parameters = outputs::parameters(&self.request.template, &object);

@@ -69,11 +69,21 @@ fn check_track(mut track: Track, script: &str) {
             ["job", "complete"] => track.job(JobState::Complete),
             ["job", "failed"] => track.job(JobState::Failed("BackoffLimitExceeded".to_owned())),
             ["job", "gone"] => track.job(JobState::Gone),
+            ["job", "there"] => track.job(JobState::Active),
+            ["recorded"] => {
+                track.recorded();
+                Vec::new()
+            }
             ["refused", word] => track.refused(word, word == "quota"),
             ["expired"] => track.expired(),
             ["unheard", name] => track.unheard(&format!("uid-{name}")),
             ["stays", "lost"] => track.stays_lost("you may not"),
             ["none", "found"] => track.searched_in_vain(),
+            ["unseen", number] => track.pod_unseen(number.parse().expect("a number")),
+            ["made", number] => {
+                track.made_pod(number.parse().expect("a number"));
+                Vec::new()
+            }
             ["stop"] => {
                 track.stop();
                 Vec::new()
@@ -215,6 +225,40 @@ fn a_daemon_that_is_disrupted_fails() {
 }
 
 #[test]
+fn a_job_that_comes_after_it_was_to_go_goes_too() {
+    check(
+        "stop:
+         job gone: search
+         none found: Failed (stopped)
+         job there: end job
+         pod a runs: stop a",
+    );
+    check_track(Track { job: JobState::Gone, is_stopped: true, ..Track::default() }, "job there: end job");
+    // One whose pod is at work ends as its pod does.
+    check(
+        "pod a runs: running
+         stop:
+         job gone:
+         job there:
+         pod a succeeded: Succeeded",
+    );
+}
+
+#[test]
+fn what_is_recorded_is_forgotten_but_for_which_pod_it_was() {
+    check(
+        "pod a runs: running
+         recorded:
+         pod a succeeded: Succeeded
+         recorded:
+         pod a succeeded:
+         pod b runs: stop b
+         gone a succeeded:
+         job complete:",
+    );
+}
+
+#[test]
 fn of_two_pods_the_first_counts() {
     check(
         "pod a runs: running
@@ -237,6 +281,15 @@ fn of_two_pods_the_first_counts() {
          pod b succeeded:
          job complete:
          pod a deleted: Succeeded",
+    );
+    // The Job controller ended the other, then the one that counted was drained.
+    check(
+        "pod a runs: running
+         pod b runs:
+         pod b deleted:
+         pod a disrupted: waiting (replaced after a disruption: drained)
+         gone b deleted:
+         pod c succeeded: Succeeded",
     );
     // The Job controller ended the one that counted, not the other.
     check(
@@ -277,8 +330,38 @@ fn what_the_job_controller_does_is_done_here_in_managed_mode() {
          pod b succeeded: settle Succeeded, Succeeded
          job complete:",
     );
+    // An earlier driver made a pod before, which is gone.
+    check_track(managed(), "pod job-3 disrupted: waiting (replaced after a disruption: drained), next pod after 4");
     check_track(managed(), "gone a runs: settle Error, Error (pod deleted)");
     check_track(managed(), "job gone: search\n none found: lost (its Job was deleted)");
+}
+
+#[test]
+fn a_pod_that_was_made_and_never_seen_is_made_again() {
+    let managed = || Track { is_managed: true, ..Track::default() };
+    let words = "replaced after a disruption: it went before anything was seen of it";
+    check_track(
+        managed(),
+        &format!(
+            "made 0:
+             unseen 0: waiting ({words}), next pod after 1
+             unseen 0:
+             made 1:
+             pod job-1 runs: running
+             unseen 1:"
+        ),
+    );
+    check_track(managed(), "made 0:\n job gone: search\n none found: lost (its Job was deleted)\n unseen 0:");
+}
+
+#[test]
+fn nobody_replaces_a_pod_whose_job_is_over() {
+    check(
+        "pod a runs: running
+         job gone:
+         pod a disrupted: search
+         none found: lost (its Job was deleted)",
+    );
 }
 
 #[test]
