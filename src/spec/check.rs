@@ -58,7 +58,7 @@ impl Checker<'_> {
                 };
                 let renamed: Vec<(String, String)> = map.iter_mut().filter_map(renamed).collect();
                 renamed.iter().for_each(|(key, meant)| self.read_as(object, map, key, meant, place));
-                let is_missing = |field: &&&str| map.get(**field).is_none_or(|entry| entry.value.value == Value::Null);
+                let is_missing = |field: &&&str| map.get(field).is_none_or(|entry| entry.value.value == Value::Null);
                 let missing = object.required.iter().filter(is_missing);
                 self.complaints.extend(missing.map(|field| missing_field(object, field, tree.span)));
                 true

@@ -38,11 +38,10 @@ fn walk(value: &Value, way: &mut Vec<Segment>, show: &mut dyn FnMut(&[Segment], 
     let steps: Vec<(Segment, &Value)> = match value {
         Value::Array(items) => items.iter().enumerate().map(|(index, item)| (Segment::Index(index), item)).collect(),
         Value::Object(fields) => {
-            let is_looked_at = |key: &str, field: &Value| {
-                // A parameter with a default does without its source.
-                !PASSED_OVER.contains(&key) && !(key == "valueFrom" && field.get("default").is_some())
-            };
-            let fields = fields.iter().filter(|(key, field)| is_looked_at(key, field));
+            // A parameter with a default does without its source.
+            let has_default = |key: &str, field: &Value| key == "valueFrom" && field.get("default").is_some();
+            let is_passed_over = |key: &str, field: &Value| PASSED_OVER.contains(&key) || has_default(key, field);
+            let fields = fields.iter().filter(|(key, field)| !is_passed_over(key, field));
             fields.map(|(key, field)| (Segment::Key(key.as_str().into()), field)).collect()
         }
         _ => return,
