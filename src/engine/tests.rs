@@ -356,6 +356,7 @@ fn a_pause_waits_for_a_person_or_its_end() {
     suspend: {{duration: 1m}}
   - name: ask
     suspend: {{}}
+    inputs: {{parameters: [{{name: ok, value: 'no', enum: ['yes', 'no']}}]}}
     outputs: {{parameters: [{{name: ok, valueFrom: {{supplied: {{}}}}}}]}}{ECHO}"
     ));
     let mut played = Played::new(&text);
@@ -364,14 +365,15 @@ fn a_pause_waits_for_a_person_or_its_end() {
     let resume = Control::Resume { selector: String::new(), message: String::new() };
     let refused = played.run.check_control(&resume).unwrap_err();
     insta::assert_snapshot!(refused, @"raw output parameter 'ok' has not been set and does not have a default value");
-    let parameters = BTreeMap::from([("ok".to_owned(), "yes".to_owned())]);
-    let selector = "displayName=ask".to_owned();
-    played.observe(Observation::Control(Control::NodeSet {
-        selector,
-        parameters,
+    let set = |value: &str| Control::NodeSet {
+        selector: "displayName=ask".to_owned(),
+        parameters: BTreeMap::from([("ok".to_owned(), value.to_owned())]),
         phase: None,
         message: String::new(),
-    }));
+    };
+    let refused = played.run.check_control(&set("perhaps")).unwrap_err();
+    insta::assert_snapshot!(refused, @"`perhaps` is no choice for `ok` of node `ask`: it takes yes, no");
+    played.observe(Observation::Control(set("yes")));
     played.observe(Observation::Control(resume));
     insta::assert_snapshot!(played.play(&ok).show(), @"
     Succeeded
