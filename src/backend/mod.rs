@@ -8,7 +8,7 @@ pub mod local;
 
 use std::future::Future;
 
-use crate::base::{NodeIx, TimeSpan};
+use crate::base::{NodeIx, RunName, TimeSpan};
 use crate::engine::{Phase, PodReport, PodRequest};
 
 /// A place where pods of one run can be started, watched and stopped.
@@ -51,6 +51,12 @@ pub enum BackendError {
         action: String,
         /// What it said.
         reason: String,
+    },
+    /// Another process drives the run by now: nothing may be done for it any more.
+    #[error("run `{run}` is driven by another process")]
+    Replaced {
+        /// The run.
+        run: RunName,
     },
     /// What is asked for can never be; the node ends at once, in these words.
     #[error("{reason}")]

@@ -5,6 +5,7 @@
 pub mod cron;
 pub mod ids;
 pub mod limits;
+pub mod quantity;
 pub mod suggest;
 pub mod time;
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
     completion, controller, convert, delete, doctor, eval, explain, fmt, get, graph, import, install, lint, list, logs,
@@ -38,7 +39,7 @@ Exit codes: 0 success, 1 the run or the lint failed, 2 usage, 3 not found, 4 for
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Run on this machine, whatever cluster is configured
-    #[arg(long, global = true, env = "WF_LOCAL", hide_env_values = true)]
+    #[arg(long, global = true, env = "WF_LOCAL", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub local: bool,
 
     /// Namespace of the cluster
@@ -50,7 +51,7 @@ pub struct Global {
     pub context: Option<String>,
 
     /// Make pods from this process, where the cluster lets it, instead of by the Job controller
-    #[arg(long, global = true, env = "WF_MANAGED", hide_env_values = true)]
+    #[arg(long, global = true, env = "WF_MANAGED", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub managed: bool,
 
     /// Namespace that keeps the templates of cluster scope
@@ -77,11 +78,11 @@ pub struct Global {
     pub no_color: bool,
 
     /// Use words and ASCII instead of symbols
-    #[arg(long, global = true, env = "WF_NO_UTF8", hide_env_values = true)]
+    #[arg(long, global = true, env = "WF_NO_UTF8", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_utf8: bool,
 
     /// Never ask; a missing answer is an error
-    #[arg(long, global = true, env = "WF_NO_INPUT", hide_env_values = true)]
+    #[arg(long, global = true, env = "WF_NO_INPUT", hide_env_values = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_input: bool,
 
     /// Print only data and errors

@@ -226,6 +226,7 @@ impl From<BackendError> for Error {
         match error {
             BackendError::Unavailable { .. } => Self::new(Kind::Unreachable, error.to_string()),
             BackendError::Refused { .. } => Self::new(Kind::Forbidden, error.to_string()),
+            BackendError::Replaced { .. } => Self::new(Kind::Driven, error.to_string()),
         }
     }
 }

@@ -82,7 +82,7 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
 
     /// Waits until actions are done, or one is due to be tried again; for ever when there is none.
     /// Returns what the nodes come to whose actions failed for good. Safe to drop while it waits.
-    pub(super) async fn settle(&mut self) -> Vec<(NodeIx, PodReport)> {
+    pub(super) async fn settle(&mut self) -> Result<Vec<(NodeIx, PodReport)>, BackendError> {
         let due = self.later.first_key_value().map(|((at, _), _)| *at);
         let mut attempts = Vec::new();
         tokio::select! {
@@ -93,7 +93,7 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
         while let Some(Some(attempt)) = self.under_way.next().now_or_never() {
             attempts.push(attempt);
         }
-        attempts.into_iter().filter_map(|attempt| self.heed(attempt)).collect()
+        attempts.into_iter().filter_map(|attempt| self.heed(attempt).transpose()).collect()
     }
 
     fn attempt(&self, action: Action, failures: u32) {
@@ -112,19 +112,20 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
         }));
     }
 
-    fn heed(&mut self, attempt: Attempt) -> Option<(NodeIx, PodReport)> {
+    fn heed(&mut self, attempt: Attempt) -> Result<Option<(NodeIx, PodReport)>, BackendError> {
         let Attempt { action, failures, result } = attempt;
         let node = node_of(&action);
         let failures = failures + 1;
         match result {
+            Err(error @ BackendError::Replaced { .. }) => Err(error),
             Err(error) if !is_final(&error, failures) => {
                 let due = self.clock.now() + backoff(failures);
                 self.later.insert((due, node), (action, failures));
-                None
+                Ok(None)
             }
             done => {
                 self.busy.remove(&node);
-                done.err().map(|error| (node, PodReport::Ended(broken(&error))))
+                Ok(done.err().map(|error| (node, PodReport::Ended(broken(&error)))))
             }
         }
     }
@@ -135,6 +136,8 @@ fn is_final(error: &BackendError, failures: u32) -> bool {
     match error {
         BackendError::Unavailable { .. } => failures >= ACTION_TRIES_MAX,
         BackendError::Refused { .. } => true,
+        // Whoever drives it now sees to the action; here it is not even undone.
+        BackendError::Replaced { .. } => false,
     }
 }
 

@@ -77,7 +77,18 @@ pub enum DriveError {
     Store(#[from] StoreError),
     /// The backend cannot be reached.
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Backend(BackendError),
+}
+
+impl From<BackendError> for DriveError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Replaced { run } => {
+                Self::Store(StoreError::DrivenBy { run, holder: "another process".to_owned() })
+            }
+            error => Self::Backend(error),
+        }
+    }
 }
 
 impl<'a, B: Backend, L: Log, C: Clock> Driver<'a, B, L, C, Run> {
@@ -174,7 +185,7 @@ async fn listen<M: Machine, L: Log, B: Backend, C: Clock, T: FnMut(&M, &[Batch])
     let mut inputs: Vec<Input> = tokio::select! {
         biased;
         () = stop => return Ok(None),
-        failed = actions.settle() => failed.into_iter().map(seen).collect(),
+        failed = actions.settle() => failed?.into_iter().map(seen).collect(),
         asked = owner.log.requests() => asked?.into_iter().map(Input::Asked).collect(),
         told = sharing.settle() => told?.into_iter().map(Input::Told).collect(),
         news = reports.next() => news?.into_iter().map(seen).collect(),

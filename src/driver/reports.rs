@@ -62,6 +62,7 @@ impl<'a, B: Backend, C: Clock> Reports<'a, B, C> {
                 self.failures = 0;
                 Ok(Some(news))
             }
+            Err(error @ BackendError::Replaced { .. }) => Err(error),
             Err(error) if self.failures + 1 >= FAILURES_MAX => Err(error),
             Err(_) => {
                 self.failures += 1;

@@ -83,7 +83,7 @@ impl Run {
             }
             Event::Imported(imported) => self.imported(imported),
             Event::Created(created) => self.create(created, at),
-            Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up),
+            Event::Runs { n, ip, host, up } => self.runs(*n, ip, host, *up, at),
             Event::Waits { n, on } => {
                 if let Some(Waiting::Backoff { until }) = on {
                     self.set_timer(*n, Some(*until));
@@ -285,8 +285,10 @@ impl Run {
         }
     }
 
-    fn runs(&mut self, ix: NodeIx, ip: &Option<Arc<str>>, host: &Option<Arc<str>>, up: bool) {
-        let node = &mut self.slot_mut(ix).node;
+    fn runs(&mut self, ix: NodeIx, ip: &Option<Arc<str>>, host: &Option<Arc<str>>, up: bool, at: Timestamp) {
+        let slot = self.slot_mut(ix);
+        slot.runs_since.get_or_insert(at);
+        let node = &mut slot.node;
         node.phase = Phase::Running;
         node.waiting = None;
         node.message = "".into();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::decide::render;
+use super::durations::ResourcesDurations;
 use super::event::Caller;
 use super::model::{Node, Phase};
 use super::run::{Frame, Run};
@@ -54,6 +55,7 @@ pub struct Metrics {
 /// Returns the metrics of a run as it stands.
 pub fn of(run: &Run) -> Metrics {
     let mut metrics = Metrics::default();
+    let held = ResourcesDurations::of(run);
     let mut ended: Vec<&Node> = run.nodes().filter(|node| has_run(run, node)).collect();
     ended.sort_by_key(|node| (node.finished_at, node.ix));
     for node in ended {
@@ -63,7 +65,7 @@ pub fn of(run: &Run) -> Metrics {
             continue;
         };
         let resolved = render::part(template, texts_of(run, node), &["metrics"]);
-        let words = words(run, node);
+        let words = words(run, node, &held);
         let global = Global { run, at: node.finished_at.unwrap_or(run.created_at) };
         let ambient = ambient(run, global.at, u64::from(node.ix.0));
         let declared = resolved.metrics.iter().flat_map(|metrics| &metrics.prometheus);
@@ -93,12 +95,18 @@ fn texts_of<'r>(run: &'r Run, node: &Node) -> &'r [Arc<str>] {
 }
 
 /// What metrics may name of their node. Source: Argo's `prepareMetricScope`.
-fn words(run: &Run, node: &Node) -> BTreeMap<String, Value> {
+fn words(run: &Run, node: &Node, held: &ResourcesDurations) -> BTreeMap<String, Value> {
     let mut words = BTreeMap::new();
     let mut put = |name: String, value: &str| drop(words.insert(name, Value::text(value)));
     let ran = node.finished_at.map_or(0.0, |end| end.since(node.started_at).as_secs_f64());
     put("status".to_owned(), node.phase.as_str());
     put("duration".to_owned(), &ran.to_string());
+    for resource in ["cpu", "memory"] {
+        put(format!("resourcesDuration.{resource}"), "0");
+    }
+    for (resource, seconds) in held.node(node.ix) {
+        put(format!("resourcesDuration.{resource}"), &seconds.to_string());
+    }
     if let Frame::Retry(attempts) = &run.slot(node.ix).frame {
         put("retries".to_owned(), &attempts.len().saturating_sub(1).to_string());
     }

@@ -21,6 +21,7 @@ pub mod restart;
 pub mod reuse;
 pub mod resubmit;
 pub mod forecast;
+pub mod durations;
 pub mod metrics;
 pub mod selector;
 pub mod value;
@@ -29,7 +30,7 @@ pub mod value;
 mod tests;
 
 pub use action::{Action, PodRequest};
-pub use event::{Batch, Event};
+pub use event::{Batch, Caller, Event};
 pub use forecast::{Forecast, Verdict};
 pub use import::{ImportError, import};
 pub use lock::Want;

@@ -164,6 +164,8 @@ pub(super) struct Slot {
     /// How many templates called each other down to it.
     pub depth: u32,
     pub until: Option<Timestamp>,
+    /// When its pod was first seen to run.
+    pub runs_since: Option<Timestamp>,
     pub memo: Option<Memo>,
     /// The locks that it holds or waits for.
     pub locks: Vec<Arc<str>>,

@@ -284,6 +284,38 @@ fn hooks_and_exit_handlers_run_and_are_waited_for() {
     assert_eq!(exit.parameter("m").map(|value| &**value), Some("Succeeded"));
 }
 
+/// What hooks are given of a node that never ran is their own default, as it is for steps.
+#[test]
+fn hooks_take_their_defaults_for_what_never_ran() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {{name: maker, template: maker, when: 'false'}}
+    - - name: work
+        template: echo
+        hooks:
+          exit:
+            template: takes
+            arguments:
+              parameters:
+              - {{name: a, value: '{{{{steps.maker.outputs.parameters.m}}}}'}}
+              - {{name: b, value: \"{{{{=steps.maker.outputs.parameters.m ?? 'else'}}}}\"}}
+  - name: maker
+    outputs: {{parameters: [{{name: m, valueFrom: {{path: /m}}}}]}}
+    container: {{image: alpine, command: [echo]}}
+  - name: takes
+    inputs: {{parameters: [{{name: a, default: own}}, {{name: b}}]}}
+    container: {{image: alpine, command: [echo]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.play(&ok);
+    let exit = played.run.find("wf[1].work.onExit").and_then(|node| node.inputs.clone()).expect("it has inputs");
+    let given = |name: &str| exit.parameter(name).map(|value| value.to_string());
+    assert_eq!((given("a"), given("b")), (Some("own".to_owned()), Some("else".to_owned())));
+}
+
 #[test]
 fn daemons_are_up_while_their_template_is_at_work() {
     let text = workflow(&format!(
@@ -324,6 +356,7 @@ fn a_pause_waits_for_a_person_or_its_end() {
     suspend: {{duration: 1m}}
   - name: ask
     suspend: {{}}
+    inputs: {{parameters: [{{name: ok, value: 'no', enum: ['yes', 'no']}}]}}
     outputs: {{parameters: [{{name: ok, valueFrom: {{supplied: {{}}}}}}]}}{ECHO}"
     ));
     let mut played = Played::new(&text);
@@ -332,14 +365,15 @@ fn a_pause_waits_for_a_person_or_its_end() {
     let resume = Control::Resume { selector: String::new(), message: String::new() };
     let refused = played.run.check_control(&resume).unwrap_err();
     insta::assert_snapshot!(refused, @"raw output parameter 'ok' has not been set and does not have a default value");
-    let parameters = BTreeMap::from([("ok".to_owned(), "yes".to_owned())]);
-    let selector = "displayName=ask".to_owned();
-    played.observe(Observation::Control(Control::NodeSet {
-        selector,
-        parameters,
+    let set = |value: &str| Control::NodeSet {
+        selector: "displayName=ask".to_owned(),
+        parameters: BTreeMap::from([("ok".to_owned(), value.to_owned())]),
         phase: None,
         message: String::new(),
-    }));
+    };
+    let refused = played.run.check_control(&set("perhaps")).unwrap_err();
+    insta::assert_snapshot!(refused, @"`perhaps` is no choice for `ok` of node `ask`: it takes yes, no");
+    played.observe(Observation::Control(set("yes")));
     played.observe(Observation::Control(resume));
     insta::assert_snapshot!(played.play(&ok).show(), @"
     Succeeded
@@ -366,7 +400,7 @@ fn parallelism_holds_at_every_level() {
     dag:
       tasks:
       - {{name: a, template: echo, withSequence: {{count: 5}}}}
-      - {{name: b, template: echo}}{ECHO}"
+      - {{name: b, template: echo, hooks: {{exit: {{template: echo}}, done: {{expression: 'tasks.b.status == \"Succeeded\"', template: echo}}}}}}{ECHO}"
         ));
         let mut played = Played::new(&text);
         played.observe(Observation::Begin);
@@ -382,7 +416,7 @@ fn parallelism_holds_at_every_level() {
             played.observe(Observation::Pod(node, PodReport::Ended(PodEnd::exited(0))));
         }
         assert_eq!(played.run.phase(), Phase::Succeeded);
-        assert_eq!((most, played.run.progress()), (2, (6, 6)));
+        assert_eq!((most, played.run.progress()), (2, (8, 8)));
     }
 }
 

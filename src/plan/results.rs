@@ -24,6 +24,10 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r"\b(?:steps|tasks)\s*{name}\s*\??\.\s*outputs{result}")).expect("the pattern is constant")
 });
 
+/// `steps.NAME-{{…}}`.
+static NAME_WITH_TAG: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(?:steps|tasks)\.[A-Za-z0-9_-]*\{\{").expect("the pattern is constant"));
+
 impl References {
     /// Adds what a text names.
     pub fn text(&mut self, text: &str) {
@@ -34,7 +38,7 @@ impl References {
             let name = found.get(1).or_else(|| found.get(2));
             self.names.extend(name.map(|name| name.as_str().to_owned()));
         }
-        self.anybody |= text.contains("steps.{{") || text.contains("tasks.{{") || computed(text);
+        self.anybody |= NAME_WITH_TAG.is_match(text) || computed(text);
     }
 
     /// Marks the tasks whose result is asked for.
@@ -45,7 +49,9 @@ impl References {
             _ => return,
         };
         for task in tasks {
-            task.captures_result = self.anybody || self.names.contains(&*task.name);
+            // What the tags in a name come to is not known yet.
+            let may_be_named = task.name.contains("{{") && !self.names.is_empty();
+            task.captures_result = self.anybody || may_be_named || self.names.contains(&*task.name);
         }
     }
 }
@@ -77,6 +83,7 @@ mod tests {
             ("{{steps.a.status}}", ""),
             ("{{=steps[item].outputs.result}}", "*"),
             ("{{steps.{{item}}.outputs.result}}", "*"),
+            ("{{steps.a-{{inputs.parameters.b}}.outputs.result}}", "*"),
         ] {
             let mut references = References::default();
             references.text(text);

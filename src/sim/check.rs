@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::generate::{RUNNING_HOOK, SEMAPHORE_PLACES};
 use super::world::{Pid, World};
 use crate::base::{NodeIx, RunUid};
 use crate::engine::{Batch, Event, Node, NodeType, Phase, PodRequest, Run};
@@ -154,12 +155,13 @@ impl Checker {
         }
     }
 
-    /// I6: one holds a mutex at a time.
+    /// I6: one holds a mutex at a time, and as many a semaphore as it has places.
     fn holds(&self, state: &mut State, node: usize) {
         for lock in state.nodes[node].locks.clone() {
             let holders = state.holders.entry(lock.clone()).or_default();
             holders.insert(node);
-            if lock.contains("/Mutex/") && holders.len() > 1 {
+            let places = if lock.contains("/Mutex/") { 1 } else { SEMAPHORE_PLACES };
+            if holders.len() > places {
                 self.world.violation(format!("{} nodes hold `{lock}`", holders.len()));
             }
         }
@@ -179,13 +181,13 @@ impl Checker {
             let name = template.name.as_deref().unwrap_or_default();
             for caller in run.nodes().filter(|node| &*node.template == name && !node.phase.is_final()) {
                 let is_child = |kind| matches!(kind, NodeType::Pod | NodeType::Steps | NodeType::Dag);
-                // As in Argo, a further attempt does not wait for a place; nor do hooks.
+                // As in Argo, a further attempt does not wait for a place; nor do hooks, however often they try.
                 let at_work = |node: &&Node| {
                     let is_open = is_child(node.kind) && !node.phase.is_final();
                     node.boundary == Some(caller.ix)
                         && is_open
                         && (!node.name.ends_with(')') || node.name.ends_with("(0)"))
-                        && !node.name.ends_with(".onExit")
+                        && ![".onExit", ".hooks."].iter().any(|hook| node.name[caller.name.len()..].contains(hook))
                 };
                 let children = run.nodes().filter(at_work).count();
                 if is_over(children, template.parallelism) {
@@ -255,15 +257,21 @@ pub(super) fn picture(run: &Run) -> Vec<String> {
     [head].into_iter().chain(run.nodes().map(|node| format!("{node:?}"))).collect()
 }
 
+/// Returns the nodes that a run has whatever is faster: a hook that waits for a node to run comes only where
+/// somebody sees it run.
+fn sure_nodes(run: &Run) -> impl Iterator<Item = &Node> {
+    run.nodes().filter(|node| !node.name.contains(RUNNING_HOOK))
+}
+
 /// Returns the phases of a run's nodes by name.
 pub(super) fn phases(run: &Run) -> BTreeMap<String, Phase> {
-    run.nodes().map(|node| (node.name.to_string(), node.phase)).collect()
+    sure_nodes(run).map(|node| (node.name.to_string(), node.phase)).collect()
 }
 
 /// Returns what a run's nodes handed out, by name.
 pub(super) fn outputs(run: &Run) -> BTreeMap<String, String> {
     // An exit code is not always known: of a pod that nobody saw end, its Job says only whether it went well.
-    let made = run.nodes().filter_map(|node| {
+    let made = sure_nodes(run).filter_map(|node| {
         let outputs = node.outputs.as_ref()?;
         let is_empty = outputs.parameters.is_empty() && outputs.artifacts.is_empty() && outputs.result.is_none();
         if is_empty {

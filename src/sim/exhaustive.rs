@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::breaks::Breaks;
 use super::campaign::{Place, Tally};
 use super::kubernetes::{Mode, Tampering, Trouble, Weather, run_cluster_seed};
 use super::scenarios::scenarios;
@@ -17,11 +18,6 @@ struct Case {
     scenario: Scenario,
     expected: Report,
     breaks: Breaks,
-}
-
-enum Breaks {
-    Local(Faults),
-    Cluster(Weather),
 }
 
 /// Runs all of them, for the fixed scenarios whose names contain `only`.
@@ -63,7 +59,7 @@ fn local_cases(name: &str, scenario: &Scenario) -> Vec<Case> {
 
 /// Returns every death, every trouble of every request, every tampering with every event, and every
 /// beginning of the log.
-pub(super) fn cluster_weathers(expected: &Report, mode: Mode) -> Vec<(String, Weather)> {
+fn cluster_weathers(expected: &Report, mode: Mode) -> Vec<(String, Weather)> {
     let fair = || Weather::fair(mode);
     let deaths = (1..=expected.steps)
         .map(|step| (format!("death at step {step}"), Weather { deaths_at: [step].into(), ..fair() }));
@@ -73,7 +69,7 @@ pub(super) fn cluster_weathers(expected: &Report, mode: Mode) -> Vec<(String, We
         })
     });
     let tamperings = (1..=expected.told).flat_map(|event| {
-        [Tampering::Skip, Tampering::Delay, Tampering::Repeat].map(|tampering| {
+        Tampering::ALL.map(|tampering| {
             (format!("{tampering:?} of event {event}"), Weather { tampering_at: Some((event, tampering)), ..fair() })
         })
     });
@@ -95,13 +91,15 @@ fn cluster_cases(name: &str, scenario: &Scenario, mode: Mode) -> Vec<Case> {
     weathers.into_iter().map(case).collect()
 }
 
-/// Runs one history, and returns it with what differs as violations.
-pub(super) fn run_broken(scenario: &Scenario, expected: &Report, weather: &Weather) -> Report {
-    let mut report = run_cluster_seed(SEED, scenario, weather);
-    if !weather.is_hostile() {
-        report.violations.extend(differences(expected, &report, scenario));
+impl Case {
+    /// Runs it, and returns what came of it, with what differs as violations.
+    fn run(&self) -> Report {
+        let mut report = self.breaks.run(SEED, &self.scenario);
+        if !matches!(&self.breaks, Breaks::Cluster(weather) if weather.is_hostile()) {
+            report.violations.extend(differences(&self.expected, &report, &self.scenario));
+        }
+        report
     }
-    report
 }
 
 fn run_all(cases: &[Case], threads: u64, fails_fast: bool) -> Tally {
@@ -109,15 +107,8 @@ fn run_all(cases: &[Case], threads: u64, fails_fast: bool) -> Tally {
     let work = || {
         let mut tally = Tally::default();
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = match &case.breaks {
-                Breaks::Local(faults) => {
-                    let mut report = run_seed(SEED, &case.scenario, faults);
-                    report.violations.extend(differences(&case.expected, &report, &case.scenario));
-                    report
-                }
-                Breaks::Cluster(weather) => run_broken(&case.scenario, &case.expected, weather),
-            };
-            tally.add(SEED, case.what.clone(), &report);
+            let report = case.run();
+            tally.add(case.what.clone(), SEED, &case.breaks, &case.scenario, &report);
             if fails_fast && !tally.failed.is_empty() {
                 next.store(cases.len(), Ordering::Relaxed);
             }

@@ -15,11 +15,33 @@ use crate::engine::Control;
 const DEPTH_MAX: u64 = 3;
 const TEMPLATES_MAX: usize = 9;
 
+/// How many places a semaphore has.
+pub(super) const SEMAPHORE_PLACES: usize = 2;
+
+/// What the names of nodes contain that are hooks of nodes that run.
+pub(super) const RUNNING_HOOK: &str = ".hooks.running";
+
+/// Returns the workflow of a seed.
+pub(super) fn generated_value(seed: u64) -> Value {
+    Maker::new(seed).manifest()
+}
+
 /// Returns the workflow of a seed, as text.
 pub fn generated_manifest(seed: u64) -> String {
-    let mut maker = Maker::new(seed);
-    let manifest = maker.manifest();
-    serde_yaml::to_string(&manifest).expect("plain data")
+    text(&generated_value(seed))
+}
+
+/// Returns the scenario in which a workflow runs and nobody asks for anything; or why there is none.
+pub(super) fn scenario_of(manifest: &Value) -> Result<Scenario, String> {
+    read_scenario("generated.yaml", &text(manifest))
+}
+
+fn text(manifest: &Value) -> String {
+    let limits = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "limits" },
+        "data": { "places": SEMAPHORE_PLACES.to_string() },
+    });
+    [manifest, &limits].map(|object| serde_yaml::to_string(object).expect("plain data")).join("---\n")
 }
 
 /// Returns the scenario of a seed: a workflow, and what people ask for meanwhile.
@@ -65,6 +87,8 @@ struct Maker {
     chance: Chance,
     /// Whether pods fail for good.
     has_failures: bool,
+    /// Whether there are daemons, which keep their places until their callers end.
+    has_daemons: bool,
     templates: Vec<Value>,
 }
 
@@ -72,7 +96,13 @@ impl Maker {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::named(seed, "manifest");
         let has_failures = chance.below(5) == 0;
-        Self { chance, has_failures, templates: Vec::new() }
+        let has_daemons = !has_failures && chance.below(4) == 0;
+        Self { chance, has_failures, has_daemons, templates: Vec::new() }
+    }
+
+    /// Returns whether few may run at a time: nothing waits for a place that is never free.
+    fn may_limit(&self) -> bool {
+        !self.has_failures && !self.has_daemons
     }
 
     fn one_in(&mut self, times: u64) -> bool {
@@ -87,7 +117,7 @@ impl Maker {
         } else if self.one_in(5) {
             spec["hooks"] = json!({ "exit": { "template": self.leaf().0 } });
         }
-        if !self.has_failures && self.one_in(4) {
+        if self.may_limit() && self.one_in(4) {
             spec["parallelism"] = (1 + self.chance.below(3)).into();
         }
         if self.one_in(6) {
@@ -112,6 +142,7 @@ impl Maker {
         match if depth == 0 { 1 + self.chance.below(2) } else { self.chance.below(4) } {
             1 if may_call => (self.steps(depth), Made::Nothing),
             2 if may_call => (self.dag(depth), Made::Nothing),
+            _ if self.has_daemons && self.one_in(3) => (self.daemon(), Made::Nothing),
             _ => self.leaf(),
         }
     }
@@ -123,8 +154,17 @@ impl Maker {
         name
     }
 
+    /// Makes a template whose pod runs until its caller ends. It holds no lock: others would wait for ever.
+    fn daemon(&mut self) -> String {
+        self.add(json!({ "daemon": true, "container": { "image": "x", "command": ["sh"] } }))
+    }
+
     fn leaf(&mut self) -> (String, Made) {
-        let inputs = json!({ "parameters": [{ "name": "p", "value": "d" }] });
+        let mut inputs = json!({ "parameters": [{ "name": "p", "value": "d" }] });
+        if self.one_in(6) {
+            inputs["artifacts"] =
+                json!([{ "name": "a", "path": "/tmp/a", "raw": { "data": "{{inputs.parameters.p}}" } }]);
+        }
         let pod = |words: &str| json!({ "image": "x", "command": ["sh"], "args": ["{{inputs.parameters.p}}", words] });
         let (mut template, made) = match self.chance.below(9) {
             0 | 1 => (json!({ "container": pod("sim:exit=0") }), Made::Nothing),
@@ -147,12 +187,26 @@ impl Maker {
             _ if self.has_failures => (json!({ "container": pod("sim:exit=4") }), Made::Nothing),
             _ => (json!({ "container": pod("sim:takes=1s") }), Made::Nothing),
         };
-        template["inputs"] = inputs;
-        if template.get("suspend").is_none() && self.one_in(6) {
-            template["synchronization"] = json!({ "mutexes": [{ "name": format!("m{}", self.chance.below(2)) }] });
+        let is_pod = template.get("suspend").is_none();
+        if !is_pod {
+            inputs = json!({ "parameters": inputs["parameters"] });
         }
-        if template.get("suspend").is_none() && self.one_in(8) {
+        template["inputs"] = inputs;
+        if is_pod && self.one_in(4) {
+            let mutex = json!({ "name": format!("m{}", self.chance.below(2)) });
+            let semaphore = json!({ "configMapKeyRef": { "name": "limits", "key": "places" } });
+            template["synchronization"] = match self.chance.below(4) {
+                0 | 1 => json!({ "mutexes": [mutex] }),
+                2 => json!({ "semaphores": [semaphore] }),
+                _ => json!({ "mutexes": [mutex], "semaphores": [semaphore] }),
+            };
+        }
+        if is_pod && self.one_in(8) {
             template["activeDeadlineSeconds"] = 20_000.into();
+        }
+        // What is kept under one key is the same, whoever makes it.
+        if is_pod && template["memoize"].is_null() && self.one_in(8) {
+            template["outputs"]["artifacts"] = json!([{ "name": "a", "path": "/tmp/b", "optional": true }]);
         }
         (self.add(template), made)
     }
@@ -202,6 +256,13 @@ impl Maker {
                 let (hook, _) = self.leaf();
                 call.insert("hooks".to_owned(), json!({ "exit": { "template": hook } }));
             }
+            5 if !self.has_failures => {
+                let (hook, _) = self.leaf();
+                let kind = if name.starts_with('s') { "steps" } else { "tasks" };
+                let expression = format!("{kind}['{name}'].status == 'Running'");
+                let hook = json!({ "template": hook, "expression": expression });
+                call.insert("hooks".to_owned(), json!({ "running": hook }));
+            }
             _ => {}
         }
         if self.has_failures {
@@ -229,7 +290,7 @@ impl Maker {
             groups.push(steps);
         }
         let mut template = json!({ "steps": groups });
-        if !self.has_failures && self.one_in(5) {
+        if self.may_limit() && self.one_in(5) {
             template["parallelism"] = 1.into();
         }
         self.add(template)

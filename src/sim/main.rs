@@ -1,10 +1,12 @@
 //! `wf-sim` runs seeds of the simulated world, and prints what failed and which faults there were.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use wf::sim::{Place, Scenarios, Tally, check, exhaustive, trace};
+use wf::sim::{Breaks, Failure, Place, Scenarios, by_chance, exhaustive};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Run the simulated world, seed by seed
 #[derive(Parser)]
@@ -34,9 +36,12 @@ struct Args {
     /// Print all that happens in the first seed
     #[arg(long)]
     trace: bool,
-    /// Print the lines of a trace that a failing seed ends with, this many
+    /// Of the smallest history found that fails like the first one, print so many lines before the failure
     #[arg(long, default_value_t = 40)]
     tail: usize,
+    /// Look for no smaller history: show the first one that fails
+    #[arg(long)]
+    as_is: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,14 +66,15 @@ fn main() -> std::process::ExitCode {
     if args.trace {
         let (name, scenario) = Scenarios::default().of(args.from);
         println!("seed {}, {name}", args.from);
-        trace(args.world.place(), args.from, &scenario).iter().for_each(|line| println!("{line}"));
+        let breaks = Breaks::of(args.world.place(), args.from);
+        breaks.trace(args.from, &scenario).iter().for_each(|line| println!("{line}"));
         return std::process::ExitCode::SUCCESS;
     }
     let begun = Instant::now();
     let tally = if args.exhaustive {
         exhaustive(args.world.place(), &args.only, args.threads, args.fail_fast)
     } else {
-        run(&args)
+        by_chance(args.world.place(), args.from..args.from + args.seeds, &args.only, args.threads, args.fail_fast)
     };
     let seconds = begun.elapsed().as_secs_f64();
     println!(
@@ -83,47 +89,23 @@ fn main() -> std::process::ExitCode {
     for (kind, times) in &tally.faults {
         println!("{times:>10} {kind}");
     }
-    show_failures(&args, &tally);
-    if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-fn run(args: &Args) -> Tally {
-    let next = AtomicU64::new(args.from);
-    let end = args.from + args.seeds;
-    let has_failed = AtomicBool::new(false);
-    let work = || {
-        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= end || (args.fail_fast && has_failed.load(Ordering::Relaxed)) {
-                return tally;
-            }
-            let (name, scenario) = scenarios.of(seed);
-            if name.contains(&args.only) {
-                tally.add(seed, name, &check(args.world.place(), seed, &scenario));
-                has_failed.fetch_or(!tally.failed.is_empty(), Ordering::Relaxed);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..args.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let mut sum = Tally::default();
-        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
-        sum
-    })
-}
-
-/// Prints every failing seed, and the end of the first one's trace.
-fn show_failures(args: &Args, tally: &Tally) {
     for (seed, name, violations) in &tally.failed {
         println!("seed {seed}, {name}: {violations:?}");
     }
-    let first = tally.failed.iter().map(|(seed, ..)| *seed).min().filter(|_| !args.exhaustive);
-    if let Some(seed) = first {
-        let (name, scenario) = Scenarios::default().of(seed);
-        let lines = trace(args.world.place(), seed, &scenario);
-        println!("the end of seed {seed}, {name} (all of it: --trace --from {seed}):");
-        let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
-        lines[end.saturating_sub(args.tail)..end].iter().for_each(|line| println!("{line}"));
+    if let Some(first) = tally.first.filter(|_| args.tail > 0) {
+        show(if args.as_is { first } else { first.smallest() }, args.tail);
     }
+    if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+}
+
+/// Prints a history that fails: what breaks in it, its workflow, and the end of its trace.
+fn show(failure: Failure, tail: usize) {
+    let Failure { seed, breaks, scenario, manifest, violations } = failure;
+    println!("\nseed {seed}: {violations:?}\n{breaks:?}\npeople ask: {:?}", scenario.asks);
+    if let Some(manifest) = manifest {
+        println!("{}", serde_yaml::to_string(&manifest).expect("plain data"));
+    }
+    let lines = breaks.trace(seed, &scenario);
+    let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
+    lines[end.saturating_sub(tail)..end].iter().for_each(|line| println!("{line}"));
 }

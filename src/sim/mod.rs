@@ -8,6 +8,7 @@
 //! backends behind their traits.
 
 pub mod apiserver;
+mod breaks;
 mod campaign;
 mod chance;
 mod check;
@@ -17,13 +18,17 @@ mod executor;
 mod exhaustive;
 mod generate;
 mod kubernetes;
+mod order;
 mod person;
+mod play;
 mod program;
 mod scenarios;
 mod seed;
+mod shrink;
 mod world;
 
-pub use campaign::{Place, Scenarios, Tally, check, trace};
+pub use breaks::Breaks;
+pub use campaign::{Place, Scenarios, Tally, by_chance};
 pub use chance::Chance;
 pub use disk::SimDisk;
 pub use exhaustive::exhaustive;
@@ -31,6 +36,7 @@ pub use generate::{generated, generated_manifest};
 pub use kubernetes::{Mode, Tampering, Trouble, Weather, check_cluster_seed, run_cluster_seed};
 pub use scenarios::{read_scenario, scenarios};
 pub use seed::{Faults, Report, Scenario, check_seed, run_seed};
+pub use shrink::Failure;
 
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,21 @@
 //! One seed, one history: a run from its creation to its end in a world with faults.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::breaks::each;
 use super::chance::Chance;
-use super::check::{Checker, outputs, phases};
 use super::cluster::{Cluster, Manners};
 use super::disk::SimDisk;
 use super::executor::{self, Process};
-use super::person::{LOOK_AGAIN_AFTER, Person};
-use super::world::{BEGINNING, Deaths, Pid, World};
-use crate::base::{RunName, RunUid, TimeSpan};
-use crate::driver::{self, DriveError, Driver, End};
-use crate::engine::{Control, Phase, Run};
+use super::play::{self, Play, Stage as _, TRY_AGAIN_AFTER};
+use super::world::{Deaths, Pid, World};
+use crate::base::TimeSpan;
+use crate::driver::{DriveError, Driver, End};
+use crate::engine::{Control, Phase};
 use crate::plan::Plan;
-use crate::store::{DirectoryStore, FORMAT_VERSION, Header, Log, Store, StoreError, Stored};
-
-/// How long whoever cannot drive waits before the next try.
-const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
+use crate::store::{DirectoryStore, Log, Store, StoreError, Stored};
 
 /// What happens in a world, apart from faults.
 #[derive(Clone)]
@@ -40,7 +36,7 @@ impl Scenario {
 }
 
 /// What goes wrong.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults {
     /// The steps at which the driver dies: before and after each change of the disk, before and
     /// after each call of the backend, and at each await.
@@ -91,6 +87,23 @@ impl Faults {
         }
     }
 
+    /// Returns the same with one fault left out, or rarer.
+    pub(super) fn easier(&self) -> Vec<Self> {
+        each(
+            self,
+            &[
+                |faults| faults.has_rival = false,
+                |faults| faults.deaths_max = 0,
+                |faults| faults.deaths_max /= 2,
+                |faults| faults.loses_power = false,
+                |faults| faults.disk_errors_max = 0,
+                |faults| faults.disk_errors_max /= 2,
+                |faults| faults.refusals_in_thousand = 0,
+                |faults| faults.is_late = false,
+            ],
+        )
+    }
+
     /// Returns the death of the driver at one step, and nothing else.
     pub fn death_at(step: u64) -> Self {
         Self { deaths_at: [step].into(), ..Self::default() }
@@ -135,30 +148,30 @@ pub struct Report {
 /// Runs one seed.
 pub fn run_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
     let stage = Rc::new(Stage::new(seed, scenario, faults));
+    let world = stage.play.world.clone();
     if let Some(records) = faults.begins_after {
-        executor::run(&stage.world, &mut [stage.founder(seed, records)], || {});
+        executor::run(&world, &mut [stage.founder(seed, records)], || {});
     }
-    let mut processes = vec![stage.driver()];
-    processes.extend(faults.has_rival.then(|| stage.driver()));
-    processes.extend((!scenario.asks.is_empty()).then(|| stage.person()));
-    executor::run(&stage.world, &mut processes, || {
-        if faults.loses_power && stage.world.draw(|chance| chance.below(2)) == 0 {
-            stage.world.note(|| "power is lost".to_owned());
+    let mut processes = vec![play::driver(&stage)];
+    processes.extend(faults.has_rival.then(|| play::driver(&stage)));
+    processes.extend((!scenario.asks.is_empty()).then(|| play::person(&stage)));
+    executor::run(&world, &mut processes, || {
+        if faults.loses_power && world.draw(|chance| chance.below(2)) == 0 {
+            world.note(|| "power is lost".to_owned());
             stage.disk.lose_power();
         }
     });
-    while stage.world.go_on() {}
+    while world.go_on() {}
     stage.cluster.check_all_ended();
-    let report = stage.report();
-    stage.world.end();
+    let report = stage.play.report();
+    world.end();
     report
 }
 
-/// Runs one seed with the faults that it decides and without any, and returns the first, with
-/// what differs as violations.
-pub fn check_seed(seed: u64, scenario: &Scenario) -> Report {
+/// Runs one seed with faults and without any, and returns the first, with what differs as violations.
+pub fn check_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
     let expected = run_seed(seed, scenario, &Faults::none());
-    let mut report = run_seed(seed, scenario, &Faults::of(seed));
+    let mut report = run_seed(seed, scenario, faults);
     report.violations.extend(expected.violations.iter().map(|text| format!("without faults: {text}")));
     report.violations.extend(differences(&expected, &report, scenario));
     report
@@ -186,15 +199,9 @@ pub(super) fn differences(expected: &Report, found: &Report, scenario: &Scenario
 
 /// Where a history takes place.
 struct Stage {
-    world: World,
+    play: Play,
     disk: SimDisk,
     cluster: Cluster,
-    checker: Checker,
-    scenario: Scenario,
-    name: RunName,
-    /// How many things people will still ask for: until then a run that has ended may go on.
-    asks_left: Cell<usize>,
-    ended: RefCell<Option<Stored>>,
 }
 
 impl Stage {
@@ -204,43 +211,19 @@ impl Stage {
             true => Deaths::ByChance { in_thousand: faults.deaths_in_thousand, left: faults.deaths_max },
         };
         let world = World::new(seed, deaths, faults.keeps_trace);
-        let checker = Checker::new(&world);
+        let play = Play::new(&world, scenario);
         let refusals = faults.refusals_in_thousand;
         let manners = Manners { is_late: faults.is_late, refusals, forgets_pods: faults.forgets_pods };
         Self {
             disk: SimDisk::new(&world, faults.disk_errors_max, faults.syncs_nothing),
-            cluster: Cluster::new(&world, seed, manners, &checker),
-            checker,
-            world,
-            asks_left: Cell::new(scenario.asks.len()),
-            scenario: scenario.clone(),
-            name: RunName::new("simulated").expect("a valid name"),
-            ended: RefCell::new(None),
+            cluster: Cluster::new(&world, seed, manners, &play.checker),
+            play,
         }
-    }
-
-    fn store(&self, pid: Pid) -> DirectoryStore<SimDisk> {
-        DirectoryStore::on(self.disk.seen_by(pid), "/state/wf/runs")
-    }
-
-    fn header(&self) -> Header {
-        Header {
-            version: FORMAT_VERSION,
-            name: self.name.clone(),
-            uid: RunUid("00000000-0000-0000-0000-000000000000".into()),
-            created_at: BEGINNING,
-            resolved: self.scenario.plan.resolved.clone(),
-            files: Vec::new(),
-        }
-    }
-
-    fn fold(&self, stored: &Stored) -> Run {
-        driver::fold(self.scenario.plan.clone(), stored)
     }
 
     /// A process that leaves the beginning of a log.
     fn founder(self: &Rc<Self>, seed: u64, records: usize) -> Process {
-        let stored = run_seed(seed, &self.scenario, &Faults::none()).stored.expect("without faults it ends");
+        let stored = run_seed(seed, &self.play.scenario, &Faults::none()).stored.expect("without faults it ends");
         let stage = self.clone();
         Process::new(false, move |pid| {
             let (stage, stored) = (stage.clone(), stored.clone());
@@ -253,103 +236,39 @@ impl Stage {
             })
         })
     }
+}
 
-    /// A process that drives the run to its end, whoever began it.
-    fn driver(self: &Rc<Self>) -> Process {
-        let stage = self.clone();
-        Process::new(true, move |pid| {
-            let stage = stage.clone();
-            Box::pin(async move { while !stage.try_to_drive(pid).await {} })
-        })
+impl play::Stage for Stage {
+    type Store = DirectoryStore<SimDisk>;
+
+    fn play(&self) -> &Play {
+        &self.play
     }
 
-    /// Drives once, and returns whether the run has ended.
-    async fn try_to_drive(&self, pid: Pid) -> bool {
-        let result = self.drive(pid).await;
-        if self.world.is_dead(pid) {
-            std::future::pending::<()>().await;
-        }
-        match result {
-            Ok(End::Finished(phase)) => {
-                self.world.note(|| format!("process {pid} saw the end: {phase}"));
-                if self.asks_left.get() == 0 {
-                    return true;
-                }
-                self.world.sleep(LOOK_AGAIN_AFTER).await;
-            }
-            Ok(end) => self.world.violation(format!("a drive that nobody stopped ends as {end:?}")),
-            Err(DriveError::Store(StoreError::Damaged { place, reason, .. })) => {
-                self.world.violation(format!("the log is damaged at {place}: {reason}"));
-                return true;
-            }
-            Err(error) => self.world.note(|| format!("process {pid} gives up: {error}")),
-        }
-        self.world.sleep(TRY_AGAIN_AFTER).await;
-        false
+    fn store(&self, pid: Pid) -> DirectoryStore<SimDisk> {
+        DirectoryStore::on(self.disk.seen_by(pid), "/state/wf/runs")
     }
 
     async fn drive(&self, pid: Pid) -> Result<End, DriveError> {
-        let store = self.store(pid);
-        let (log, stored) = match store.acquire(&self.name).await {
+        let (store, play) = (self.store(pid), &self.play);
+        let (log, stored) = match store.acquire(&play.name).await {
             Err(StoreError::NotFound { .. }) => {
-                drop(store.create(&self.header()).await?);
-                store.acquire(&self.name).await?
+                drop(store.create(&play.header(0)).await?);
+                store.acquire(&play.name).await?
             }
             held => held?,
         };
-        self.checker.loads(pid, &stored, false);
+        play.checker.loads(pid, &stored, false);
         let backend = self.cluster.seen_by(pid);
-        let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &self.world);
-        let driven = run
-            .drive(std::future::pending(), |run, batches| {
-                self.checker.appended(pid, batches);
-                self.checker.within_limits(run);
-            })
-            .await?;
-        let stored = store.load(&self.name).await?;
-        self.checker.folds_to(&driven.run, &self.fold(&stored));
-        *self.ended.borrow_mut() = Some(stored);
+        let run = Driver::resume(play.scenario.plan.clone(), log, &stored, &backend, &play.world);
+        let driven = run.drive(std::future::pending(), |run, batches| play.appended(pid, run, batches)).await?;
+        let stored = store.load(&play.name).await?;
+        play.checker.folds_to(&driven.run, &play.fold(&stored));
+        *play.ended.borrow_mut() = Some(stored);
         Ok(driven.end)
     }
 
-    /// A process that asks for what the scenario says, and does not die.
-    fn person(self: &Rc<Self>) -> Process {
-        let stage = self.clone();
-        Process::new(false, move |pid| {
-            let stage = stage.clone();
-            Box::pin(async move {
-                let person = Person {
-                    world: &stage.world,
-                    scenario: &stage.scenario,
-                    name: &stage.name,
-                    open: || stage.store(pid),
-                    asks_left: &stage.asks_left,
-                    ended: &stage.ended,
-                };
-                person.live().await;
-            })
-        })
-    }
-
-    fn report(&self) -> Report {
-        let stored = self.ended.borrow().clone();
-        let run = stored.as_ref().map(|stored| self.fold(stored));
-        Report {
-            trace_hash: self.world.trace_hash(),
-            trace: self.world.lines(),
-            violations: self.world.violations(),
-            phase: run.as_ref().map(Run::phase),
-            nodes: run.as_ref().map(phases).unwrap_or_default(),
-            outputs: run.as_ref().map(outputs).unwrap_or_default(),
-            steps: self.world.steps(),
-            deaths: self.world.deaths(),
-            pods: self.checker.pods(),
-            took: self.world.now().since(BEGINNING),
-            counts: self.world.counts(),
-            writes: 0,
-            calls: 0,
-            told: 0,
-            stored,
-        }
+    fn pause(&self) -> TimeSpan {
+        TRY_AGAIN_AFTER
     }
 }

@@ -41,7 +41,7 @@ fn faults_by_chance_change_no_outcome() {
     let mut deaths = 0;
     for (what, scenario) in scenarios() {
         for seed in 0..20 {
-            let report = check_seed(seed, &scenario);
+            let report = check_seed(seed, &scenario, &Faults::of(seed));
             assert_holds(what, seed, &scenario, &Faults::of(seed), &report);
             deaths += report.deaths;
         }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{NodeView, RunView};
+use crate::engine::durations::ResourcesDuration;
 use crate::engine::{Inputs, NodeType, Outputs, Parameter, Shutdown};
 use crate::spec;
 use std::sync::Arc;
@@ -62,10 +63,15 @@ fn status(view: &RunView) -> Value {
     put_text(&mut object, "message", &view.message);
     object.insert("progress".to_owned(), json!(format!("{}/{}", view.progress.0, view.progress.1)));
     object.insert("conditions".to_owned(), conditions(view));
+    put(&mut object, "resourcesDuration", held(&view.held));
     let nodes = view.nodes.iter().map(|node| (node.id.clone(), node_status(view, node))).collect();
     object.insert("nodes".to_owned(), Value::Object(nodes));
     put(&mut object, "outputs", outputs(&view.outputs));
     Value::Object(object)
+}
+
+fn held(held: &ResourcesDuration) -> Option<Value> {
+    (!held.is_empty()).then(|| json!(held))
 }
 
 /// Source: Argo's `updateWorkflowPhase` and `PodRunning`.
@@ -97,6 +103,7 @@ fn node_status(view: &RunView, node: &NodeView) -> Value {
     if let Some(progress) = progress(node) {
         object.insert("progress".to_owned(), json!(progress));
     }
+    put(&mut object, "resourcesDuration", held(&node.held));
     put_text(&mut object, "podIP", node.pod_ip.as_deref().unwrap_or_default());
     if node.daemoned {
         object.insert("daemoned".to_owned(), json!(true));

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::model::{NodeView, RunView};
 use crate::base::{NodeIx, Timestamp};
+use crate::engine::durations::{ResourcesDuration, ResourcesDurations};
 use crate::engine::{Node, Parameter, Run};
 
 impl RunView {
@@ -14,7 +15,12 @@ impl RunView {
         let name = run.name().to_string();
         let places: BTreeMap<NodeIx, usize> = run.nodes().enumerate().map(|(place, node)| (node.ix, place)).collect();
         let place = |ix: &NodeIx| places.get(ix).copied();
-        let view = |node: &Node| NodeView { memo: run.memo(node.ix).cloned(), ..NodeView::placed(node, &name, place) };
+        let held = ResourcesDurations::of(run);
+        let view = |node: &Node| NodeView {
+            memo: run.memo(node.ix).cloned(),
+            held: held.node(node.ix).clone(),
+            ..NodeView::placed(node, &name, place)
+        };
         let nodes = run.nodes().map(view).collect();
         let resolved = &run.plan().resolved;
         let metadata = serde_json::to_value(&resolved.metadata).unwrap_or_default();
@@ -35,6 +41,7 @@ impl RunView {
             arguments: run.arguments().iter().map(argument).collect(),
             outputs: run.outputs().clone(),
             labels: run.labels(),
+            held: held.run,
             name,
             metadata,
             spec,
@@ -71,6 +78,7 @@ impl NodeView {
             host: node.host.clone(),
             waiting: node.waiting.clone(),
             memo: None,
+            held: ResourcesDuration::new(),
         }
     }
 }

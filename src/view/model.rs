@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::look::Mark;
 use crate::base::{NodeIx, TimeSpan, Timestamp};
+use crate::engine::durations::ResourcesDuration;
 use crate::engine::{Inputs, Memo, NodeType, Outputs, Phase, Shutdown, Waiting, model};
 
 /// A run at one instant.
@@ -44,6 +45,8 @@ pub struct RunView {
     pub outputs: Outputs,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// What its pods have held of resources.
+    pub held: ResourcesDuration,
     /// The manifest's metadata, as JSON.
     pub metadata: Value,
     /// The manifest's spec, as JSON.
@@ -95,6 +98,8 @@ pub struct NodeView {
     pub waiting: Option<Waiting>,
     /// Where its result is kept, or was taken from.
     pub memo: Option<Memo>,
+    /// What it has held of resources, with all that is inside it.
+    pub held: ResourcesDuration,
 }
 
 impl RunView {
@@ -278,6 +283,7 @@ pub(crate) mod tests {
             arguments: vec![("message".to_owned(), Some("hello".to_owned()))],
             outputs: Outputs::default(),
             labels: BTreeMap::new(),
+            held: ResourcesDuration::new(),
             metadata: serde_json::json!({"generateName": "wf-"}),
             spec: serde_json::json!({"entrypoint": "main"}),
             nodes: nodes(name, lines),
@@ -321,6 +327,7 @@ pub(crate) mod tests {
             host: None,
             waiting: None,
             memo: None,
+            held: ResourcesDuration::new(),
         }
     }
 

@@ -167,3 +167,11 @@ fn rules_are_explained() {
     hint: did you mean `WF004`?
     ");
 }
+
+/// `WF_LOCAL=1` is what people write, `true` what programs do.
+#[test]
+fn flags_of_the_environment_take_the_usual_words() {
+    for word in ["1", "true", "yes", "0", "false", ""] {
+        TestEnv::new().wf_with_variable("WF_NO_INPUT", word, &["version"]).success();
+    }
+}

@@ -2,8 +2,9 @@
 //! observations, and after each call the run must look as the workflow did there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use regex::Regex;
 use serde_json::{Value, json};
 use wf::base::{NodeIx, RunName, RunUid, Timestamp};
 use wf::engine::{
@@ -15,6 +16,10 @@ use wf::source::Sources;
 use wf::spec::{self, Manifest};
 
 use crate::conformance;
+
+mod containers;
+
+use containers::same_pods;
 
 /// What a row of Argo's cannot be here, by name.
 const EXCEPTED: &[(&str, &str)] = &[
@@ -165,7 +170,8 @@ impl Play {
         self.at = clock(call, self.at);
         let Some(run) = &mut self.run else { return refused(&self.refused, &call["out"]) };
         let at = self.at;
-        if run.started_at().is_none() {
+        let is_first = run.started_at().is_none();
+        if is_first {
             run.decide(Observation::Begin, at);
         }
         if !self.last.is_null() {
@@ -173,7 +179,10 @@ impl Play {
             self.unreported.extend(observe_pods(run, call, at));
             lose_pods(run, call, at);
         }
-        run.decide(Observation::Time, at);
+        // Argo looks at a deadline from its second look at a workflow on, even at one of no seconds.
+        if !is_first || call["in"]["spec"]["activeDeadlineSeconds"] != 0 {
+            run.decide(Observation::Time, at);
+        }
         answer_recalls(run, call, at);
         let started = starts(run);
         same_run(run, &call["out"], &self.unreported, &self.bare)?;
@@ -193,9 +202,11 @@ fn renamed(call: &Value, run: &str) -> Value {
 }
 
 fn refused(words: &[String], out: &Value) -> Result<(), String> {
-    match out["status"]["phase"].as_str() {
-        Some("Failed" | "Error") => Ok(()),
-        _ => Err(format!("refused here: {}", words.join("; "))),
+    let nodes = out["status"]["nodes"].as_object().into_iter().flat_map(|nodes| nodes.values());
+    let fails = |of: &Value| matches!(text(&of["phase"]), "Failed" | "Error");
+    match nodes.chain([&out["status"]]).any(fails) {
+        true => Ok(()),
+        false => Err(format!("refused here: {}", words.join("; "))),
     }
 }
 
@@ -302,6 +313,10 @@ fn change_node(run: &mut Run, workflow: &Value, node: &Value, at: Timestamp) -> 
             let resume = Control::Resume { selector: format!("name={name}"), message: String::new() };
             run.decide(Observation::Control(resume), at);
         }
+        ("Suspend", "Failed") => {
+            let stop = Control::Stop { selector: format!("name={name}"), message: text(&node["message"]).to_owned() };
+            run.decide(Observation::Control(stop), at);
+        }
         ("Pod", "Succeeded" | "Failed" | "Error") => {
             let end = end_of(text(&node["phase"]), text(&node["message"]), &node["outputs"]);
             run.decide(Observation::Pod(ix, PodReport::Ended(end)), at);
@@ -401,7 +416,8 @@ fn report_what_is_missing(run: &Run, ix: NodeIx, end: &mut PodEnd) -> bool {
         missing |= !known;
         end.parameters.entry(parameter.name).or_insert(FileOutput::Found(String::new()));
     }
-    for artifact in declared.artifacts {
+    // What failed saved nothing.
+    for artifact in declared.artifacts.into_iter().filter(|_| end.phase == Phase::Succeeded) {
         let known = end.artifacts.contains_key(&artifact.name);
         missing |= !known;
         let name = artifact.name.clone();
@@ -546,6 +562,15 @@ fn named(message: &str, ids: &BTreeMap<String, String>) -> String {
     named
 }
 
+/// Returns the text without the instants and durations that the run's words have in them.
+fn timeless(text: &str) -> String {
+    static TIMES: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r#"(finishedAt\\*":)(?:null|\\*"[^"\\]*\\*")|\b\d+\.\d{6}\b"#;
+        Regex::new(pattern).expect("the pattern is constant")
+    });
+    TIMES.replace_all(text, "$1").into_owned()
+}
+
 fn shown(run: &Run, node: &Node) -> (String, Value) {
     let prefix = run.name().as_str();
     let short = |name: &str| name.strip_prefix(prefix).unwrap_or(name).to_owned();
@@ -555,7 +580,8 @@ fn shown(run: &Run, node: &Node) -> (String, Value) {
     let outputs = node.outputs.as_deref().cloned().unwrap_or(Outputs::default());
     let inputs = node.inputs.as_deref().cloned().unwrap_or_default();
     let parameters = |list: &[wf::engine::Parameter]| -> BTreeMap<String, Option<String>> {
-        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(|value| value.replace(NAMELESS, "")))).collect()
+        let value = |value: &str| timeless(&value.replace(NAMELESS, ""));
+        list.iter().map(|p| (p.name.to_string(), p.value.as_deref().map(value))).collect()
     };
     let shown = json!({
         "displayName": short(&node.display_name),
@@ -577,7 +603,7 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
     let names = ids(out);
     let prefix = text(&out["metadata"]["name"]);
     let parameters = |list_of: &Value| -> BTreeMap<String, Option<String>> {
-        let pair = |p: &Value| (text(&p["name"]).to_owned(), p["value"].as_str().map(str::to_owned));
+        let pair = |p: &Value| (text(&p["name"]).to_owned(), p["value"].as_str().map(timeless));
         list(list_of).iter().map(pair).collect()
     };
     let nodes = out["status"]["nodes"].as_object();
@@ -608,100 +634,4 @@ fn expected_nodes(out: &Value) -> BTreeMap<String, Value> {
         (names[id].clone(), shown)
     });
     shown.collect()
-}
-
-/// Compares the containers that were started in a call.
-fn same_pods(run: &Run, started: &BTreeMap<String, Box<PodRequest>>, call: &Value) -> Result<(), String> {
-    let prefix = text(&call["out"]["metadata"]["name"]);
-    let named = |pods: &Value| -> BTreeMap<String, Value> {
-        let mine = list(pods).iter().filter(|pod| text(&pod["labels"]["workflows.argoproj.io/workflow"]) == prefix);
-        let name = |pod: &Value| {
-            let name = text(&pod["annotations"][NODE_NAME]);
-            name.strip_prefix(prefix).unwrap_or(name).to_owned()
-        };
-        mine.map(|pod| (name(pod), pod.clone())).collect()
-    };
-    let (before, after) = (named(&call["pods"]), named(&call["podsAfter"]));
-    // Requests have no pods.
-    for (name, request) in started.iter().filter(|(_, request)| request.template.http.is_none()) {
-        let pod = after.get(name).ok_or_else(|| format!("`{name}` is started, but not there"))?;
-        same_containers(name, request, pod)?;
-    }
-    // A pod that vanished before it ran is asked for again by whoever lists the pods and misses it.
-    let live: BTreeSet<NodeIx> = run.live_pods().into_iter().collect();
-    let asked = |name: &str| run.find(&format!("{}{name}", run.name())).is_some_and(|node| live.contains(&node.ix));
-    let known = |name: &String| before.contains_key(name) || started.contains_key(name) || asked(name);
-    match after.keys().find(|name| !known(name)) {
-        Some(name) => Err(format!("`{name}` is not started, but there it is")),
-        None => Ok(()),
-    }
-}
-
-fn same_containers(name: &str, request: &PodRequest, pod: &Value) -> Result<(), String> {
-    for container in list(&pod["containers"]) {
-        let Some(here) = container_here(request, text(&container["name"])) else { continue };
-        let here = here.to_string().replace(&request.pod_name, text(&pod["name"])).replace(NAMELESS, "");
-        let here: Value = serde_json::from_str(&here).expect("names are plain text");
-        for key in ["image", "command", "args"] {
-            // What the manifest leaves to the image was looked up there.
-            let left_out =
-                here[key].is_null() || (key == "args" && here["command"].is_null() && list(&here[key]).is_empty());
-            if !left_out && here[key] != container[key] {
-                return Err(format!("`{name}` starts with {key} {}, expected {}", here[key], container[key]));
-            }
-        }
-        let env = |container: &Value| -> Vec<Value> {
-            let traced = |variable: &&Value| !matches!(text(&variable["name"]), "TRACESTATE" | "TRACEPARENT");
-            list(&container["env"]).iter().filter(traced).cloned().collect()
-        };
-        if env(&here) != env(container) {
-            return Err(format!("`{name}` starts with env {}, expected {}", here["env"], container["env"]));
-        }
-        if let Some(patch) = &request.template.pod_spec_patch {
-            let patch: Value = serde_yaml::from_str(patch).map_err(|fault| format!("`{name}`: {patch}: {fault}"))?;
-            let patched = list(&patch["containers"]).iter().find(|patched| patched["name"] == container["name"]);
-            if let Some(patched) = patched
-                && patched["resources"] != container["resources"]
-            {
-                return Err(format!("`{name}` is patched with {patched}, expected {}", container["resources"]));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn container_here(request: &PodRequest, name: &str) -> Option<Value> {
-    let template = &request.template;
-    let as_json = |value: &dyn erased::Json| value.json();
-    if let Some(set) = &template.container_set {
-        let containers = set.containers.iter().map(|container| as_json(container));
-        return containers.into_iter().find(|container| container["name"] == name);
-    }
-    if name != "main" {
-        return None;
-    }
-    if let Some(container) = &template.container {
-        return Some(as_json(container));
-    }
-    template.script.as_ref().map(|script| {
-        let mut container = as_json(script);
-        // Without a source a script is a container.
-        if !script.source.is_empty() {
-            container["args"] = json!(["/argo/staging/script"]);
-        }
-        container
-    })
-}
-
-/// Serializes without a type parameter at each place.
-mod erased {
-    pub trait Json {
-        fn json(&self) -> serde_json::Value;
-    }
-
-    impl<T: serde::Serialize> Json for T {
-        fn json(&self) -> serde_json::Value {
-            serde_json::to_value(self).expect("a container is JSON")
-        }
-    }
 }

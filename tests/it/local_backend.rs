@@ -208,6 +208,14 @@ async fn a_script_is_given_to_its_command() {
     assert_eq!(end.result.as_deref(), Some("/argo/staging/script"), "{}", end.message);
 }
 
+/// Argo's script file is a program, so that a shell's `-c` can run it.
+#[tokio::test]
+async fn a_script_can_be_run_as_a_program() {
+    let script = json!({ "script": { "image": "busybox", "command": ["sh", "-c"], "source": "echo done" } });
+    let end = run(&TestRun::new().backend(), request(1, script)).await;
+    assert_eq!(end.result.as_deref(), Some("done"), "{}", end.message);
+}
+
 #[tokio::test]
 async fn pods_together_do_not_see_each_other_and_leave_the_host_alone() {
     let test = TestRun::new();

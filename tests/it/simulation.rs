@@ -3,16 +3,14 @@
 //!
 //! A failing seed is looked at again with `cargo run --features sim --bin wf-sim -- --world WORLD --trace --from SEED`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use wf::sim::{Place, Scenarios, Tally, check};
+use wf::sim::{Place, by_chance};
 
 /// How many seeds there are in each world. One of a cluster takes as long as many of a machine.
 const LOCAL_SEEDS: u64 = 4_800;
 const CLUSTER_SEEDS: u64 = 200;
 
 /// How many threads share them.
-const THREADS: usize = 2;
+const THREADS: u64 = 2;
 
 #[test]
 fn four_thousand_eight_hundred_histories_on_a_machine_hold_every_invariant() {
@@ -25,24 +23,7 @@ fn two_hundred_histories_in_a_cluster_hold_every_invariant() {
 }
 
 fn run(place: Place, world: &str, seeds: u64) {
-    let next = AtomicU64::new(0);
-    let work = || {
-        let (scenarios, mut tally) = (Scenarios::default(), Tally::default());
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
-                return tally;
-            }
-            let (name, scenario) = scenarios.of(seed);
-            tally.add(seed, name, &check(place, seed, &scenario));
-        }
-    };
-    let tally = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-        let mut sum = Tally::default();
-        threads.into_iter().for_each(|thread| sum.merge(thread.join().expect("a history panicked")));
-        sum
-    });
+    let tally = by_chance(place, 0..seeds, "", THREADS, false);
     let faults: u64 = tally.faults.values().sum();
     println!("simulation {world}: {}/{seeds} seeds, {faults} faults", seeds - tally.failed.len() as u64);
     assert!(tally.failed.is_empty(), "{:#?}", tally.failed);

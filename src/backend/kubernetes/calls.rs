@@ -36,18 +36,18 @@ impl Calls {
         }
     }
 
-    /// Posts the pod after `before` others from what the Job says; nothing when the Job is gone, or goes, or
-    /// has ended.
-    pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<(), kube::Error> {
+    /// Posts the pod after `before` others from what the Job says; none when the Job is gone, or goes, or has
+    /// ended. Returns whether there is one.
+    pub(super) async fn next_pod(&self, job: &str, before: u32) -> Result<bool, kube::Error> {
         let job: Value = match self.cluster.read("apis/batch/v1", "jobs", job).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
             answer => answer?,
         };
         let metadata = &job["metadata"];
         let goes_on = metadata["deletionTimestamp"].is_null() && !has_ended(&job);
         match metadata["uid"].as_str().filter(|_| goes_on) {
-            Some(uid) => self.post_pod(&job, uid, before).await,
-            None => Ok(()),
+            Some(uid) => self.post_pod(&job, uid, before).await.map(|()| true),
+            None => Ok(false),
         }
     }
 

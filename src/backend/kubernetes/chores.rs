@@ -36,6 +36,8 @@ enum Answer {
     Nothing,
     Report(PodReport),
     Pods(Vec<Pod>),
+    /// The pod of that number is there.
+    Made(u32),
     /// These must stay, since their logs could not be read.
     Unread(Leave, Vec<NodeIx>),
     /// A pod whose machine is lost cannot be declared ended, in these words.
@@ -66,7 +68,11 @@ impl KubernetesBackend {
             Effect::Search => self.search(node),
             Effect::NextPod(before) => {
                 let (calls, job) = (self.calls(), self.job_name(node));
-                async move { calls.next_pod(&job, before).await.map(|()| Answer::Nothing) }.boxed()
+                async move {
+                    let is_made = calls.next_pod(&job, before).await?;
+                    Ok(if is_made { Answer::Made(before) } else { Answer::Nothing })
+                }
+                .boxed()
             }
             Effect::Settle { phase, message, started_at } => {
                 let (calls, job) = (self.calls(), self.job_name(node));
@@ -142,13 +148,12 @@ impl KubernetesBackend {
                 state.take(node, effects);
             }
             Ok(Answer::Pods(pods)) => {
-                pods.iter().filter_map(pod::facts).for_each(|pod| self.heed_pod_is(pod));
-                if pods.is_empty() {
-                    let mut state = self.state();
-                    let effects = state.tracks.entry(node).or_default().searched_in_vain();
-                    state.take(node, effects);
-                }
+                self.heed_pods_are(pods.iter().filter_map(pod::facts).collect());
+                let mut state = self.state();
+                let effects = state.tracks.entry(node).or_default().searched_in_vain();
+                state.take(node, effects);
             }
+            Ok(Answer::Made(number)) => self.state().tracks.entry(node).or_default().made_pod(number),
             Err(error) => {
                 let error = failed(format!("look after the Job `{}`", self.job_name(node)), &error);
                 self.state().chores.push_back((node, chore));

@@ -262,7 +262,11 @@ impl KubernetesBackend {
         }
         self.state().tracks.entry(node).or_default().manage();
         let first = self.calls().post_pod(job, posted.metadata.uid.as_deref().unwrap_or_default(), 0).await;
-        first.map_or_else(|error| refused(&error), |()| Ok(None))
+        if let Err(error) = first {
+            return refused(&error);
+        }
+        self.state().tracks.entry(node).or_default().made_pod(0);
+        Ok(None)
     }
 
     /// Posts the ConfigMap with the helper, once a run. One of an earlier run of the name is about
@@ -444,6 +448,8 @@ impl Backend for KubernetesBackend {
         let ended: Vec<NodeIx> = self.state().tracks.keys().filter(|node| !live.contains(node)).copied().collect();
         self.let_go(&ended);
         let mut state = self.state();
+        // Of a node that the log has ended nobody wants to know how its Job ended.
+        state.chores.retain(|(node, chore)| *chore != Effect::Search || live.contains(node));
         let (told, others): (Vec<_>, Vec<_>) =
             state.outbox.take().into_iter().partition(|(node, _)| nodes.contains(node));
         others.into_iter().for_each(|(node, report)| state.report(node, report));

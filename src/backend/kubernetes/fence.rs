@@ -14,11 +14,13 @@ use tokio::time::Instant;
 
 use super::fault::failed;
 use crate::backend::BackendError;
+use crate::base::RunName;
 use crate::base::limits::LATE_ACTION_SECONDS;
 
 /// What stands between a driver that was replaced and the cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Fence {
+    run: RunName,
     maps: Api<ConfigMap>,
     proof: Arc<Mutex<Proof>>,
 }
@@ -40,10 +42,10 @@ impl Proof {
 }
 
 impl Fence {
-    /// Returns the fence of the log whose open segment is `segment`, in that version.
-    pub fn new(maps: Api<ConfigMap>, segment: String, version: Option<String>) -> Self {
+    /// Returns the fence of the log of `run` whose open segment is `segment`, in that version.
+    pub fn new(run: RunName, maps: Api<ConfigMap>, segment: String, version: Option<String>) -> Self {
         let proof = Proof { segment, version, at: Instant::now() };
-        Self { maps, proof: Arc::new(Mutex::new(proof)) }
+        Self { run, maps, proof: Arc::new(Mutex::new(proof)) }
     }
 
     /// Takes note that the log was written: it is ours, and its open segment is now this one.
@@ -64,24 +66,17 @@ impl Fence {
         let action = "see whether the run is still ours to drive";
         let found = self.maps.get_metadata_opt(&before.segment).await.map_err(|error| failed(action, &error))?;
         let version = found.and_then(|found| found.metadata.resource_version);
-        self.judge(&before, version, asked_at, action)
+        self.judge(&before, version, asked_at)
     }
 
-    fn judge(
-        &self,
-        before: &Proof,
-        version: Option<String>,
-        asked_at: Instant,
-        action: &str,
-    ) -> Result<(), BackendError> {
+    fn judge(&self, before: &Proof, version: Option<String>, asked_at: Instant) -> Result<(), BackendError> {
         let mut proof = self.proof();
         // Written by us while the answer was on its way, it proves more than that.
         if *proof != *before {
             return Ok(());
         }
         if version != before.version {
-            let reason = "another process drives it".to_owned();
-            return Err(BackendError::Unavailable { backend: "kubernetes", action: action.to_owned(), reason });
+            return Err(BackendError::Replaced { run: self.run.clone() });
         }
         proof.at = asked_at;
         Ok(())
@@ -96,12 +91,17 @@ mod tests {
     async fn who_was_replaced_may_not_act() {
         let config = kube::Config::new(http::Uri::from_static("http://localhost:1"));
         let client = kube::Client::try_from(config).expect("a client");
-        let fence = Fence::new(Api::namespaced(client, "n"), "s".to_owned(), Some("7".to_owned()));
+        let fence = Fence::new(
+            RunName::new("r").expect("a name"),
+            Api::namespaced(client, "n"),
+            "s".to_owned(),
+            Some("7".to_owned()),
+        );
         let before = fence.proof().clone();
         let late = before.at + Duration::from_secs(LATE_ACTION_SECONDS);
         assert!(before.is_fresh(before.at) && !before.is_fresh(late));
         fence.hold().await.expect("nobody is asked for what is fresh");
-        let judge = |version: Option<&str>| fence.judge(&before, version.map(str::to_owned), late, "act").is_ok();
+        let judge = |version: Option<&str>| fence.judge(&before, version.map(str::to_owned), late).is_ok();
         assert!(!judge(Some("8")) && !judge(None));
         assert!(judge(Some("7")));
         assert!(fence.proof().is_fresh(late));

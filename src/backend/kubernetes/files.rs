@@ -15,6 +15,9 @@ use crate::spec;
 /// Where a script is put, as in Argo: its name is the last argument of the command.
 pub(super) const SCRIPT_PATH: &str = "/argo/staging/script";
 
+/// What may be done with a script: `sh -c` runs its file as a program. Source: Argo's `StageFiles`.
+const SCRIPT_MODE: i32 = 0o755;
+
 /// The volume of the files.
 pub(super) const VOLUME: &str = "wf-files";
 
@@ -51,7 +54,7 @@ fn of_script(source: &str) -> TextFile {
         name: "script".to_owned(),
         text: source.to_owned(),
         path: SCRIPT_PATH.to_owned(),
-        mode: None,
+        mode: Some(SCRIPT_MODE),
     }
 }
 

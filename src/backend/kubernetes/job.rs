@@ -241,6 +241,7 @@ mod tests {
             - path: script
               fieldRef:
                 fieldPath: metadata.annotations['wf.internal/script']
+              mode: 493
             - path: raw-0
               fieldRef:
                 fieldPath: metadata.annotations['wf.internal/raw-0']

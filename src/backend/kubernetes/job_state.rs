@@ -34,7 +34,7 @@ pub(super) fn is_managed(spec: &JobSpec) -> bool {
 
 /// Returns whether a Job has ended, however.
 pub(super) fn has_ended(job: &Job) -> bool {
-    !matches!(state(job), JobState::Unknown | JobState::Active)
+    state(job).has_ended()
 }
 
 fn state(job: &Job) -> JobState {

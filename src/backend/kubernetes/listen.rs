@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::pending;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -14,18 +15,22 @@ use super::client::{KubernetesBackend, Owner};
 use super::fault::{failed, is_quota};
 use super::job_state::JobFacts;
 use super::kinds::{Job, Pod};
-use super::pod::PodFacts;
+use super::pod::{PodFacts, PodState};
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
 use super::{job_state, names, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
+use crate::base::limits::RELIST_SECONDS;
 use crate::engine::PodReport;
 
 /// The events that the Job controller leaves when a pod cannot be made: a quota, an admission rule.
 /// A Job says nothing of it.
 const REFUSALS: &str = "involvedObject.kind=Job,reason=FailedCreate";
+
+/// How long after a list all is listed again.
+const RELIST: Duration = Duration::from_secs(RELIST_SECONDS);
 
 /// What is being listened to.
 pub(super) struct Ears {
@@ -35,6 +40,8 @@ pub(super) struct Ears {
     refusals: Option<Watch<Event>>,
     /// Whether that is asked: not before a Job has waited for its pod.
     asks_why: bool,
+    /// When all is listed again.
+    relist_at: Option<Instant>,
     /// Calls under way that news have caused.
     pub chores: FuturesUnordered<Chore>,
     /// What the driver does itself, under way.
@@ -49,6 +56,7 @@ impl Ears {
             jobs: Watch::new(jobs.clone(), labels),
             refusals: Some(Watch::new(events, Which::Fields(REFUSALS.to_owned()))),
             asks_why: false,
+            relist_at: None,
             chores: FuturesUnordered::new(),
             work: FuturesUnordered::new(),
         }
@@ -84,17 +92,21 @@ async fn sleep_until(due: Option<Instant>) {
 impl KubernetesBackend {
     /// Waits until something comes in, and takes it. Safe to drop while it waits.
     pub(super) async fn listen_once(&self, ears: &mut Ears) -> Result<(), BackendError> {
-        if !(ears.pods.is_listed() && ears.jobs.is_listed()) {
+        let is_due = ears.relist_at.is_some_and(|due| due <= Instant::now());
+        if !(ears.pods.is_listed() && ears.jobs.is_listed()) || (is_due && self.expects_news()) {
             return self.list(ears).await;
+        }
+        if is_due {
+            ears.relist_at = Some(Instant::now() + RELIST);
         }
         self.begin_chores(&ears.chores);
         ears.work.extend(std::mem::take(&mut self.state().own_work.new));
-        let due = self.due();
+        let due = self.due().into_iter().chain(ears.relist_at).min();
         if self.state().outbox.due().is_some_and(|due| due <= Instant::now()) {
             return Ok(());
         }
         ears.asks_why |= self.state().is_kept_waiting(Instant::now());
-        let Ears { pods, jobs, refusals, asks_why, chores, work } = ears;
+        let Ears { pods, jobs, refusals, asks_why, chores, work, .. } = ears;
         let heard = tokio::select! {
             biased;
             done = async { if chores.is_empty() { pending().await } else { chores.next().await } } => done.map_or(Heard::Woken, Heard::Done),
@@ -167,22 +179,22 @@ impl KubernetesBackend {
     /// Lists Jobs and pods, takes what they say, and notes what is there no more.
     pub(super) async fn list(&self, ears: &mut Ears) -> Result<(), BackendError> {
         // Only what was there before the list was asked for can be missing in it.
-        let before: Vec<NodeIx> = {
+        let before: Vec<(NodeIx, Option<u32>)> = {
             let state = self.state();
-            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.is_known());
-            alive.map(|(node, _)| *node).collect()
+            let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.was_seen());
+            alive.map(|(node, track)| (*node, track.unseen())).collect()
         };
         let jobs = ears.jobs.list_as(|job| job_state::facts(&job)).await;
         let jobs = jobs.map_err(|error| failed("list the run's Jobs", &error))?;
         let pods = ears.pods.list_as(|pod| pod::facts(&pod)).await;
-        let mut pods = pods.map_err(|error| failed("list the run's pods", &error))?;
-        pods.sort_by_key(|pod| pod.created_at);
+        let pods = pods.map_err(|error| failed("list the run's pods", &error))?;
         let has_job: BTreeSet<NodeIx> = jobs.iter().map(|job| job.node).collect();
         let uids: BTreeSet<String> = pods.iter().map(|pod| pod.uid.clone()).collect();
         jobs.into_iter().for_each(|job| self.heed_job_is(job));
-        pods.into_iter().for_each(|pod| self.heed_pod_is(pod));
+        self.heed_pods_are(pods);
         self.miss(&before, &has_job, &uids);
         self.state().is_listed = true;
+        ears.relist_at = Some(Instant::now() + RELIST);
         Ok(())
     }
 
@@ -208,16 +220,23 @@ impl KubernetesBackend {
         state.take(node, effects);
     }
 
-    /// Notes of the nodes `before` which Jobs and pods are there no more.
-    fn miss(&self, before: &[NodeIx], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
+    /// Returns whether a node was started whose end is not known.
+    fn expects_news(&self) -> bool {
+        self.state().tracks.values().any(|track| !track.is_over())
+    }
+
+    /// Notes of the nodes `before`, each with the pod of which nothing was seen, which Jobs and pods are there
+    /// no more.
+    fn miss(&self, before: &[(NodeIx, Option<u32>)], has_job: &BTreeSet<NodeIx>, pods: &BTreeSet<String>) {
         let mut state = self.state();
-        for node in before {
+        for (node, unseen) in before {
             let Some(track) = state.tracks.get_mut(node) else { continue };
             let gone: Vec<_> = track.live_pods().filter(|pod| !pods.contains(&pod.uid)).cloned().collect();
             let mut effects: Vec<_> = gone.into_iter().flat_map(|pod| track.pod_missing(pod)).collect();
             if !has_job.contains(node) {
                 effects.extend(track.job(JobState::Gone));
             }
+            effects.extend(unseen.iter().flat_map(|number| track.pod_unseen(*number)));
             state.take(*node, effects);
         }
     }
@@ -235,7 +254,14 @@ impl KubernetesBackend {
         }
     }
 
-    pub(super) fn heed_pod_is(&self, facts: PodFacts) {
+    /// Takes what a list says of pods: those that somebody ended count only where no other does.
+    pub(super) fn heed_pods_are(&self, mut pods: Vec<PodFacts>) {
+        let is_spent = |pod: &PodFacts| matches!(pod.state, PodState::Deleted | PodState::Disrupted(_));
+        pods.sort_by_cached_key(|pod| (is_spent(pod), pod.created_at, pod.name.clone()));
+        pods.into_iter().for_each(|pod| self.heed_pod_is(pod));
+    }
+
+    fn heed_pod_is(&self, facts: PodFacts) {
         let (node, mut state) = (facts.node, self.state());
         state.room.has_pod(node, Instant::now());
         let effects = state.tracks.entry(node).or_default().pod(facts);
@@ -249,8 +275,7 @@ impl KubernetesBackend {
                 let Some(facts) = job_state::facts(job) else { return };
                 let (node, mut state) = (facts.node, self.state());
                 // A Job that has ended may be cleaned up; its end stays what it was.
-                let ended = !matches!(facts.state, JobState::Unknown | JobState::Active);
-                let last = if ended { facts.state } else { JobState::Gone };
+                let last = if facts.state.has_ended() { facts.state } else { JobState::Gone };
                 let effects = state.tracks.entry(node).or_default().job(last);
                 state.take(node, effects);
             }

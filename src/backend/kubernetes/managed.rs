@@ -25,6 +25,11 @@ pub(super) fn pod(job: &Value, uid: &str, before: u32) -> Value {
     json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"] })
 }
 
+/// Returns the number that [`pod`] gave to a pod of that name: how many the Job had before.
+pub(super) fn number(pod: &str) -> Option<u32> {
+    pod.rsplit_once('-')?.1.parse().ok()
+}
+
 /// Returns the status of a Job that has ended at `at`: what `kubectl get jobs` shows and
 /// `kubectl wait` waits for. Each end has two conditions, of which the first announces the second.
 pub(super) fn status(phase: Phase, message: &str, started_at: Option<Timestamp>, at: Timestamp) -> Value {
@@ -67,6 +72,7 @@ mod tests {
         });
         let pod = pod(&job, "u1", 2);
         assert_eq!(pod["metadata"]["name"], "hello-abc-2");
+        assert_eq!(number("hello-abc-2"), Some(2));
         assert_eq!(pod["metadata"]["labels"]["a"], "b");
         assert_eq!(pod["metadata"]["labels"]["batch.kubernetes.io/controller-uid"], "u1");
         assert_eq!(pod["metadata"]["ownerReferences"][0]["uid"], "u1");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::archive::leaving::Leave;
 use super::due::Due;
 use super::events::Told;
+use super::managed;
 use super::pod::{PodFacts, PodState};
 use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
@@ -63,7 +64,7 @@ pub(super) enum Effect {
     },
     /// People are to know.
     Tell(Told),
-    /// The Job is to get its next pod, after so many, from this process.
+    /// The Job is to get its next pod, of this number, from this process.
     NextPod(u32),
     /// The Job is to say how its pod ended; nobody else does.
     Settle {
@@ -92,6 +93,13 @@ pub(super) enum JobState {
     Gone,
 }
 
+impl JobState {
+    /// Returns whether no further pod comes of it.
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(self, JobState::Unknown | JobState::Active)
+    }
+}
+
 /// A node's Job and pods.
 #[derive(Debug, Default)]
 pub(super) struct Track {
@@ -101,11 +109,15 @@ pub(super) struct Track {
     counted: Option<PodFacts>,
     /// Other pods that are alive, by uid.
     others: BTreeMap<String, PodFacts>,
+    /// Whether there were two pods at a time: the Job controller ends one of them as it likes.
+    is_doubled: bool,
     /// Pods that count no more, by uid: they were disrupted, or told to stop.
     spent: BTreeSet<String>,
     disruptions: u32,
     /// Whether this process makes its pods.
     is_managed: bool,
+    /// The number of the pod that this process made, and of which nothing was seen yet.
+    unseen: Option<u32>,
     is_stopped: bool,
     /// Whether its pod lacked something once.
     is_stuck: bool,
@@ -139,6 +151,26 @@ impl Track {
         self.is_managed && !self.is_over && self.counted.is_none() && self.spent.is_empty()
     }
 
+    /// Notes that this process made the pod of that number.
+    pub(super) fn made_pod(&mut self, number: u32) {
+        if self.counted.is_none() {
+            self.unseen = Some(number);
+        }
+    }
+
+    /// Returns the number of the pod that was made, and of which nothing was seen yet.
+    pub(super) fn unseen(&self) -> Option<u32> {
+        self.unseen.filter(|_| !self.is_over)
+    }
+
+    /// Takes the news that the pod of that number came and went before anything was seen of it.
+    pub(super) fn pod_unseen(&mut self, number: u32) -> Vec<Effect> {
+        match self.unseen() == Some(number) {
+            true => self.replace(number + 1, "it went before anything was seen of it"),
+            false => Vec::new(),
+        }
+    }
+
     /// Notes that the node's Job was posted.
     pub(super) fn posted(&mut self) {
         if self.job == JobState::Unknown {
@@ -164,6 +196,11 @@ impl Track {
     /// Returns whether anything is known of the node.
     pub(super) fn is_known(&self) -> bool {
         self.job != JobState::Unknown || self.counted.is_some()
+    }
+
+    /// Returns whether anything of the node was ever seen: a pod that was spent is known no more.
+    pub(super) fn was_seen(&self) -> bool {
+        self.is_known() || !self.spent.is_empty()
     }
 
     /// Returns the pods that are alive as far as is known: the one that counts first.
@@ -225,12 +262,13 @@ impl Track {
     fn counts_in_its_state(&mut self, pod: PodFacts) -> Vec<Effect> {
         let (name, uid, state) = (pod.name.clone(), pod.uid.clone(), pod.state.clone());
         self.counted = Some(pod);
+        self.unseen = None;
         match state {
             PodState::Waiting(None) => Vec::new(),
             PodState::Waiting(Some(reason)) => self.tell(PodReport::Waiting { reason }),
             PodState::Stuck(reason) => self.stuck(reason),
             PodState::Running { ready, ip, host } => self.tell(PodReport::Running { ready, ip, host }),
-            PodState::Disrupted(reason) => self.disrupted(uid, &reason),
+            PodState::Disrupted(reason) => self.disrupted(&name, uid, &reason),
             PodState::Deleted => self.deleted(uid),
             PodState::Ended(end, words) => {
                 let mut effects = self.over(end.phase, &end.message, end.started_at);
@@ -291,11 +329,15 @@ impl Track {
             // this end is the node's.
             match pod.state {
                 PodState::Ended(..) if !self.is_over => drop(self.others.insert(pod.uid.clone(), pod)),
-                _ => drop(self.others.remove(&pod.uid)),
+                _ => {
+                    self.others.remove(&pod.uid);
+                    self.spent.insert(pod.uid);
+                }
             }
             return Vec::new();
         }
         if !self.is_over {
+            self.is_doubled = true;
             self.others.insert(pod.uid.clone(), pod);
             return Vec::new();
         }
@@ -303,7 +345,16 @@ impl Track {
         vec![Effect::StopPod { pod: pod.name, uid: pod.uid }]
     }
 
-    fn disrupted(&mut self, uid: String, reason: &str) -> Vec<Effect> {
+    fn disrupted(&mut self, pod: &str, uid: String, reason: &str) -> Vec<Effect> {
+        self.spent.insert(uid);
+        self.counted = None;
+        // Other drivers may have made pods before: what their names say counts.
+        self.replace(managed::number(pod).map_or(self.disruptions + 1, |number| number + 1), reason)
+    }
+
+    /// Has another pod take the place of one that was disrupted; `next` is its number where this process makes it.
+    fn replace(&mut self, next: u32, reason: &str) -> Vec<Effect> {
+        self.unseen = None;
         self.disruptions += 1;
         if self.is_stopped {
             return self.gives_up(Phase::Failed, "stopped".to_owned());
@@ -316,13 +367,15 @@ impl Track {
                 format!("disrupted {} times, which is the most that a pod is replaced: {reason}", self.disruptions);
             return self.gives_up(Phase::Error, words);
         }
-        self.spent.insert(uid);
-        self.counted = None;
         if let Some(effects) = self.next_pod() {
             return effects;
         }
+        if self.job.has_ended() {
+            // Nobody replaces it any more.
+            return vec![Effect::Search];
+        }
         let mut effects = self.tell(PodReport::Waiting { reason: format!("replaced after a disruption: {reason}") });
-        effects.extend(self.is_managed.then_some(Effect::NextPod(self.disruptions)));
+        effects.extend(self.is_managed.then_some(Effect::NextPod(next)));
         effects
     }
 
@@ -334,6 +387,8 @@ impl Track {
         }
         match self.is_stopped {
             true => self.ends(Phase::Failed, "stopped".to_owned()),
+            // It may have been the one too many, and the Job says what becomes of the node.
+            false if self.is_doubled && !self.is_managed => self.leaves_it_to_the_job(),
             false => self.ends(Phase::Error, "pod deleted".to_owned()),
         }
     }
@@ -347,7 +402,7 @@ impl Track {
 
     /// Takes the news that a pod is no more, with the last that was seen of it.
     pub(super) fn pod_gone(&mut self, last: PodFacts) -> Vec<Effect> {
-        let uid = last.uid.clone();
+        let (name, uid) = (last.name.clone(), last.uid.clone());
         let was_disrupted = last.disruption.clone();
         let mut effects = self.pod(last);
         self.others.remove(&uid);
@@ -355,7 +410,7 @@ impl Track {
         if is_missed {
             // Whether a deletion or a disruption took it while it was at work, its end will not be seen.
             effects = match was_disrupted {
-                Some(reason) => self.disrupted(uid, &reason),
+                Some(reason) => self.disrupted(&name, uid, &reason),
                 None => self.deleted(uid),
             };
         }
@@ -371,12 +426,14 @@ impl Track {
         }
         self.spent.insert(last.uid);
         self.counted = None;
-        match (self.next_pod(), &self.job) {
-            (Some(effects), _) => effects,
-            (None, JobState::Unknown | JobState::Active) => {
-                self.tell(PodReport::Waiting { reason: "its pod is gone, and its Job goes on".to_owned() })
-            }
-            (None, _) => vec![Effect::Search],
+        self.next_pod().unwrap_or_else(|| self.leaves_it_to_the_job())
+    }
+
+    /// Waits for the Job's word, or its next pod.
+    fn leaves_it_to_the_job(&mut self) -> Vec<Effect> {
+        match self.job.has_ended() {
+            true => vec![Effect::Search],
+            false => self.tell(PodReport::Waiting { reason: "its pod is gone, and its Job goes on".to_owned() }),
         }
     }
 
@@ -391,9 +448,8 @@ impl Track {
         if self.job == JobState::Active && is_unwanted {
             return vec![Effect::EndJob];
         }
-        let has_ended = !matches!(self.job, JobState::Unknown | JobState::Active);
         // As long as a pod is known, its own end is on its way, and says more.
-        match has_ended && !self.is_over && self.counted.is_none() {
+        match self.job.has_ended() && !self.is_over && self.counted.is_none() {
             true => vec![Effect::Search],
             false => Vec::new(),
         }
@@ -410,7 +466,7 @@ impl Track {
         if is_quota { self.tell(PodReport::Waiting { reason }) } else { self.stuck(reason) }
     }
 
-    /// Takes the answer to [`Effect::Search`] when there is no pod: what the Job says is all that is known.
+    /// Takes the answer to [`Effect::Search`] when there is no pod that counts: what the Job says is all that is known.
     pub(super) fn searched_in_vain(&mut self) -> Vec<Effect> {
         if self.is_over || self.counted.is_some() {
             return Vec::new();
@@ -456,7 +512,7 @@ impl Track {
     /// Notes that the node's end is known; the Job that nobody else looks after is to say so.
     fn over(&mut self, phase: Phase, message: &str, started_at: Option<Timestamp>) -> Vec<Effect> {
         self.is_over = true;
-        let is_open = matches!(self.job, JobState::Unknown | JobState::Active);
+        let is_open = !self.job.has_ended();
         let settle = Effect::Settle { phase, message: message.to_owned(), started_at };
         (self.is_managed && is_open).then_some(settle).into_iter().collect()
     }

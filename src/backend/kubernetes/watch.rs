@@ -1,13 +1,13 @@
 //! A watch of the run's objects of one kind: a list, then every change since, for ever.
 //!
-//! It never polls. A watch that ends goes on from the last version that was seen; only when the
-//! server has forgotten that version (410) is all listed anew.
+//! A watch that ends goes on from the last version that was seen; when the server has forgotten that
+//! version (410), all is listed anew.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Resource;
 use kube::{Api, Error};
@@ -115,11 +115,7 @@ where
             let Some(version) = self.version.clone() else { return Ok(News::Forgotten) };
             let stream = match &mut self.stream {
                 Some(stream) => stream,
-                none => match self.api.watch(&self.which.watch(), &version).await {
-                    Ok(stream) => none.insert(stream.boxed()),
-                    Err(error) if is_forgotten(&error) => return Ok(self.forgotten()),
-                    Err(error) => return Err(error),
-                },
+                none => none.insert(open(self.api.clone(), self.which.watch(), version)),
             };
             match stream.next().await {
                 None => {
@@ -177,6 +173,14 @@ where
         self.forget();
         News::Forgotten
     }
+}
+
+/// Opens a watch. Whoever waits for it may be called away, and the request goes on.
+fn open<K>(api: Api<K>, params: WatchParams, version: String) -> BoxStream<'static, Result<WatchEvent<K>, Error>>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    stream::once(async move { api.watch(&params, &version).await }).try_flatten().boxed()
 }
 
 fn is_forgotten(error: &Error) -> bool {

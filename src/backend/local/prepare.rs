@@ -86,7 +86,7 @@ pub(super) fn facts(request: &PodRequest, resolved: &Resolved, run: &str, host: 
 fn main_container(template: &spec::Template, around: &Surroundings<'_>) -> Result<Container, Fault> {
     if let Some(script) = &template.script {
         let mut main = container(&script.container, MAIN, around)?;
-        main.script = Some(script.source.clone());
+        main.script = Some(script.source.clone()).filter(|source| !source.is_empty());
         return Ok(main);
     }
     let Some(declared) = &template.container else {

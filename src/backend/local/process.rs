@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -188,6 +189,8 @@ fn command(container: &Container, site: &Site) -> Result<Command, Fault> {
     if let Some(source) = &container.script {
         site.script.parent().map_or(Ok(()), fs::create_dir_all).doing("make", &site.script)?;
         fs::write(&site.script, source).doing("write", &site.script)?;
+        // `sh -c` runs the file as a program. Source: Argo's `StageFiles`.
+        fs::set_permissions(&site.script, fs::Permissions::from_mode(0o755)).doing("write", &site.script)?;
         command.arg(&site.script);
     }
     let work = container.working_dir.as_ref().map_or_else(|| site.work.clone(), PathBuf::from);
@@ -240,7 +243,6 @@ mod tests {
     fn programs_are_found_as_by_a_shell() {
         let folder = tempfile::tempdir().expect("a folder");
         let make = |name: &str, mode: u32| {
-            use std::os::unix::fs::PermissionsExt;
             let path = folder.path().join(name);
             fs::write(&path, "").expect("a file");
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");

@@ -61,6 +61,28 @@ impl Run {
                     node.display_name
                 )));
             }
+            self.check_choices(ix, parameters)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a value that is none of those that the node offers: the `enum` of its input of that name, from
+    /// which Argo's page lets people choose.
+    fn check_choices(&self, ix: NodeIx, parameters: &BTreeMap<String, String>) -> Result<(), ControlError> {
+        let inputs = self.template_of(ix).and_then(|template| template.spec.inputs.as_ref());
+        for declared in inputs.iter().flat_map(|inputs| &inputs.parameters).filter(|input| !input.enum_.is_empty()) {
+            let offered: Vec<&str> = declared.enum_.iter().map(|choice| choice.0.as_str()).collect();
+            match parameters.get(&declared.name) {
+                Some(value) if !offered.contains(&value.as_str()) => {
+                    return Err(ControlError::Refused(format!(
+                        "`{value}` is no choice for `{}` of node `{}`: it takes {}",
+                        declared.name,
+                        self.node(ix).display_name,
+                        offered.join(", ")
+                    )));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Decider;
 use super::call::{Call, Outcome};
+use super::render::{absent_argument, put};
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Event};
 use crate::engine::model::{Node, NodeType, Phase};
@@ -68,7 +69,7 @@ impl Decider<'_> {
     ) -> Result<Option<Call>, String> {
         let node = self.run.node(ix);
         let of = node.boundary.expect("only steps and tasks have hooks of their own");
-        let own = Own::new(self.run, ix, &task.name);
+        let own = Own::new(self.run, ix, &self.step_name(of, task)?);
         self.within(of, None, |scope| {
             let scope = Chain(&[&own, scope]);
             let declared = task.spec.hooks.get(&**name);
@@ -78,7 +79,7 @@ impl Decider<'_> {
                     return Ok(None);
                 }
             }
-            let arguments = self.hook_arguments(task, name, &scope)?;
+            let (arguments, absent) = self.hook_arguments(task, name, &scope)?;
             Ok(Some(Call {
                 name: hook_name,
                 caller: Caller::Hook(ix, name.clone()),
@@ -86,18 +87,25 @@ impl Decider<'_> {
                 template,
                 called: None,
                 arguments: arguments.map(Arc::new),
-                absent: Vec::new(),
+                absent,
                 local: None,
                 outer: None,
             }))
         })
     }
 
-    /// Replaces the texts of a hook's arguments, and places its artifacts.
-    fn hook_arguments(&self, task: &Task, name: &str, scope: &dyn Scope) -> Result<Option<spec::Arguments>, String> {
+    /// Replaces the texts of a hook's arguments, and places its artifacts. Returns also the parameters whose
+    /// value is the output of a node that never ran.
+    fn hook_arguments(
+        &self,
+        task: &Task,
+        name: &str,
+        scope: &dyn Scope,
+    ) -> Result<(Option<spec::Arguments>, Vec<Arc<str>>), String> {
         let Some(declared) = task.spec.hooks.get(name).and_then(|hook| hook.arguments.as_ref()) else {
-            return Ok(None);
+            return Ok((None, Vec::new()));
         };
+        let mut absent = Vec::new();
         let mut json = serde_json::to_value(declared).map_err(|fault| fault.to_string())?;
         for (salt, text) in task.texts.iter().enumerate() {
             let [Segment::Key(first), Segment::Key(hook), Segment::Key(third), rest @ ..] = &text.pointer[..] else {
@@ -107,11 +115,17 @@ impl Decider<'_> {
             if (&**first, &**hook, &**third) != ("hooks", name, "arguments") || source {
                 continue;
             }
+            if let Some(parameter) = absent_argument(declared, rest, &text.text, scope) {
+                absent.push(parameter);
+                continue;
+            }
             let rendered = text.text.render(scope, Unresolved::Keep, &self.ambient(salt as u64));
-            super::render::put(&mut json, rest, rendered.map_err(|fault| fault.to_string())?.into());
+            put(&mut json, rest, rendered.map_err(|fault| fault.to_string())?.into());
         }
         let arguments: spec::Arguments = serde_json::from_value(json).map_err(|fault| fault.to_string())?;
-        self.place_arguments(&arguments, scope).map(Some)
+        let placed = self.place_arguments(&arguments, scope);
+        let placed = placed.map_err(|fault| format!("unable to resolve references: {fault}"))?;
+        Ok((Some(placed), absent))
     }
 
     /// Ends the daemons that belong to a template that is over, or to the run: Argo's `killDaemonedChildren`.

@@ -28,15 +28,13 @@ impl Run {
     /// Returns how many places a lock has, by its name; one that cannot be found out has none.
     pub(in crate::engine) fn lock_limit(&self, name: &str) -> u32 {
         let Some((_, rest)) = name.split_once("/ConfigMap/") else { return 1 };
-        rest.split_once('/').and_then(|(map, key)| semaphore_limit(self, map, key).ok()).unwrap_or(0)
+        rest.split_once('/').and_then(|(map, key)| semaphore_limit(self, map, key)).unwrap_or(0)
     }
 }
 
-/// Returns how many places the ConfigMap's key says, or what is wrong with it.
-fn semaphore_limit(run: &Run, map: &str, key: &str) -> Result<u32, String> {
-    let value = run.plan.resolved.config_maps.get(map).and_then(|map| map.get(key));
-    let value = value.ok_or_else(|| "was not given".to_owned())?;
-    value.trim().parse().map_err(|_| format!("is `{value}`, which is not a number"))
+/// Returns how many places the ConfigMap's key says; none where it is not there, or is not a number.
+fn semaphore_limit(run: &Run, map: &str, key: &str) -> Option<u32> {
+    run.plan.resolved.config_maps.get(map)?.get(key)?.trim().parse().ok()
 }
 
 impl Decider<'_> {
@@ -154,7 +152,7 @@ impl Decider<'_> {
         let namespace = self.namespace(semaphore.namespace.as_deref());
         let name = format!("{namespace}/ConfigMap/{map}/{}", reference.key);
         let limit = semaphore_limit(self.run, map, &reference.key)
-            .map_err(|words| format!("failed to get semaphore limit: `{name}` {words}"))?;
+            .ok_or_else(|| format!("failed to initialize semaphore {name} with limit"))?;
         Ok(Lock { name: name.into(), limit })
     }
 

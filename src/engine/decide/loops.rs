@@ -50,29 +50,28 @@ impl Decider<'_> {
     /// Looks at a step or task of the node `of` that is to be called now.
     pub(super) fn expand(&self, of: NodeIx, task: &Task) -> Expanded {
         let looped = is_loop(&task.spec);
+        let name = match self.step_name(of, task) {
+            Ok(name) => name,
+            Err(words) => return Expanded::Broken(words),
+        };
         match self.condition(of, task, None) {
             Ok(None) => {}
             Ok(Some(words)) if !looped => return Expanded::Skipped(words),
             // A false condition is judged for each item, but before what the loop goes over.
-            Ok(Some(_)) => return self.expand_unwanted(of, task),
+            Ok(Some(_)) => return self.expand_unwanted(of, task, &name),
             Err(words) if !looped => return Expanded::Broken(words),
             Err(_) => {}
         }
         if !looped {
             let what = self.task(of, task, Part::Call, None, false);
             return match what {
-                Ok(what) => Expanded::Once(Box::new(Planned {
-                    name: task.name.clone(),
-                    item: None,
-                    what: Ok(what),
-                    skip: None,
-                })),
+                Ok(what) => Expanded::Once(Box::new(Planned { name, item: None, what: Ok(what), skip: None })),
                 Err(words) => Expanded::Broken(words),
             };
         }
         match self.items(of, task) {
             Ok(items) => {
-                let rounds = self.rounds(of, task, &items);
+                let rounds = self.rounds(of, task, &name, &items);
                 match rounds.iter().find_map(|round| round.what.as_ref().err().cloned()) {
                     Some(words) => Expanded::Broken(words),
                     None => Expanded::Each(rounds),
@@ -84,16 +83,16 @@ impl Decider<'_> {
 
     /// A loop whose condition is false without looking at an item: its rounds are skipped, and what
     /// it goes over may be broken.
-    fn expand_unwanted(&self, of: NodeIx, task: &Task) -> Expanded {
+    fn expand_unwanted(&self, of: NodeIx, task: &Task, name: &str) -> Expanded {
         match self.items(of, task) {
-            Ok(items) => Expanded::Each(self.rounds(of, task, &items)),
+            Ok(items) => Expanded::Each(self.rounds(of, task, name, &items)),
             Err(_) => Expanded::Each(VecDeque::new()),
         }
     }
 
-    fn rounds(&self, of: NodeIx, task: &Task, items: &[Json]) -> VecDeque<Planned> {
+    fn rounds(&self, of: NodeIx, task: &Task, name: &str, items: &[Json]) -> VecDeque<Planned> {
         let round = |(index, item): (usize, &Json)| {
-            let name = round_name(&task.name, index, item).into();
+            let name = round_name(name, index, item).into();
             let (what, skip) = match self.condition(of, task, Some(item)) {
                 Ok(None) => (self.task(of, task, Part::Call, Some(item), true), None),
                 Ok(Some(words)) => (Ok(Rendered::as_declared(task)), Some(words)),
@@ -151,14 +150,17 @@ impl Decider<'_> {
         let kind = if matches!(caller, Caller::Task(..)) { "tasks.name" } else { "steps.name" };
         Ok(Call {
             name,
-            caller,
             parents: Vec::new(),
             template,
             called,
-            arguments: self.resolve_artifacts(of, &rendered.spec)?,
+            arguments: self.resolve_artifacts(of, &rendered.spec).map_err(|fault| match caller {
+                Caller::Task(..) => fault,
+                _ => format!("failed to resolve references: unable to resolve references: {fault}"),
+            })?,
             absent: rendered.absent.clone(),
             local: Some((kind, planned.name.clone())),
             outer: rendered.outer.clone(),
+            caller,
         })
     }
 

@@ -95,7 +95,7 @@ impl Decider<'_> {
                 parameter.name,
                 from.parameter.as_deref().or(from.expression.as_deref()).unwrap_or_default()
             )),
-            (Ok(None), None) => Err(format!("unable to resolve: {}", from.parameter.as_deref().unwrap_or_default())),
+            (Ok(None), None) => Err(unresolved(from.parameter.as_deref())),
         }
     }
 
@@ -152,7 +152,7 @@ impl Decider<'_> {
                 Ok(Some(found)) => placed.artifacts.push(found),
                 Ok(None) => placed.artifacts.push(artifact.clone()),
                 Err(_) if artifact.optional == Some(true) => {}
-                Err(fault) => return Err(format!("failed to resolve references: {fault}")),
+                Err(fault) => return Err(fault),
             }
         }
         Ok(placed)
@@ -165,12 +165,10 @@ impl Decider<'_> {
             (None, Some(reference)) => self.reference(reference, scope)?,
             (None, None) => return Ok(None),
         };
-        let named = || artifact.from.as_deref().or(artifact.from_expression.as_deref()).unwrap_or_default();
-        let Some(value @ Value::Map(_)) = value else {
-            return Err(format!("Unable to resolve: {}", named()));
-        };
-        let mut found: spec::Artifact =
-            serde_json::from_value(value.to_json()).map_err(|_| format!("`{}` is not an artifact", named()))?;
+        let named = || artifact.from.as_deref().or(artifact.from_expression.as_deref());
+        let Some(value @ Value::Map(_)) = value else { return Err(unresolved(named())) };
+        let mut found: spec::Artifact = serde_json::from_value(value.to_json())
+            .map_err(|_| format!("`{}` is not an artifact", named().unwrap_or_default()))?;
         found.name.clone_from(&artifact.name);
         if let Some(below) = artifact.sub_path.as_deref().filter(|below| !below.is_empty()) {
             let below = self.below(below, scope)?;
@@ -224,6 +222,13 @@ impl Decider<'_> {
         }
         self.within(ix, None, |scope| self.below(text, scope)).unwrap_or_else(|_| text.to_owned())
     }
+}
+
+/// Returns Argo's words for a reference to what is not there, which name it without its braces.
+fn unresolved(reference: Option<&str>) -> String {
+    let text = reference.unwrap_or_default().trim();
+    let name = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}")).unwrap_or(text);
+    format!("Unable to resolve: \"{}\"", name.trim_start_matches('=').trim())
 }
 
 /// Returns whether a pod has a container `main`, whose exit code is the node's; a container set may have none.

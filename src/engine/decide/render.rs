@@ -14,7 +14,7 @@ use crate::engine::scope::inner::{Chain, Inner};
 use crate::engine::scope::item::Item;
 use crate::engine::scope::outer::{self, Around, Outer};
 use crate::engine::value::Inputs;
-use crate::expr::{Ambient, Scope, Unresolved};
+use crate::expr::{Ambient, Scope, TemplateStr, Unresolved};
 use crate::plan::{PodParts, Segment, Task, Template, Text};
 use crate::spec;
 
@@ -119,7 +119,7 @@ impl Part {
             Part::Loop => first.starts_with("with"),
             // Where an artifact comes from is looked up, not written out.
             Part::Call => {
-                !matches!(&**first, "hooks" | "inline" | "onExit" | "withItems" | "withParam" | "withSequence")
+                !matches!(&**first, "hooks" | "inline" | "name" | "onExit" | "withItems" | "withParam" | "withSequence")
                     && !is_artifact_source(text)
             }
         }
@@ -189,8 +189,16 @@ impl Decider<'_> {
         if !text.contains("{{") {
             return Ok(text.into());
         }
-        let parsed = crate::expr::TemplateStr::parse_lenient(text).map_err(|fault| fault.to_string())?;
+        let parsed = TemplateStr::parse_lenient(text).map_err(|fault| fault.to_string())?;
         let rendered = parsed.render(&self.global(), Unresolved::Keep, &self.ambient(0));
+        rendered.map(Arc::from).map_err(|fault| fault.to_string())
+    }
+
+    /// Returns the name of a step of the node `of`, its tags replaced: Argo replaces them in all of a
+    /// template before it looks at a step.
+    pub(super) fn step_name(&self, of: NodeIx, step: &Task) -> Result<Arc<str>, String> {
+        let Some(text) = step.texts.iter().find(|text| begins(text, &["name"])) else { return Ok(step.name.clone()) };
+        let rendered = self.within(of, None, |scope| text.text.render(scope, Unresolved::Keep, &self.ambient(0)));
         rendered.map(Arc::from).map_err(|fault| fault.to_string())
     }
 
@@ -212,7 +220,7 @@ impl Decider<'_> {
             let (mut absent, mut elsewhere) = (Vec::new(), Vec::new());
             let unresolved = if strict { Unresolved::Refuse } else { Unresolved::RefuseUnder(&["steps", "tasks"]) };
             for (salt, text) in task.texts.iter().enumerate().filter(|(_, text)| part.has(text)) {
-                if let Some(parameter) = absent_argument(task, text, scope) {
+                if let Some(parameter) = absent_task_argument(task, text, scope) {
                     absent.push(parameter);
                     continue;
                 }
@@ -301,15 +309,24 @@ fn put_all(task: &spec::DAGTask, texts: Vec<(&Text, String)>) -> Result<spec::DA
     serde_json::from_value(json)
 }
 
-/// Returns the parameter that `text` is the value of, when the text is one tag that names the output
-/// of a node that never ran. Source: Argo's `markAbsentOptionalArgs`.
-fn absent_argument(task: &Task, text: &Text, scope: &dyn Scope) -> Option<Arc<str>> {
-    let index = argument_index(text)?;
-    let name = text.text.sole_variable()?;
-    scope.get(name).is_some_and(|value| value.is_nil()).then(|| {
-        let arguments = task.spec.arguments.as_ref().expect("the text stands in them");
-        arguments.parameters[index].name.as_str().into()
-    })
+fn absent_task_argument(task: &Task, text: &Text, scope: &dyn Scope) -> Option<Arc<str>> {
+    let [Segment::Key(first), rest @ ..] = &text.pointer[..] else { return None };
+    let arguments = task.spec.arguments.as_ref().filter(|_| &**first == "arguments")?;
+    absent_argument(arguments, rest, &text.text, scope)
+}
+
+/// Returns the parameter of `arguments` whose value is the text at `pointer` in them, when the text is one tag
+/// that names the output of a node that never ran. Source: Argo's `markAbsentOptionalArgs`.
+pub(super) fn absent_argument(
+    arguments: &spec::Arguments,
+    pointer: &[Segment],
+    text: &TemplateStr,
+    scope: &dyn Scope,
+) -> Option<Arc<str>> {
+    let [Segment::Key(list), Segment::Index(index), Segment::Key(key)] = pointer else { return None };
+    let is_value = (&**list, &**key) == ("parameters", "value");
+    let parameter = arguments.parameters.get(*index).filter(|_| is_value)?;
+    scope.get(text.sole_variable()?).is_some_and(|value| value.is_nil()).then(|| parameter.name.as_str().into())
 }
 
 /// Returns the inputs with the places that the template gives to its artifacts.

@@ -27,7 +27,12 @@ impl Decider<'_> {
             return Some(Block::Workflow);
         }
         let boundary = self.boundary(caller)?;
-        (!self.template_has_room(boundary)).then_some(Block::Template(boundary))
+        let is_open = match caller {
+            // What is to be done about a failure is not given up because of it.
+            Caller::Hook(..) => self.template_has_place(boundary),
+            _ => self.template_has_room(boundary),
+        };
+        (!is_open).then_some(Block::Template(boundary))
     }
 
     /// Notes that the frame of a call is to be looked at when what keeps it is gone.
@@ -92,13 +97,19 @@ impl Decider<'_> {
         let slot = self.run.slot(boundary);
         let Some(template) = self.run.template_of(boundary) else { return true };
         let failed_fast = template.spec.fail_fast == Some(true) && slot.children_bad > 0;
-        !failed_fast && template.spec.parallelism.is_none_or(|most| i64::from(slot.children_open) < most)
+        !failed_fast && self.template_has_place(boundary)
+    }
+
+    fn template_has_place(&self, boundary: NodeIx) -> bool {
+        let open = i64::from(self.run.slot(boundary).children_open);
+        self.run.template_of(boundary).and_then(|template| template.spec.parallelism).is_none_or(|most| open < most)
     }
 
     fn boundary(&self, caller: &Caller) -> Option<NodeIx> {
         match caller {
             Caller::Task(dag, ..) => Some(*dag),
             Caller::Step(group, ..) => self.run.node(*group).boundary,
+            Caller::Hook(node, _) => self.run.node(*node).boundary,
             // An attempt takes the place that its retry node had.
             _ => None,
         }

@@ -85,12 +85,13 @@ impl Decider<'_> {
         let mut todo = VecDeque::new();
         for (number, step) in groups[number as usize].iter().enumerate() {
             let caller = |item| Caller::Step(ix, number as u32, item);
+            let name = self.step_name(of, step)?;
             match self.expand(of, step) {
                 Expanded::Broken(words) => return Err(format!("failed to resolve references: {words}")),
-                Expanded::Skipped(words) => todo.extend(self.skip(ix, caller(None), &step.name, words)),
+                Expanded::Skipped(words) => todo.extend(self.skip(ix, caller(None), &name, words)),
                 Expanded::Once(planned) => self.plan_call(ix, of, step, *planned, caller(None), &mut todo)?,
                 Expanded::Each(rounds) if rounds.is_empty() => {
-                    todo.extend(self.skip(ix, caller(None), &step.name, "Skipped, empty params".to_owned()));
+                    todo.extend(self.skip(ix, caller(None), &name, "Skipped, empty params".to_owned()));
                 }
                 Expanded::Each(rounds) => {
                     for planned in rounds {

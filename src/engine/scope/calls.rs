@@ -7,10 +7,11 @@ use serde_json::{Value as Json, json};
 
 use super::{artifact, text};
 use crate::base::NodeIx;
+use crate::engine::event::Caller;
 use crate::engine::model::{Node, Phase};
 use crate::engine::run::{Called, Frame, Run};
 use crate::expr::{Scope, Value};
-use crate::plan::Body;
+use crate::plan::{Body, Task};
 use crate::spec;
 
 /// The calls of a steps or DAG node, as far as they were made.
@@ -56,9 +57,39 @@ impl Calls<'_> {
 
     fn names(&self) -> Vec<Arc<str>> {
         match self.run.template_of(self.of).map(|template| &template.body) {
-            Some(Body::Steps(groups)) => groups.iter().flatten().map(|step| step.name.clone()).collect(),
+            Some(Body::Steps(groups)) => self.step_names(groups),
             Some(Body::Dag(dag)) => dag.tasks.iter().map(|task| task.name.clone()).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    fn step_names(&self, groups: &[Vec<Task>]) -> Vec<Arc<str>> {
+        let Frame::Steps(made) = &self.run.slot(self.of).frame else { return Vec::new() };
+        let of_group = |(steps, group): (&Vec<Task>, &NodeIx)| match &self.run.slot(*group).frame {
+            Frame::Group(frame) => {
+                let names = steps.iter().zip(&frame.steps).map(|(step, called)| self.step_name(*group, step, called));
+                names.map(Arc::from).collect()
+            }
+            _ => Vec::new(),
+        };
+        groups.iter().zip(made).flat_map(of_group).collect()
+    }
+
+    /// Returns the name of a step; one with tags is known by the node that was made of it.
+    fn step_name<'s>(&'s self, group: NodeIx, step: &'s Task, called: &Called) -> &'s str {
+        let made = match called {
+            Called::One(ix) => *ix,
+            Called::Items(items) if !items.is_empty() => items[0],
+            _ => return &step.name,
+        };
+        if !step.name.contains("{{") {
+            return &step.name;
+        }
+        let slot = self.run.slot(made);
+        let name = &slot.node.name[self.run.node(group).name.len() + 1..];
+        match slot.caller {
+            Caller::Step(_, _, Some(item)) => name.find(&format!("({item}:")).map_or(name, |end| &name[..end]),
+            _ => name,
         }
     }
 
@@ -66,8 +97,9 @@ impl Calls<'_> {
     fn find(&self, call: &str) -> Option<(Called, Option<&spec::Outputs>)> {
         match (&self.run.template_of(self.of)?.body, &self.run.slot(self.of).frame) {
             (Body::Steps(groups), Frame::Steps(made)) => groups.iter().zip(made).find_map(|(steps, group)| {
-                let step = steps.iter().position(|step| &*step.name == call)?;
                 let Frame::Group(frame) = &self.run.slot(*group).frame else { return None };
+                let is_meant = |(step, called): (&Task, &Called)| *self.step_name(*group, step, called) == *call;
+                let step = steps.iter().zip(&frame.steps).position(is_meant)?;
                 Some((frame.steps[step].clone(), self.declared(steps[step].target)))
             }),
             (Body::Dag(dag), Frame::Dag(frame)) => {
@@ -163,10 +195,8 @@ impl Calls<'_> {
     /// Returns the node that stands for a loop as a whole: a task's group, or the group of its step.
     fn group_node(&self, items: &[NodeIx]) -> Option<&Node> {
         match &self.run.slot(*items.first()?).caller {
-            crate::engine::event::Caller::Task(dag, task, _) => {
-                self.run.task_node(*dag, *task).map(|group| self.run.node(group))
-            }
-            crate::engine::event::Caller::Step(group, ..) => Some(self.run.node(*group)),
+            Caller::Task(dag, task, _) => self.run.task_node(*dag, *task).map(|group| self.run.node(group)),
+            Caller::Step(group, ..) => Some(self.run.node(*group)),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Metrics of templates and of the run.
 
 use super::*;
+use crate::engine::durations::ResourcesDurations;
 use crate::engine::metrics;
 
 #[test]
@@ -45,4 +46,42 @@ fn metrics_are_what_templates_say_of_their_nodes() {
     tried [] Gauge(1.0)
     "#);
     assert_eq!(metrics.faults, ["metric `broken`: its value `Succeeded` is no number"; 2]);
+}
+
+/// Per resource: seconds times the amount that is asked for, by Argo's units.
+#[test]
+fn resources_are_held_from_the_first_sight_of_a_pod_to_its_end() {
+    let text = workflow(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{name: big, template: big}, {name: small, template: small}]]
+  - name: big
+    container:
+      image: alpine
+      command: [echo]
+      resources: {requests: {cpu: '2', memory: 1Gi}, limits: {cpu: '4', nvidia.com/gpu: 1}}
+    metrics: {prometheus: [{name: held, help: h, gauge: {value: '{{resourcesDuration.memory}}'}}]}
+  - name: small
+    container: {image: alpine, command: [echo]}
+",
+    );
+    let mut played = Played::new(&text);
+    played.observe(Observation::Begin);
+    for action in played.run.pending() {
+        let Action::Start(request) = action else { panic!("two pods start") };
+        played.clock += 10_000;
+        played.observe(Observation::Pod(request.node, PodReport::Running { ready: true, ip: None, host: None }));
+        played.clock += 20_000;
+        played.observe(Observation::Pod(request.node, PodReport::Ended(PodEnd::exited(0))));
+    }
+    let held = ResourcesDurations::of(&played.run);
+    let of = |name: &str| played.run.find_ix(name).map(|ix| format!("{:?}", held.node(ix))).expect("there is one");
+    assert_eq!(of("wf[0].big"), r#"{"cpu": 40, "memory": 204, "nvidia.com/gpu": 20}"#);
+    assert_eq!(of("wf[0].small"), r#"{"cpu": 2, "memory": 20}"#);
+    assert_eq!(of("wf"), r#"{"cpu": 42, "memory": 224, "nvidia.com/gpu": 20}"#);
+    assert_eq!(format!("{:?}", held.run), of("wf"));
+    let metrics = metrics::of(&played.run);
+    let reading = metrics.metrics["held"].values.values().next();
+    assert_eq!(reading, Some(&metrics::Reading::Gauge(204.0)));
 }

@@ -266,3 +266,42 @@ fn words_of_attempts_of_the_run_s_outputs_and_of_its_end() {
     assert_eq!(names, ["wf", "tries(0)", "[3]", "fails"]);
     assert_eq!(played.run.phase(), Phase::Failed);
 }
+
+/// Argo replaces tags in all of a template, the names of its steps included, before it runs it.
+#[test]
+fn names_of_steps_are_made_of_inputs() {
+    let (played, told) = told(
+        &workflow(
+            "  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{name: day, template: day, arguments: {parameters: [{name: date, value: '15'}]}}]]
+  - name: day
+    inputs: {parameters: [{name: date}]}
+    steps:
+    - - {name: 'run-{{inputs.parameters.date}}', template: say, arguments: {parameters: [{name: text, value: ran}]}}
+      - {name: 'each-{{inputs.parameters.date}}', template: say, withItems: [x], arguments: {parameters: [{name: text, value: '{{item}}'}]}}
+      - {name: 'not-{{inputs.parameters.date}}', template: say, when: 1 == 2, arguments: {parameters: [{name: text, value: ''}]}}
+    - - name: after
+        template: say
+        when: '{{steps.run-{{inputs.parameters.date}}.status}} == Succeeded'
+        arguments: {parameters: [{name: text, value: '{{steps.each-15.outputs.result}} {{steps.not-15.status}}'}]}
+  - name: say
+    inputs: {parameters: [{name: text}]}
+    container: {image: alpine, command: [echo], args: ['{{inputs.parameters.text}}']}
+",
+        ),
+        &makes,
+    );
+    assert_eq!(played.run.phase(), Phase::Succeeded, "{:?}", played.run.find("wf[0].day").map(|node| &node.message));
+    let told: Vec<(&str, &str)> = told.iter().map(|(name, args)| (name.as_str(), args[0].as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("wf[0].day[0].each-15(0:x)", "x"),
+            ("wf[0].day[0].run-15", "ran"),
+            ("wf[0].day[1].after", "[\"said\"] Skipped"),
+        ]
+    );
+    assert_eq!(played.run.find("wf[0].day[0].not-15").map(|node| node.phase), Some(Phase::Skipped));
+}

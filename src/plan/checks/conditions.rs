@@ -49,16 +49,28 @@ fn unreadable(text: &str, place: &Place) -> Option<Problem> {
     Some(Problem::warning(rules::WHEN_SYNTAX, place.clone(), message))
 }
 
-/// Returns the text with a word in the place of each tag.
+/// Returns the text with a word in the place of each tag, those in it included.
 pub(super) fn without_tags(text: &str, word: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
-        let Some((_, behind)) = after.split_once("}}") else { break };
+        let Some(behind) = behind_tag(after) else { break };
         out.push_str(before);
         out.push_str(word);
-        // A tag in a tag leaves the end of the outer one behind.
-        rest = behind.trim_start_matches("}}");
+        rest = behind;
     }
     out + rest
+}
+
+/// Returns what comes after the tag whose inside `text` begins with, if it ends.
+fn behind_tag(text: &str) -> Option<&str> {
+    let mut open = 1;
+    let mut rest = text;
+    while open > 0 {
+        let end = rest.find("}}")?;
+        let begin = rest[..end].find("{{");
+        open = if begin.is_some() { open + 1 } else { open - 1 };
+        rest = &rest[begin.unwrap_or(end) + 2..];
+    }
+    Some(rest)
 }

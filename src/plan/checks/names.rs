@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conditions::without_tags;
 use super::{Called, Checked, given};
 use crate::base::limits;
 use crate::plan::model::{Body, Scope};
@@ -30,8 +31,10 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
 /// The form that a name has to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Of templates, steps, tasks.
+    /// Of templates and tasks.
     Field,
+    /// Of steps, in which tags are replaced when the template is called.
+    Step,
     /// Of parameters and artifacts.
     Value,
 }
@@ -50,10 +53,13 @@ impl List<'_> {
             let place = template.place.key("outputs");
             self.values(&outputs.parameters, &outputs.artifacts, &place, "output");
         }
-        let kind = if matches!(template.body, Body::Dag(_)) { "tasks" } else { "steps" };
+        let (kind, form) = match template.body {
+            Body::Dag(_) => ("tasks", Form::Field),
+            _ => ("steps", Form::Step),
+        };
         let names: Vec<(Option<&str>, Place)> =
             called.iter().map(|call| (given(Some(&call.task.name)), call.place.clone())).collect();
-        self.placed(&names, Form::Field, kind);
+        self.placed(&names, form, kind);
         for call in called {
             if let Some(arguments) = &call.task.spec.arguments {
                 self.arguments(arguments, &call.place.key("arguments"));
@@ -104,8 +110,8 @@ impl Form {
     fn fault(self, name: &str) -> Option<&'static str> {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         match self {
-            // Tags in a step's name are replaced when it runs.
-            Self::Field if name.contains("{{") => None,
+            Self::Step => Self::Field.fault(&without_tags(name, "x")),
+            Self::Field if name.contains("{{") => Some("Argo replaces tags in the names of steps alone"),
             Self::Field if name.len() > limits::TEMPLATE_NAME_BYTES_MAX => Some("it is longer than 128 characters"),
             Self::Field if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) => {
                 Some("it must begin with a letter or a digit")

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::containers::{containers, list, text};
 use super::{Checked, probes, title, volumes};
+use crate::base::quantity::amount;
 use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
@@ -226,33 +227,11 @@ fn is_resource(name: &str) -> bool {
 
 /// Returns the amount of a quantity; none of one with tags.
 fn quantity(value: &Value) -> Option<f64> {
-    let text = match value {
-        Value::Number(number) => return number.as_f64(),
-        Value::String(text) => text.as_str(),
-        _ => return None,
-    };
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(text.len());
-    let number: f64 = text[..end].parse().ok()?;
-    let factor = match &text[end..] {
-        "" => 1.0,
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => 1024f64,
-        "Mi" => 1024f64.powi(2),
-        "Gi" => 1024f64.powi(3),
-        "Ti" => 1024f64.powi(4),
-        "Pi" => 1024f64.powi(5),
-        "Ei" => 1024f64.powi(6),
-        _ => return text.parse().ok(),
-    };
-    Some(number * factor)
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => amount(text),
+        _ => None,
+    }
 }
 
 /// The containers of a pod have names of their own; the main one is `main`.

@@ -133,6 +133,17 @@ fn names_have_a_form_and_are_unique() {
     container: {image: a}
   - name: a_b #! WF107 `a_b`
     suspend: {}
+  - name: dynamic
+    inputs: {parameters: [{name: p}]}
+    steps:
+    - - {name: 'a-{{inputs.parameters.p}}', template: dup}
+      - {name: 'a_{{inputs.parameters.p}}', template: dup} #! WF107 `a_{{inputs.parameters.p}}`
+    - - {name: b, template: dup, when: '{{steps.a-{{inputs.parameters.p}}.status}} == Succeeded'}
+  - name: graph
+    inputs: {parameters: [{name: p}]}
+    dag:
+      tasks:
+      - {name: 'a-{{inputs.parameters.p}}', template: dup} #! WF107 steps alone
   - name: dup
     suspend: {}
   - name: dup #! WF108 `dup`

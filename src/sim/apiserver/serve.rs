@@ -208,8 +208,11 @@ impl Asked {
     pub(in crate::sim) fn line(&self, change: &Change) -> Option<String> {
         let is_ours = change.key.0 == self.plural && change.key.1 == self.namespace;
         (is_ours && self.selection().takes(&change.object)).then(|| {
-            let object = self.shown((*change.object).clone());
-            format!("{}\n", json!({"type": change.what, "object": object}))
+            let object = match self.is_metadata {
+                true => text(&self.shown((*change.object).clone())),
+                false => text(&change.object),
+            };
+            format!("{{\"type\":\"{}\",\"object\":{object}}}\n", change.what)
         })
     }
 
@@ -258,6 +261,10 @@ impl Asked {
     }
 }
 
+fn text(value: &Value) -> String {
+    serde_json::to_string(value).expect("plain data")
+}
+
 /// Undoes percent encoding.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
@@ -278,7 +285,7 @@ pub(in crate::sim) fn to_response(answer: Result<Value, Refused>) -> Answer {
         Ok(body) => (200, body),
         Err(refused) => (refused.code, refused.status()),
     };
-    let mut response = Response::new(self::body(stream::iter([body.to_string()]).boxed()));
+    let mut response = Response::new(self::body(stream::iter([text(&body)]).boxed()));
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     response
 }

@@ -11,19 +11,15 @@ use super::time;
 use super::weather::{Mode, Weather};
 use crate::backend::kubernetes::{KubernetesBackend, Options, Owner};
 use crate::backend::{Backend, BackendError};
-use crate::base::{NodeIx, RunName, RunUid, TimeSpan};
-use crate::driver::{self, DriveError, Driver, End, RealClock};
-use crate::engine::{Phase, PodReport, PodRequest, Run};
-use crate::sim::check::{Checker, outputs, phases};
+use crate::base::{NodeIx, TimeSpan};
+use crate::driver::{DriveError, Driver, End, RealClock};
+use crate::engine::{Action, Phase, PodReport, PodRequest};
 use crate::sim::executor::{self, Process};
-use crate::sim::person::{LOOK_AGAIN_AFTER, Person};
+use crate::sim::play::{self, Play, Stage as _, TRY_AGAIN_AFTER};
 use crate::sim::seed::{Report, Scenario, differences};
-use crate::sim::world::{BEGINNING, Deaths, Pid, World};
+use crate::sim::world::{Deaths, Pid, World};
 use crate::store::kubernetes::Identity;
-use crate::store::{FORMAT_VERSION, Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored};
-
-/// How long whoever cannot drive waits before the next try.
-const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
+use crate::store::{Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored};
 
 /// How long a process stands still, and how wrong a clock can be.
 const PAUSE_MILLIS_MAX: u64 = 60_000;
@@ -55,32 +51,31 @@ pub fn run_cluster_seed(seed: u64, scenario: &Scenario, weather: &Weather) -> Re
     runtime.block_on(async {
         time::begin();
         let stage = Rc::new(Stage::new(seed, scenario, weather));
+        let world = stage.play.world.clone();
         let mut processes = vec![stage.remote.server()];
         if let Some((stored, records)) = founded {
             processes.push(stage.founder(stored, records));
-            executor::run_in_virtual_time(&stage.world, &mut processes, |pid| stage.before(pid)).await;
+            executor::run_in_virtual_time(&world, &mut processes, |pid| stage.before(pid)).await;
         }
-        processes.extend((0..=weather.rivals).map(|_| stage.driver()));
-        processes.extend((!scenario.asks.is_empty()).then(|| stage.person()));
-        executor::run_in_virtual_time(&stage.world, &mut processes, |pid| stage.before(pid)).await;
-        if stage.world.violations().is_empty() {
+        processes.extend((0..=weather.rivals).map(|_| play::driver(&stage)));
+        processes.extend((!scenario.asks.is_empty()).then(|| play::person(&stage)));
+        executor::run_in_virtual_time(&world, &mut processes, |pid| stage.before(pid)).await;
+        if world.violations().is_empty() {
             processes.push(stage.heir());
-            executor::run_in_virtual_time(&stage.world, &mut processes, |pid| stage.before(pid)).await;
+            executor::run_in_virtual_time(&world, &mut processes, |pid| stage.before(pid)).await;
         }
         let report = stage.report();
-        stage.world.end();
+        world.end();
         report
     })
 }
 
-/// Runs one seed in the weather that it decides and in fair weather, and returns the first, with what
-/// differs as violations.
-pub fn check_cluster_seed(seed: u64, scenario: &Scenario) -> Report {
-    let weather = Weather::of(seed);
+/// Runs one seed in some weather and in fair weather, and returns the first, with what differs as violations.
+pub fn check_cluster_seed(seed: u64, scenario: &Scenario, weather: &Weather) -> Report {
     let expected = run_cluster_seed(seed, scenario, &Weather::fair(weather.mode));
-    let mut report = run_cluster_seed(seed, scenario, &weather);
+    let mut report = run_cluster_seed(seed, scenario, weather);
     report.violations.extend(expected.violations.iter().map(|text| format!("in fair weather: {text}")));
-    if !weather.is_hostile() && !is_blind(&weather, &report) {
+    if !weather.is_hostile() && !is_blind(weather, &report) {
         report.violations.extend(differences(&expected, &report, scenario));
     }
     report
@@ -95,19 +90,14 @@ fn is_blind(weather: &Weather, report: &Report) -> bool {
 
 /// Where a history takes place.
 struct Stage {
-    world: World,
+    play: Play,
     remote: Remote,
-    checker: Checker,
-    scenario: Scenario,
     weather: Weather,
-    name: RunName,
-    asks_left: Cell<usize>,
     submissions: Cell<u32>,
     pauses_left: Cell<u32>,
     jumps_left: Cell<u32>,
     /// By how many milliseconds the clocks of processes are ahead.
     clocks: RefCell<BTreeMap<Pid, i64>>,
-    ended: RefCell<Option<Stored>>,
 }
 
 impl Stage {
@@ -118,18 +108,13 @@ impl Stage {
         };
         let world = World::in_virtual_time(seed, deaths, weather.keeps_trace);
         Self {
+            play: Play::new(&world, scenario),
             remote: Remote::new(&world, seed, weather),
-            checker: Checker::new(&world),
-            scenario: scenario.clone(),
             weather: weather.clone(),
-            name: RunName::new("simulated").expect("a valid name"),
-            asks_left: Cell::new(scenario.asks.len()),
             submissions: Cell::new(0),
             pauses_left: Cell::new(weather.pauses_max),
             jumps_left: Cell::new(weather.jumps_max),
             clocks: RefCell::default(),
-            ended: RefCell::new(None),
-            world,
         }
     }
 
@@ -141,39 +126,28 @@ impl Stage {
             strikes
         };
         if strikes(&self.pauses_left) {
-            self.world.count("driver stands still");
-            self.world.pause(pid, self.world.now() + TimeSpan(self.remote.below(PAUSE_MILLIS_MAX)));
+            let world = &self.play.world;
+            world.count("driver stands still");
+            world.pause(pid, world.now() + TimeSpan(self.remote.below(PAUSE_MILLIS_MAX)));
         }
         if strikes(&self.jumps_left) {
-            self.world.count("clock jumps");
+            self.play.world.count("clock jumps");
             let error = self.remote.below(2 * JUMP_MILLIS_MAX) as i64 - JUMP_MILLIS_MAX as i64;
             self.clocks.borrow_mut().insert(pid, error);
         }
         time::set_error(self.clocks.borrow().get(&pid).copied().unwrap_or(0));
     }
 
-    fn store(&self, pid: Pid) -> KubernetesStore {
-        KubernetesStore::new(self.remote.seen_by(pid), Identity::new(format!("process-{pid}"), time::wall))
+    /// Returns the backend of the run of which `log` is held.
+    fn backend(&self, pid: Pid, log: &KubernetesLog, header: &Header) -> KubernetesBackend {
+        let owner = Owner { run: self.play.name.clone(), uid: header.uid.clone(), head: log.head().to_owned() };
+        let options = Options { managed: self.weather.mode != Mode::Plain, ..Options::default() };
+        let backend =
+            KubernetesBackend::new(self.remote.seen_by(pid), owner, Arc::new(header.resolved.clone()), options);
+        backend.with_clock(time::wall).fenced(log.fence())
     }
 
-    /// Returns the header of a run that is submitted: each time another run.
-    fn header(&self) -> Header {
-        self.submissions.set(self.submissions.get() + 1);
-        Header {
-            version: FORMAT_VERSION,
-            name: self.name.clone(),
-            uid: RunUid(format!("00000000-0000-0000-0000-{:012}", self.submissions.get()).into()),
-            created_at: BEGINNING,
-            resolved: self.scenario.plan.resolved.clone(),
-            files: Vec::new(),
-        }
-    }
-
-    fn fold(&self, stored: &Stored) -> Run {
-        driver::fold(self.scenario.plan.clone(), stored)
-    }
-
-    /// A process that leaves the beginning of a log.
+    /// A process that leaves the beginning of a log, and of what it asks for.
     fn founder(self: &Rc<Self>, stored: Stored, records: usize) -> Process {
         let stage = self.clone();
         Process::new(false, move |pid| {
@@ -183,77 +157,31 @@ impl Stage {
                 for record in &stored.records[..records] {
                     log.append(&record.batches, &[]).await.expect("the cluster works");
                 }
+                let backend = stage.backend(pid, &log, &stored.header);
+                let begun = Stored { records: stored.records[..records].to_vec(), ..stored };
+                for action in stage.play.fold(&begun).pending() {
+                    if let Action::Start(request) = action {
+                        backend.start(&request).await.expect("the cluster works");
+                    }
+                }
                 log.release().await;
             })
         })
     }
 
-    /// A process that drives the run to its end, whoever began it.
-    fn driver(self: &Rc<Self>) -> Process {
-        let stage = self.clone();
-        Process::new(true, move |pid| {
-            let stage = stage.clone();
-            Box::pin(async move { while !stage.try_to_drive(pid).await {} })
-        })
-    }
-
-    /// Drives once, and returns whether the run has ended.
-    async fn try_to_drive(&self, pid: Pid) -> bool {
-        match self.drive(pid).await {
-            Ok(End::Finished(phase)) => {
-                self.world.note(|| format!("process {pid} saw the end: {phase}"));
-                if self.asks_left.get() == 0 {
-                    return true;
-                }
-                self.world.sleep(LOOK_AGAIN_AFTER).await;
-            }
-            Ok(end) => self.world.violation(format!("a drive that nobody stopped ends as {end:?}")),
-            Err(DriveError::Store(StoreError::Damaged { place, reason, .. })) => {
-                self.world.violation(format!("the log is damaged at {place}: {reason}"));
-                return true;
-            }
-            Err(error) => self.world.note(|| format!("process {pid} gives up: {error}")),
-        }
-        self.world.sleep(TimeSpan(TRY_AGAIN_AFTER.0 + self.remote.below(TRY_AGAIN_AFTER.0 * 3))).await;
-        false
-    }
-
-    async fn drive(&self, pid: Pid) -> Result<End, DriveError> {
-        let store = self.store(pid);
-        let (log, stored) = self.hold(pid, &store).await?;
-        let owner = Owner { run: self.name.clone(), uid: stored.header.uid.clone(), head: log.head().to_owned() };
-        let resolved = Arc::new(stored.header.resolved.clone());
-        let options = Options { managed: self.weather.mode != Mode::Plain, ..Options::default() };
-        let backend = KubernetesBackend::new(self.remote.seen_by(pid), owner, resolved, options);
-        let backend = backend.with_clock(time::wall).fenced(log.fence());
-        let backend = Witness { backend, stage: self, pid };
-        let clock = RealClock::reading(time::wall);
-        let run = Driver::resume(self.scenario.plan.clone(), log, &stored, &backend, &clock);
-        let driven = run
-            .drive(std::future::pending(), |run, batches| {
-                self.checker.appended(pid, batches);
-                self.checker.within_limits(run);
-            })
-            .await?;
-        let stored = store.load(&self.name).await?;
-        if self.checker.knows(pid) == stored.records.len() {
-            self.checker.folds_to(&driven.run, &self.fold(&stored));
-        }
-        *self.ended.borrow_mut() = Some(stored);
-        Ok(driven.end)
-    }
-
     async fn hold(&self, pid: Pid, store: &KubernetesStore) -> Result<(KubernetesLog, Stored), StoreError> {
-        match store.acquire(&self.name).await {
-            Err(StoreError::NotFound { .. }) if self.ended.borrow().is_none() => {
-                let header = self.header();
+        let play = &self.play;
+        match store.acquire(&play.name).await {
+            Err(StoreError::NotFound { .. }) if play.ended.borrow().is_none() => {
+                self.submissions.set(self.submissions.get() + 1);
+                let header = play.header(self.submissions.get());
                 let log = store.create(&header).await?;
-                self.checker.creates(pid, &header.uid);
+                play.checker.creates(pid, &header.uid);
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))
             }
             Err(StoreError::Damaged { place, reason, .. }) if place.contains("header") => {
                 // Whoever submitted it died amid it. People would delete it, and submit it again.
-                let _ = store.delete(&self.name).await;
+                let _ = store.delete(&play.name).await;
                 Err(StoreError::Io {
                     action: format!("read {place}: {reason}"),
                     source: std::io::ErrorKind::NotFound.into(),
@@ -261,29 +189,10 @@ impl Stage {
             }
             held => {
                 let held = held?;
-                self.checker.loads(pid, &held.1, true);
+                play.checker.loads(pid, &held.1, true);
                 Ok(held)
             }
         }
-    }
-
-    /// A process that asks for what the scenario says, and does not die.
-    fn person(self: &Rc<Self>) -> Process {
-        let stage = self.clone();
-        Process::new(false, move |pid| {
-            let stage = stage.clone();
-            Box::pin(async move {
-                let person = Person {
-                    world: &stage.world,
-                    scenario: &stage.scenario,
-                    name: &stage.name,
-                    open: || stage.store(pid),
-                    asks_left: &stage.asks_left,
-                    ended: &stage.ended,
-                };
-                person.live().await;
-            })
-        })
     }
 
     /// A process that deletes the run: nothing may be left of it.
@@ -292,23 +201,21 @@ impl Stage {
         Process::new(false, move |pid| {
             let stage = stage.clone();
             Box::pin(async move {
-                stage.world.sleep(DECAY).await;
+                let Play { world, checker, name, .. } = &stage.play;
+                world.sleep(DECAY).await;
                 stage.check_nothing_runs();
                 let store = stage.store(pid);
-                match store.load(&stage.name).await {
-                    Ok(stored) => stage.checker.loads(pid, &stored, false),
-                    Err(error) => stage.world.note(|| format!("the run cannot be read: {error}")),
+                match store.load(name).await {
+                    Ok(stored) => checker.loads(pid, &stored, false),
+                    Err(error) => world.note(|| format!("the run cannot be read: {error}")),
                 }
                 for _ in 0..DELETIONS_MAX {
-                    if !matches!(
-                        store.delete(&stage.name).await,
-                        Err(StoreError::DrivenBy { .. } | StoreError::Cluster(_))
-                    ) {
+                    if store.delete(name).await.is_ok() {
                         break;
                     }
-                    stage.world.sleep(TRY_AGAIN_AFTER).await;
+                    world.sleep(TRY_AGAIN_AFTER).await;
                 }
-                stage.world.sleep(DECAY).await;
+                world.sleep(DECAY).await;
                 stage.check_nothing_is_left();
             })
         })
@@ -319,7 +226,7 @@ impl Stage {
         let state = self.remote.0.state.borrow();
         let alive = state.all("pods").find(|(_, pod)| !has_ended(pod));
         if let Some((key, _)) = alive.filter(|_| !self.weather.is_hostile()) {
-            self.world.violation(format!("the pod `{}` runs for ever", key.2));
+            self.play.world.violation(format!("the pod `{}` runs for ever", key.2));
         }
     }
 
@@ -332,42 +239,56 @@ impl Stage {
             |name: &String| name.contains("/wf.lock.") || name.contains("/wf.cache.") || name.contains("cache-");
         let left: Vec<String> = left.filter(|name| !shared(name)).collect();
         if !left.is_empty() {
-            self.world.violation(format!("deleted in `{NAMESPACE}`, the run leaves {left:?}"));
+            self.play.world.violation(format!("deleted in `{NAMESPACE}`, the run leaves {left:?}"));
         }
     }
 
     fn report(&self) -> Report {
-        let stored = self.ended.borrow().clone();
-        let run = stored.as_ref().map(|stored| self.fold(stored));
-        if run.is_none() && self.world.violations().is_empty() {
-            self.world.violation("nobody saw the run end".to_owned());
+        let play = &self.play;
+        if play.ended.borrow().is_none() && play.world.violations().is_empty() {
+            play.world.violation("nobody saw the run end".to_owned());
         }
-        let (writes, pods) = (self.remote.writes(), self.remote.0.made.borrow().len() as u32);
-        let counts = self.world.counts();
-        let is_fair = counts.is_empty() && self.weather.rivals == 0 && !self.weather.is_slow;
+        let (writes, pods) = (self.remote.writes(), self.remote.jobs_made());
+        let is_fair = play.world.counts().is_empty() && self.weather.rivals == 0 && !self.weather.is_slow;
         if is_fair
-            && self.scenario.asks.is_empty()
+            && play.scenario.asks.is_empty()
             && writes > WRITES_PER_RUN_MAX + WRITES_PER_POD_MAX * u64::from(pods)
         {
-            self.world.violation(format!("{writes} writes for {pods} pods"));
+            play.world.violation(format!("{writes} writes for {pods} pods"));
         }
-        Report {
-            trace_hash: self.world.trace_hash(),
-            trace: self.world.lines(),
-            violations: self.world.violations(),
-            phase: run.as_ref().map(Run::phase),
-            nodes: run.as_ref().map(phases).unwrap_or_default(),
-            outputs: run.as_ref().map(outputs).unwrap_or_default(),
-            steps: self.world.steps(),
-            deaths: self.world.deaths(),
-            pods,
-            took: self.world.now().since(BEGINNING),
-            counts,
-            writes,
-            calls: self.remote.0.calls.get(),
-            told: self.remote.0.told.get(),
-            stored,
+        let (calls, told) = (self.remote.0.calls.get(), self.remote.0.told.get());
+        Report { pods, writes, calls, told, ..play.report() }
+    }
+}
+
+impl play::Stage for Stage {
+    type Store = KubernetesStore;
+
+    fn play(&self) -> &Play {
+        &self.play
+    }
+
+    fn store(&self, pid: Pid) -> KubernetesStore {
+        KubernetesStore::new(self.remote.seen_by(pid), Identity::new(format!("process-{pid}"), time::wall))
+    }
+
+    async fn drive(&self, pid: Pid) -> Result<End, DriveError> {
+        let (store, play) = (self.store(pid), &self.play);
+        let (log, stored) = self.hold(pid, &store).await?;
+        let backend = Witness { backend: self.backend(pid, &log, &stored.header), stage: self, pid };
+        let clock = RealClock::reading(time::wall);
+        let run = Driver::resume(play.scenario.plan.clone(), log, &stored, &backend, &clock);
+        let driven = run.drive(std::future::pending(), |run, batches| play.appended(pid, run, batches)).await?;
+        let stored = store.load(&play.name).await?;
+        if play.checker.knows(pid) == stored.records.len() {
+            play.checker.folds_to(&driven.run, &play.fold(&stored));
         }
+        *play.ended.borrow_mut() = Some(stored);
+        Ok(driven.end)
+    }
+
+    fn pause(&self) -> TimeSpan {
+        TimeSpan(TRY_AGAIN_AFTER.0 + self.remote.below(TRY_AGAIN_AFTER.0 * 3))
     }
 }
 
@@ -380,13 +301,13 @@ struct Witness<'a> {
 
 impl Backend for Witness<'_> {
     async fn start(&self, request: &PodRequest) -> Result<(), BackendError> {
-        self.stage.checker.may_start(self.pid, request);
+        self.stage.play.checker.may_start(self.pid, request);
         self.backend.start(request).await
     }
 
     async fn stop(&self, node: NodeIx, grace: TimeSpan) -> Result<(), BackendError> {
         if !self.stage.weather.is_hostile() {
-            self.stage.checker.may_stop(self.pid, node);
+            self.stage.play.checker.may_stop(self.pid, node);
         }
         self.backend.stop(node, grace).await
     }

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, Service};
 
+use super::jobs::has_condition;
 use super::machines::Machines;
 use super::watches::Watching;
 use super::weather::{Mode, Trouble, Weather};
@@ -63,6 +64,8 @@ pub(super) struct Inner {
     pub(super) syncs: RefCell<BTreeMap<Key, Timestamp>>,
     /// How many pods of a Job were made, and how often it was disrupted.
     pub(super) made: RefCell<BTreeMap<String, u32>>,
+    /// When Jobs were deleted, by name.
+    went: RefCell<BTreeMap<String, Timestamp>>,
     pub(super) doubles_left: Cell<u32>,
     /// Up to which change all was heeded.
     seen: Cell<u64>,
@@ -72,7 +75,8 @@ pub(super) struct Inner {
     writes: Cell<u64>,
     in_a_row: RefCell<BTreeMap<String, u32>>,
     outage_until: Cell<Timestamp>,
-    epoch: Cell<u64>,
+    /// The highest epoch of each log, by the head that owns it.
+    epochs: RefCell<BTreeMap<String, u64>>,
     sender: mpsc::UnboundedSender<Call>,
     receiver: RefCell<Option<mpsc::UnboundedReceiver<Call>>>,
 }
@@ -97,6 +101,7 @@ impl Remote {
             machines: RefCell::default(),
             syncs: RefCell::default(),
             made: RefCell::default(),
+            went: RefCell::default(),
             doubles_left: Cell::new(weather.doubles_max),
             seen: Cell::new(0),
             calls: Cell::new(0),
@@ -104,7 +109,7 @@ impl Remote {
             writes: Cell::new(0),
             in_a_row: RefCell::default(),
             outage_until: Cell::new(Timestamp::default()),
-            epoch: Cell::new(0),
+            epochs: RefCell::default(),
             sender,
             receiver: RefCell::new(Some(receiver)),
         }));
@@ -136,6 +141,11 @@ impl Remote {
     /// Returns how many writes of drivers had an effect.
     pub(super) fn writes(&self) -> u64 {
         self.0.writes.get()
+    }
+
+    /// Returns how many Jobs were made for nodes.
+    pub(super) fn jobs_made(&self) -> u32 {
+        self.0.made.borrow().keys().filter(|what| what.starts_with("job ")).count() as u32
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -197,11 +207,16 @@ impl Remote {
             changes.unwrap_or_default()
         };
         for change in &changes {
-            self.0.world.note(|| format!("{} {}/{} is {}", change.version, change.key.0, change.key.2, change.what));
+            self.0.world.note(|| {
+                format!("{} {}/{} is {}{}", change.version, change.key.0, change.key.2, change.what, state_of(change))
+            });
             match change.key.0.as_str() {
                 "jobs" => self.heed_job(change),
                 "pods" => self.heed_pod(change),
                 _ => {}
+            }
+            if change.what == "DELETED" && change.key.0 == "jobs" {
+                self.0.went.borrow_mut().insert(change.key.2.clone(), self.now());
             }
             match change.what {
                 "DELETED" => self.heed_deletion(change),
@@ -221,10 +236,11 @@ impl Remote {
         let Some(epoch) = epoch.and_then(|epoch| epoch.parse().ok()).filter(|_| change.what != "DELETED") else {
             return;
         };
-        if epoch < self.0.epoch.get() {
-            self.0.world.violation(format!("a log of epoch {} is written by epoch {epoch}", self.0.epoch.get()));
+        let owner = change.object["metadata"]["ownerReferences"][0]["uid"].as_str().unwrap_or_default();
+        let before = self.0.epochs.borrow_mut().insert(owner.to_owned(), epoch).unwrap_or_default();
+        if epoch < before {
+            self.0.world.violation(format!("a log of epoch {before} is written by epoch {epoch}"));
         }
-        self.0.epoch.set(epoch);
     }
 
     fn latency(&self) -> u64 {
@@ -245,8 +261,12 @@ impl Remote {
         }
         let shown = trouble.map(|trouble| format!(", {trouble:?}")).unwrap_or_default();
         self.0.world.note(|| format!("{} call {number} {} {}{shown}", call.pid, asked.method, asked.about()));
-        let (pid, answer) = (call.pid, call.answer);
-        self.after(self.latency(), move |remote| remote.perform(pid, asked, trouble, answer));
+        if asked.plural == "secrets" {
+            // I13: what was never read cannot be told.
+            self.0.world.violation(format!("a secret is read: {}", asked.about()));
+        }
+        let (pid, sent_at, answer) = (call.pid, self.now(), call.answer);
+        self.after(self.latency(), move |remote| remote.perform(pid, sent_at, asked, trouble, answer));
     }
 
     fn trouble(&self, number: u64, asked: &Asked, site: &str) -> Option<Trouble> {
@@ -282,6 +302,7 @@ impl Remote {
     fn perform(
         &self,
         pid: Pid,
+        sent_at: Timestamp,
         asked: Asked,
         trouble: Option<Trouble>,
         answer: oneshot::Sender<Result<Answer, std::io::ErrorKind>>,
@@ -292,7 +313,7 @@ impl Remote {
         let result = match refusal {
             Some(refused) => Ok(with_wait(to_response(Err(refused)))),
             None if has_effect && asked.is_watch() => Ok(self.watch(pid, asked)),
-            None if has_effect => Ok(self.act(pid, &asked)),
+            None if has_effect => Ok(self.act(pid, sent_at, &asked)),
             None => Err(std::io::ErrorKind::ConnectionReset),
         };
         let result = if is_lost { Err(std::io::ErrorKind::ConnectionReset) } else { result };
@@ -302,7 +323,7 @@ impl Remote {
         self.0.world.at(arrives, move || drop(answer.send(result)));
     }
 
-    fn act(&self, pid: Pid, asked: &Asked) -> Answer {
+    fn act(&self, pid: Pid, sent_at: Timestamp, asked: &Asked) -> Answer {
         if asked.part.as_deref() == Some("log") {
             return self.log_of(asked);
         }
@@ -322,13 +343,14 @@ impl Remote {
         if is_write && result.is_ok() {
             self.0.writes.set(self.0.writes.get() + 1);
         }
-        self.check_start(pid, asked, &result);
+        self.check_start(pid, sent_at, asked, &result);
         to_response(result)
     }
 
-    /// A Job of a node is made once. A process that stood still between its decision and its request can
-    /// be too late, and make one again that others have deleted since: no server can tell.
-    fn check_start(&self, pid: Pid, asked: &Asked, result: &Result<Value, Refused>) {
+    /// A Job of a node is made once. A process that stood still between its decision and its request, and a
+    /// request that takes its time, can be too late, and make one again that others have deleted since: no
+    /// server can tell.
+    fn check_start(&self, pid: Pid, sent_at: Timestamp, asked: &Asked, result: &Result<Value, Refused>) {
         let Ok(made) = result else { return };
         let is_start = asked.method == "POST"
             && asked.plural == "jobs"
@@ -345,12 +367,31 @@ impl Remote {
             .and_modify(|times| *times += 1)
             .or_insert(1)
             .to_owned();
-        if times > 1 && self.0.world.has_stood_still(pid) {
+        let run = &made["metadata"]["ownerReferences"][0];
+        let has_run = (self.0.state.borrow().object("jobs", NAMESPACE, run["name"].as_str().unwrap_or_default()))
+            .is_some_and(|head| head["metadata"]["uid"] == run["uid"]);
+        let went_at = self.0.went.borrow().get(name).copied();
+        if times > 1 && went_at.is_some_and(|went_at| went_at >= sent_at) {
+            self.0.world.count("Job made again by a request that was under way");
+        } else if times > 1 && !has_run {
+            self.0.world.count("Job made again for a run that was deleted");
+        } else if times > 1 && self.0.world.has_stood_still(pid) {
             self.0.world.count("Job made again by a process that stood still");
         } else if times > 1 && !self.0.weather.is_hostile() {
             self.0.world.violation(format!("the Job `{name}` is made a second time"));
         }
     }
+}
+
+/// Returns what a pod says of itself, for the trace.
+fn state_of(change: &Change) -> String {
+    let phase = change.object["status"]["phase"].as_str().filter(|_| change.key.0 == "pods").unwrap_or_default();
+    let words = [
+        (phase, !phase.is_empty()),
+        ("is to go", !change.object["metadata"]["deletionTimestamp"].is_null()),
+        ("is disrupted", has_condition(&change.object, "DisruptionTarget")),
+    ];
+    words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| format!(", {word}")).collect()
 }
 
 /// Returns the kind of a request: its method, and what it is about without what is its own.

@@ -101,7 +101,7 @@ impl Remote {
         let now = self.now();
         let fate = {
             let mut machines = self.0.machines.borrow_mut();
-            let Some(kept) = machines.pods.get_mut(uid) else { return };
+            let Some(kept) = machines.pods.get_mut(uid).filter(|kept| !kept.is_lost) else { return };
             kept.started_at = Some(now);
             kept.fate.clone()
         };

@@ -87,9 +87,17 @@ impl Remote {
     fn send(&self, watching: &mut Watching, change: &Change, line: String) {
         let number = self.0.told.get() + 1;
         self.0.told.set(number);
-        let tampering = self.0.weather.tampering_at.filter(|(at, _)| *at == number).map(|(_, tampering)| tampering);
+        let loses = self.is_stormy() && self.in_thousand(self.0.weather.losses_in_thousand);
+        let tampering = match self.0.weather.tampering_at.filter(|(at, _)| *at == number) {
+            Some((_, tampering)) => Some(tampering),
+            None => loses.then_some(Tampering::Lose),
+        };
         if let Some(tampering) = tampering {
             self.0.world.count(format!("watch event, {tampering:?}"));
+        }
+        if tampering == Some(Tampering::Lose) {
+            self.0.world.note(|| format!("event {number} of version {} is lost", change.version));
+            return;
         }
         let delay = if tampering == Some(Tampering::Delay) { DELAY } else { TimeSpan(self.below(watching.lag) + 1) };
         watching.told_by = watching.told_by.max(self.now() + delay);

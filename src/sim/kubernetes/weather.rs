@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::sim::apiserver::Refused;
+use crate::sim::breaks::each;
 use crate::sim::chance::Chance;
 
 /// How nodes get their pods.
@@ -115,10 +116,17 @@ pub enum Tampering {
     Delay,
     /// It is told twice.
     Repeat,
+    /// It is never told, and the watch goes on as if nothing had been.
+    Lose,
+}
+
+impl Tampering {
+    /// All of them.
+    pub const ALL: [Tampering; 4] = [Tampering::Skip, Tampering::Delay, Tampering::Repeat, Tampering::Lose];
 }
 
 /// What goes wrong.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Weather {
     /// How nodes get their pods.
     pub mode: Mode,
@@ -142,6 +150,8 @@ pub struct Weather {
     pub is_slow: bool,
     /// How often in a thousand a watch breaks off or repeats itself after something that it tells.
     pub breaks_in_thousand: u64,
+    /// How often in a thousand something is never told, and the watch goes on.
+    pub losses_in_thousand: u64,
     /// How many times the server forgets its history.
     pub cuts_max: u32,
     /// How many pods are drained, evicted, or lost with their machine.
@@ -154,7 +164,8 @@ pub struct Weather {
     pub trouble_at: Option<(u64, Trouble)>,
     /// One thing that a watch tells, by its number, and what is done to it.
     pub tampering_at: Option<(u64, Tampering)>,
-    /// Whether the log of the fault-free history is there already, cut after so many records.
+    /// Whether the log of the fault-free history is there already, cut after so many records, with the pods that
+    /// it has not seen end.
     pub begins_after: Option<usize>,
     /// Whether the report keeps the trace, line by line.
     pub keeps_trace: bool,
@@ -169,6 +180,36 @@ impl Weather {
     /// Returns fair weather.
     pub fn fair(mode: Mode) -> Self {
         Self { mode, ..Self::default() }
+    }
+
+    /// Returns the same with one kind of trouble left out, or rarer.
+    pub(in crate::sim) fn easier(&self) -> Vec<Self> {
+        each(
+            self,
+            &[
+                |weather| weather.rivals = 0,
+                |weather| weather.deaths_max = 0,
+                |weather| weather.pauses_max = 0,
+                |weather| weather.jumps_max = 0,
+                |weather| weather.troubles_in_thousand = 0,
+                |weather| weather.outages_max = 0,
+                |weather| weather.is_slow = false,
+                |weather| weather.breaks_in_thousand = 0,
+                |weather| weather.losses_in_thousand = 0,
+                |weather| weather.cuts_max = 0,
+                |weather| weather.disruptions_max = 0,
+                |weather| weather.doubles_max = 0,
+                |weather| weather.hostilities_max = 0,
+                |weather| weather.mode = Mode::Plain,
+                |weather| weather.rivals /= 2,
+                |weather| weather.deaths_max /= 2,
+                |weather| weather.pauses_max /= 2,
+                |weather| weather.troubles_in_thousand /= 2,
+                |weather| weather.breaks_in_thousand /= 2,
+                |weather| weather.cuts_max /= 2,
+                |weather| weather.disruptions_max /= 2,
+            ],
+        )
     }
 
     /// Returns a mix of all that can go wrong, as the seed decides.
@@ -191,6 +232,7 @@ impl Weather {
             disruptions_max: one(&[0, 0, 1, 3]) as u32,
             doubles_max: one(&[0, 0, 1, 2]) as u32,
             hostilities_max: one(&[0, 0, 0, 0, 0, 2]) as u32,
+            losses_in_thousand: one(&[0, 0, 0, 10, 50]),
             ..Self::default()
         }
     }

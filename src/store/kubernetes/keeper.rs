@@ -2,6 +2,7 @@
 //! live gets an answer, whatever the driver does meanwhile.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use kube::Api;
@@ -10,7 +11,9 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
+use super::head::Head;
 use super::inbox;
 use super::lease::RunLease;
 use super::objects::Owner;
@@ -18,13 +21,19 @@ use super::pauses::Pauses;
 use crate::backend::kubernetes::Job;
 use crate::backend::kubernetes::names;
 use crate::base::RunName;
+use crate::base::limits::RELIST_SECONDS;
 use crate::store::RequestId;
+
+/// How long a watch is believed.
+const RENEW: Duration = Duration::from_secs(RELIST_SECONDS);
 
 /// What the head Job tells.
 #[derive(Debug)]
 pub(super) enum News {
     /// The requests that are there.
     Requests(BTreeMap<RequestId, String>),
+    /// How far the log has come, as the last who wrote a summary says.
+    Records(u64),
     /// The run was deleted.
     Gone,
 }
@@ -45,7 +54,7 @@ impl Keeper {
         lease: RunLease,
     ) -> Self {
         let (sender, news) = unbounded_channel();
-        let watched = Watched { uid: owner.uid.clone(), pinged, is_there: false, lease, sender };
+        let watched = Watched { uid: owner.uid.clone(), pinged, is_there: false, records: 0, lease, sender };
         let watch = watch(jobs, owner.run.clone(), watched);
         Self { news, task: tokio::spawn(watch).abort_handle() }
     }
@@ -68,19 +77,23 @@ struct Watched {
     /// The last question whether we live that was answered.
     pinged: Option<String>,
     is_there: bool,
+    records: u64,
     lease: RunLease,
     sender: UnboundedSender<News>,
 }
 
 async fn watch(jobs: Api<PartialObjectMeta<Job>>, run: RunName, mut watched: Watched) {
-    let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
-    let mut events = watcher::watcher(jobs, config).backoff(Pauses::default()).boxed();
-    // The stream begins anew after each error, when the cluster can be reached again.
     loop {
-        match events.try_next().await {
-            Ok(Some(event)) => watched.heed(event).await,
-            Ok(None) => return,
-            Err(_) => {}
+        let config = watcher::Config::default().fields(&format!("metadata.name={run}"));
+        let mut events = watcher::watcher(jobs.clone(), config).backoff(Pauses::default()).boxed();
+        let renewed_at = Instant::now() + RENEW;
+        // The stream begins anew after each error, when the cluster can be reached again.
+        while let Ok(event) = timeout_at(renewed_at, events.try_next()).await {
+            match event {
+                Ok(Some(event)) => watched.heed(event).await,
+                Ok(None) => return,
+                Err(_) => {}
+            }
         }
     }
 }
@@ -91,6 +104,12 @@ impl Watched {
             Event::Init => self.is_there = false,
             Event::InitApply(head) | Event::Apply(head) if head.metadata.uid.as_ref() == Some(&self.uid) => {
                 self.is_there = true;
+                let records =
+                    Head::read(&head.metadata).and_then(|head| head.stored).map_or(0, |stored| stored.records);
+                if records > self.records {
+                    self.records = records;
+                    self.tell(News::Records(records));
+                }
                 self.read(head.metadata.annotations.as_ref()).await;
             }
             Event::InitDone if self.is_there => {}

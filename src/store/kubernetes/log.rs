@@ -167,8 +167,12 @@ impl KubernetesLog {
                 let name = |index| objects::blob_name(&self.owner.run, &digest, index);
                 let cut = pieces::cut(text.as_bytes());
                 let mut patience = Patience::new();
-                while let Err(error) = upload::upload(&self.maps, &self.owner, objects::BLOB, cut.clone(), name).await {
-                    patience.wait(error).await?;
+                let upload = || upload::upload(&self.store.reader, &self.owner, objects::BLOB, cut.clone(), name);
+                while let Err(error) = upload().await {
+                    match error.kind {
+                        ApiErrorKind::NotFound => return Err(self.gone()),
+                        _ => patience.wait(error).await?,
+                    }
                 }
             }
         }
@@ -297,6 +301,12 @@ impl Log for KubernetesLog {
             self.answer_again().await;
             match self.keeper.next().await {
                 News::Requests(requests) => self.inbox.see(requests),
+                // Only who took the log over can have written more than we did.
+                News::Records(records) if records > self.chain.seq() => {
+                    let holder = "another process".to_owned();
+                    return Err(StoreError::DrivenBy { run: self.owner.run.clone(), holder });
+                }
+                News::Records(_) => {}
                 News::Gone => return Err(self.gone()),
             }
         }

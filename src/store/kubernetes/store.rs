@@ -37,7 +37,7 @@ const PAGE: u32 = 500;
 pub struct KubernetesStore {
     cluster: Cluster,
     me: Identity,
-    reader: Reader,
+    pub(super) reader: Reader,
 }
 
 impl KubernetesStore {
@@ -125,7 +125,7 @@ impl KubernetesStore {
             return Err(driven_by(&owner.run, &holder));
         }
         let name = |index| objects::plan_name(&owner.run, index);
-        let plan = upload::upload(&self.reader.maps, owner, objects::PLAN, cut, name).await;
+        let plan = upload::upload(&self.reader, owner, objects::PLAN, cut, name).await;
         if let Err(error) = plan {
             // Nobody may take half a run for one; what cannot be removed says so when it is read. A run may
             // be whole in spite of a lost answer, and driven by another process already: then its head
@@ -149,7 +149,7 @@ impl KubernetesStore {
         let Held { owner, uid, lease, standing, pinged, chain, segmenter, term, version, taken, ttl } = held;
         let keeper = Keeper::new(self.heads(), &owner, pinged, lease.clone());
         let open = objects::log_name(&owner.run, segmenter.index());
-        let fence = Fence::new(self.reader.maps.clone(), open, version.clone());
+        let fence = Fence::new(owner.run.clone(), self.reader.maps.clone(), open, version.clone());
         KubernetesLog {
             store: self.clone(),
             uid,
@@ -236,7 +236,9 @@ impl Store for KubernetesStore {
         let job = job.map_err(|error| ApiError::new(&format!("read run `{run}`"), &error))?;
         let Some(job) = job else { return Err(self.not_found(run).await) };
         let Some(head) = Head::read(&job.metadata) else { return Err(self.not_found(run).await) };
-        let opening = self.reader.opening(run, head).await?;
+        let uid = head.uid.clone();
+        let opening = self.reader.opening(run, head).await;
+        let opening = self.unless_it_goes(run, &uid, opening).await?;
         let lease = self.lease(&opening.owner);
         if let Wanted::Held(holder) = lease.take().await? {
             return Err(driven_by(run, &holder));
@@ -246,17 +248,14 @@ impl Store for KubernetesStore {
             // Others need not wait for an answer of ours.
             let _ = lease.release().await;
         }
-        taken_over
+        self.unless_it_goes(run, &uid, taken_over).await
     }
 
     async fn load(&self, run: &RunName) -> Result<Stored, StoreError> {
         let head = self.head(run).await?;
-        let opening = self.reader.opening(run, head).await?;
-        let segments = self.reader.segments(&opening.owner).await?;
-        let assembled = read::assemble(run, &segments)?;
-        let part = self.reader.records(&opening.owner, &assembled.text, opening.chain).await?;
-        read::check_whole(&opening, &part)?;
-        Ok(read::stored(opening.header, part))
+        let uid = head.uid.clone();
+        let loaded = self.load_from(run, head).await;
+        self.unless_it_goes(run, &uid, loaded).await
     }
 
     async fn follow(&self, run: &RunName) -> Result<(Stored, KubernetesTail), StoreError> {
@@ -341,6 +340,28 @@ impl Store for KubernetesStore {
 }
 
 impl KubernetesStore {
+    async fn load_from(&self, run: &RunName, head: Head) -> Result<Stored, StoreError> {
+        let opening = self.reader.opening(run, head).await?;
+        let segments = self.reader.segments(&opening.owner).await?;
+        let assembled = read::assemble(run, &segments)?;
+        let part = self.reader.records(&opening.owner, &assembled.text, opening.chain).await?;
+        read::check_whole(&opening, &part)?;
+        Ok(read::stored(opening.header, part))
+    }
+
+    /// Returns what came of reading the run whose head has that uid: one that was deleted meanwhile, and goes
+    /// piece by piece, is not damaged.
+    async fn unless_it_goes<T>(&self, run: &RunName, uid: &str, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if !matches!(read, Err(StoreError::Damaged { .. })) {
+            return read;
+        }
+        let head = self.head_of(run).await?;
+        match head.is_some_and(|head| head.uid == uid && !head.is_leaving) {
+            true => read,
+            false => Err(StoreError::Deleted { run: run.clone() }),
+        }
+    }
+
     /// Reads a run whose Lease is ours, and keeps the driver before us from writing any more.
     async fn take_over(
         &self,

@@ -7,14 +7,15 @@ use kube::api::{DeleteParams, PostParams, Preconditions};
 
 use super::objects::{self, Owner};
 use super::pieces;
-use crate::backend::kubernetes::ApiError;
+use super::read::Reader;
+use crate::backend::kubernetes::{ApiError, ApiErrorKind};
 
 /// How often a name is taken from an earlier run's leftovers, which the cluster removes meanwhile.
 const TRIES_MAX: usize = 4;
 
 /// Writes a text that is cut into `cut`, several pieces at once; all are there when it returns `Ok`.
 pub(super) async fn upload(
-    maps: &Api<ConfigMap>,
+    reader: &Reader,
     owner: &Owner,
     kind: &str,
     cut: Vec<Vec<u8>>,
@@ -23,7 +24,7 @@ pub(super) async fn upload(
     let count = cut.len();
     let pieces = cut.into_iter().enumerate();
     let creates =
-        pieces.map(|(index, bytes)| create(maps, owner, objects::piece(owner, kind, name(index), count, bytes)));
+        pieces.map(|(index, bytes)| create(reader, owner, objects::piece(owner, kind, name(index), count, bytes)));
     try_join_all(creates).await.map(drop)
 }
 
@@ -52,7 +53,8 @@ async fn get(maps: &Api<ConfigMap>, owner: &Owner, name: &str) -> Result<Option<
     Ok(map.filter(|map| owner.owns(&map.metadata)))
 }
 
-async fn create(maps: &Api<ConfigMap>, owner: &Owner, piece: ConfigMap) -> Result<(), ApiError> {
+async fn create(reader: &Reader, owner: &Owner, piece: ConfigMap) -> Result<(), ApiError> {
+    let maps = &reader.maps;
     let name = piece.metadata.name.clone().unwrap_or_default();
     let action = format!("create the ConfigMap `{name}`");
     for _ in 0..TRIES_MAX {
@@ -64,7 +66,7 @@ async fn create(maps: &Api<ConfigMap>, owner: &Owner, piece: ConfigMap) -> Resul
         let found = maps.get_opt(&name).await.map_err(|error| ApiError::new(&action, &error))?;
         match found {
             Some(found) if owner.owns(&found.metadata) && found.binary_data == piece.binary_data => return Ok(()),
-            Some(found) => remove_leftover(maps, owner, &found).await?,
+            Some(found) => remove_leftover(reader, owner, &found).await?,
             None => {}
         }
     }
@@ -72,15 +74,25 @@ async fn create(maps: &Api<ConfigMap>, owner: &Owner, piece: ConfigMap) -> Resul
 }
 
 /// Removes an object that an earlier run of this name left, and that the cluster is about to
-/// remove. Objects that no run made are left alone.
-async fn remove_leftover(maps: &Api<ConfigMap>, owner: &Owner, found: &ConfigMap) -> Result<(), ApiError> {
+/// remove. Objects that no run made are left alone, and so are those of a later run: a process that stood
+/// still may find that its own run is the earlier one.
+async fn remove_leftover(reader: &Reader, owner: &Owner, found: &ConfigMap) -> Result<(), ApiError> {
     let name = found.metadata.name.clone().unwrap_or_default();
     if !owner.is_leftover(&found.metadata) {
         return Err(ApiError::taken(&format!("create the ConfigMap `{name}`"), "ConfigMap", &name));
     }
+    let head = reader.jobs.get_metadata_opt(owner.run.as_str()).await;
+    let head = head.map_err(|error| ApiError::new(&format!("read run `{}`", owner.run), &error))?;
+    if head.and_then(|head| head.metadata.uid).as_ref() != Some(&owner.uid) {
+        return Err(ApiError {
+            kind: ApiErrorKind::NotFound,
+            message: format!("run `{}` was deleted", owner.run),
+            hint: None,
+        });
+    }
     let uid = found.metadata.uid.clone();
     let preconditions = Some(Preconditions { uid, resource_version: None });
-    match maps.delete(&name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
+    match reader.maps.delete(&name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         deleted => deleted.map(drop).map_err(|error| ApiError::new(&format!("delete the ConfigMap `{name}`"), &error)),
     }

@@ -79,6 +79,11 @@ fn check_track(mut track: Track, script: &str) {
             ["unheard", name] => track.unheard(&format!("uid-{name}")),
             ["stays", "lost"] => track.stays_lost("you may not"),
             ["none", "found"] => track.searched_in_vain(),
+            ["unseen", number] => track.pod_unseen(number.parse().expect("a number")),
+            ["made", number] => {
+                track.made_pod(number.parse().expect("a number"));
+                Vec::new()
+            }
             ["stop"] => {
                 track.stop();
                 Vec::new()
@@ -277,6 +282,24 @@ fn of_two_pods_the_first_counts() {
          job complete:
          pod a deleted: Succeeded",
     );
+    // The Job controller ended the other, then the one that counted was drained.
+    check(
+        "pod a runs: running
+         pod b runs:
+         pod b deleted:
+         pod a disrupted: waiting (replaced after a disruption: drained)
+         gone b deleted:
+         pod c succeeded: Succeeded",
+    );
+    // The one that counted was drained while the Job controller ended the other: it makes a third.
+    check(
+        "pod a runs: running
+         pod b runs:
+         pod a disrupted:
+         pod b deleted: waiting (its pod is gone, and its Job goes on)
+         gone b deleted:
+         pod c succeeded: Succeeded",
+    );
     // The Job controller ended the one that counted, not the other.
     check(
         "pod a runs: running
@@ -316,8 +339,38 @@ fn what_the_job_controller_does_is_done_here_in_managed_mode() {
          pod b succeeded: settle Succeeded, Succeeded
          job complete:",
     );
+    // An earlier driver made a pod before, which is gone.
+    check_track(managed(), "pod job-3 disrupted: waiting (replaced after a disruption: drained), next pod after 4");
     check_track(managed(), "gone a runs: settle Error, Error (pod deleted)");
     check_track(managed(), "job gone: search\n none found: lost (its Job was deleted)");
+}
+
+#[test]
+fn a_pod_that_was_made_and_never_seen_is_made_again() {
+    let managed = || Track { is_managed: true, ..Track::default() };
+    let words = "replaced after a disruption: it went before anything was seen of it";
+    check_track(
+        managed(),
+        &format!(
+            "made 0:
+             unseen 0: waiting ({words}), next pod after 1
+             unseen 0:
+             made 1:
+             pod job-1 runs: running
+             unseen 1:"
+        ),
+    );
+    check_track(managed(), "made 0:\n job gone: search\n none found: lost (its Job was deleted)\n unseen 0:");
+}
+
+#[test]
+fn nobody_replaces_a_pod_whose_job_is_over() {
+    check(
+        "pod a runs: running
+         job gone:
+         pod a disrupted: search
+         none found: lost (its Job was deleted)",
+    );
 }
 
 #[test]
