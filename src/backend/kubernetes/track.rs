@@ -109,6 +109,8 @@ pub(super) struct Track {
     counted: Option<PodFacts>,
     /// Other pods that are alive, by uid.
     others: BTreeMap<String, PodFacts>,
+    /// Whether there were two pods at a time: the Job controller ends one of them as it likes.
+    is_doubled: bool,
     /// Pods that count no more, by uid: they were disrupted, or told to stop.
     spent: BTreeSet<String>,
     disruptions: u32,
@@ -335,6 +337,7 @@ impl Track {
             return Vec::new();
         }
         if !self.is_over {
+            self.is_doubled = true;
             self.others.insert(pod.uid.clone(), pod);
             return Vec::new();
         }
@@ -384,6 +387,8 @@ impl Track {
         }
         match self.is_stopped {
             true => self.ends(Phase::Failed, "stopped".to_owned()),
+            // It may have been the one too many, and the Job says what becomes of the node.
+            false if self.is_doubled && !self.is_managed => self.leaves_it_to_the_job(),
             false => self.ends(Phase::Error, "pod deleted".to_owned()),
         }
     }
@@ -421,12 +426,14 @@ impl Track {
         }
         self.spent.insert(last.uid);
         self.counted = None;
-        match (self.next_pod(), &self.job) {
-            (Some(effects), _) => effects,
-            (None, JobState::Unknown | JobState::Active) => {
-                self.tell(PodReport::Waiting { reason: "its pod is gone, and its Job goes on".to_owned() })
-            }
-            (None, _) => vec![Effect::Search],
+        self.next_pod().unwrap_or_else(|| self.leaves_it_to_the_job())
+    }
+
+    /// Waits for the Job's word, or its next pod.
+    fn leaves_it_to_the_job(&mut self) -> Vec<Effect> {
+        match self.job.has_ended() {
+            true => vec![Effect::Search],
+            false => self.tell(PodReport::Waiting { reason: "its pod is gone, and its Job goes on".to_owned() }),
         }
     }
 

@@ -64,6 +64,8 @@ pub(super) struct Inner {
     pub(super) syncs: RefCell<BTreeMap<Key, Timestamp>>,
     /// How many pods of a Job were made, and how often it was disrupted.
     pub(super) made: RefCell<BTreeMap<String, u32>>,
+    /// When Jobs were deleted, by name.
+    went: RefCell<BTreeMap<String, Timestamp>>,
     pub(super) doubles_left: Cell<u32>,
     /// Up to which change all was heeded.
     seen: Cell<u64>,
@@ -99,6 +101,7 @@ impl Remote {
             machines: RefCell::default(),
             syncs: RefCell::default(),
             made: RefCell::default(),
+            went: RefCell::default(),
             doubles_left: Cell::new(weather.doubles_max),
             seen: Cell::new(0),
             calls: Cell::new(0),
@@ -212,6 +215,9 @@ impl Remote {
                 "pods" => self.heed_pod(change),
                 _ => {}
             }
+            if change.what == "DELETED" && change.key.0 == "jobs" {
+                self.0.went.borrow_mut().insert(change.key.2.clone(), self.now());
+            }
             match change.what {
                 "DELETED" => self.heed_deletion(change),
                 "ADDED" => self.heed_orphan(change),
@@ -259,8 +265,8 @@ impl Remote {
             // I13: what was never read cannot be told.
             self.0.world.violation(format!("a secret is read: {}", asked.about()));
         }
-        let (pid, answer) = (call.pid, call.answer);
-        self.after(self.latency(), move |remote| remote.perform(pid, asked, trouble, answer));
+        let (pid, sent_at, answer) = (call.pid, self.now(), call.answer);
+        self.after(self.latency(), move |remote| remote.perform(pid, sent_at, asked, trouble, answer));
     }
 
     fn trouble(&self, number: u64, asked: &Asked, site: &str) -> Option<Trouble> {
@@ -296,6 +302,7 @@ impl Remote {
     fn perform(
         &self,
         pid: Pid,
+        sent_at: Timestamp,
         asked: Asked,
         trouble: Option<Trouble>,
         answer: oneshot::Sender<Result<Answer, std::io::ErrorKind>>,
@@ -306,7 +313,7 @@ impl Remote {
         let result = match refusal {
             Some(refused) => Ok(with_wait(to_response(Err(refused)))),
             None if has_effect && asked.is_watch() => Ok(self.watch(pid, asked)),
-            None if has_effect => Ok(self.act(pid, &asked)),
+            None if has_effect => Ok(self.act(pid, sent_at, &asked)),
             None => Err(std::io::ErrorKind::ConnectionReset),
         };
         let result = if is_lost { Err(std::io::ErrorKind::ConnectionReset) } else { result };
@@ -316,7 +323,7 @@ impl Remote {
         self.0.world.at(arrives, move || drop(answer.send(result)));
     }
 
-    fn act(&self, pid: Pid, asked: &Asked) -> Answer {
+    fn act(&self, pid: Pid, sent_at: Timestamp, asked: &Asked) -> Answer {
         if asked.part.as_deref() == Some("log") {
             return self.log_of(asked);
         }
@@ -336,13 +343,14 @@ impl Remote {
         if is_write && result.is_ok() {
             self.0.writes.set(self.0.writes.get() + 1);
         }
-        self.check_start(pid, asked, &result);
+        self.check_start(pid, sent_at, asked, &result);
         to_response(result)
     }
 
-    /// A Job of a node is made once. A process that stood still between its decision and its request can
-    /// be too late, and make one again that others have deleted since: no server can tell.
-    fn check_start(&self, pid: Pid, asked: &Asked, result: &Result<Value, Refused>) {
+    /// A Job of a node is made once. A process that stood still between its decision and its request, and a
+    /// request that takes its time, can be too late, and make one again that others have deleted since: no
+    /// server can tell.
+    fn check_start(&self, pid: Pid, sent_at: Timestamp, asked: &Asked, result: &Result<Value, Refused>) {
         let Ok(made) = result else { return };
         let is_start = asked.method == "POST"
             && asked.plural == "jobs"
@@ -362,7 +370,10 @@ impl Remote {
         let run = &made["metadata"]["ownerReferences"][0];
         let has_run = (self.0.state.borrow().object("jobs", NAMESPACE, run["name"].as_str().unwrap_or_default()))
             .is_some_and(|head| head["metadata"]["uid"] == run["uid"]);
-        if times > 1 && !has_run {
+        let went_at = self.0.went.borrow().get(name).copied();
+        if times > 1 && went_at.is_some_and(|went_at| went_at >= sent_at) {
+            self.0.world.count("Job made again by a request that was under way");
+        } else if times > 1 && !has_run {
             self.0.world.count("Job made again for a run that was deleted");
         } else if times > 1 && self.0.world.has_stood_still(pid) {
             self.0.world.count("Job made again by a process that stood still");

@@ -291,6 +291,15 @@ fn of_two_pods_the_first_counts() {
          gone b deleted:
          pod c succeeded: Succeeded",
     );
+    // The one that counted was drained while the Job controller ended the other: it makes a third.
+    check(
+        "pod a runs: running
+         pod b runs:
+         pod a disrupted:
+         pod b deleted: waiting (its pod is gone, and its Job goes on)
+         gone b deleted:
+         pod c succeeded: Succeeded",
+    );
     // The Job controller ended the one that counted, not the other.
     check(
         "pod a runs: running
