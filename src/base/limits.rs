@@ -15,12 +15,21 @@ pub const OBJECTS_PER_FILE_MAX: usize = 10_000;
 /// How deep YAML may nest, checked before parsing: recursion below is bounded by it.
 pub const YAML_DEPTH_MAX: usize = 128;
 
-/// Nodes of a YAML text of any length after aliases are expanded: an alias bomb ends here.
+/// Nodes of a YAML text after aliases are expanded: an alias bomb ends here, and a list of letters. Each takes a
+/// hundred bytes of memory and more.
 pub const YAML_NODES_MAX: usize = 1_000_000;
 
-/// A longer text may have a node for each so many bytes. Tasks take seven and more; each node takes a
-/// hundred bytes of memory and more, and a list of letters would have one for each two bytes.
-pub const YAML_BYTES_PER_NODE: usize = 6;
+/// A longer text may have more nodes. Five times what an API server takes is longer than anything but a graph
+/// that a program made.
+pub const YAML_LONG_BYTES: usize = 8 << 20;
+
+/// For each so many bytes that a text is longer than that, it may have a node more. In large graphs a node takes
+/// seven bytes or more.
+pub const YAML_BYTES_PER_NODE: usize = 4;
+
+/// Templates of one object. Whoever makes manifests by program makes tasks or items of loops, not templates,
+/// of which each takes some kilobytes.
+pub const TEMPLATES_PER_OBJECT_MAX: usize = 10_000;
 
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;

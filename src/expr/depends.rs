@@ -307,7 +307,11 @@ impl<'t> Parser<'t> {
 fn one_or(mut members: Vec<Expr>, many: fn(Vec<Expr>) -> Expr) -> Expr {
     match members.len() {
         1 => members.pop().expect("there is one"),
-        _ => many(members),
+        _ => {
+            // A plan keeps it for as long as the run.
+            members.shrink_to_fit();
+            many(members)
+        }
     }
 }
 

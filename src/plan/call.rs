@@ -35,13 +35,13 @@ impl Callee {
     pub fn of_task(task: &spec::DAGTask) -> Self {
         match &task.inline {
             Some(_) => Self::Inline,
-            None => Self::of(task.template.as_deref(), task.template_ref.as_ref()),
+            None => Self::of(task.template.as_deref(), task.template_ref.as_deref()),
         }
     }
 
     /// Returns what a hook calls.
     pub fn of_hook(hook: &spec::LifecycleHook) -> Self {
-        Self::of(hook.template.as_deref(), hook.template_ref.as_ref())
+        Self::of(hook.template.as_deref(), hook.template_ref.as_deref())
     }
 
     fn of(template: Option<&str>, reference: Option<&spec::TemplateRef>) -> Self {
@@ -107,7 +107,7 @@ pub(super) fn calls(template: &spec::Template, place: &Place) -> Vec<(Callee, Pl
         let place = place.key("steps").index(group).index(index);
         let callee = match &step.inline {
             Some(_) => Callee::Inline,
-            None => Callee::of(step.template.as_deref(), step.template_ref.as_ref()),
+            None => Callee::of(step.template.as_deref(), step.template_ref.as_deref()),
         };
         of_task(callee, step.inline.as_deref(), step.on_exit.as_deref(), &step.hooks, place, &mut found);
     }

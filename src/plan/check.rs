@@ -28,7 +28,7 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
         let documents = Documents::new(read, library, None);
         return (None, diagnostics(&documents, sources, problems));
     };
-    let (draft, mut problems) = judge(resolved, problems, Purpose::Run);
+    let (draft, mut problems) = judge(resolved, problems, Purpose::Run, library);
     problems.extend(empty_enums(&read.document));
     problems.retain(|problem| !is_about_files(problem));
     let has_errors = problems.iter().any(Problem::is_error);
@@ -40,7 +40,7 @@ pub fn check(sources: &Sources, read: &spec::Read, library: &Library, call: &Cal
 
 /// As [`check`], for what has no text: the plan unless there are errors, and every problem.
 pub fn plan_of(resolved: Resolved) -> (Option<Plan>, Vec<Problem>) {
-    let (draft, mut problems) = judge(resolved, Vec::new(), Purpose::Run);
+    let (draft, mut problems) = judge(resolved, Vec::new(), Purpose::Run, &Library::default());
     problems.retain(|problem| !is_about_files(problem));
     let has_errors = problems.iter().any(Problem::is_error);
     (if has_errors { None } else { draft.finish().ok() }, problems)
@@ -71,7 +71,7 @@ pub fn lint(sources: &Sources, read: &spec::Read, library: &Library) -> Vec<Diag
     let (resolved, problems) = resolve::resolve_workflow(workflow, library, &Call::default());
     let (merged, problems) = match resolved {
         Some(resolved) => {
-            let (draft, problems) = judge(resolved, problems, purpose);
+            let (draft, problems) = judge(resolved, problems, purpose, library);
             (Some(draft.resolved.spec), problems)
         }
         None => (None, problems),
@@ -140,13 +140,13 @@ fn as_workflow(metadata: &spec::ObjectMeta, spec: &spec::WorkflowSpec) -> spec::
 
 /// Compiles and checks; the problems are in the order of their severity and their finding, and
 /// each is told once.
-fn judge(resolved: Resolved, found: Vec<Problem>, purpose: Purpose) -> (Draft, Vec<Problem>) {
+fn judge(resolved: Resolved, found: Vec<Problem>, purpose: Purpose, library: &Library) -> (Draft, Vec<Problem>) {
     let mut draft = Draft::new(resolved);
     let mut problems = Problems::from(found);
     // What is missing was reported when it was looked for, with what there is instead.
     let compiled = std::mem::take(&mut draft.problems).into_vec().into_iter();
     problems.extend(compiled.filter(|problem| problem.rule != rules::OBJECT_NOT_FOUND));
-    checks::run(&draft, purpose, &mut problems);
+    checks::run(&draft, purpose, library, &mut problems);
     (draft, problems.into_vec())
 }
 

@@ -93,9 +93,13 @@ fn conditions(cron: &spec::CronWorkflowSpec, spec: &Place) -> Vec<Problem> {
             }
         }
     }
-    if let Some(Ok(when)) = cron.when.as_deref().map(TemplateStr::parse_lenient) {
-        let place = spec.key("when");
-        problems.extend(when.variables().filter_map(|found| unknown(&found.name, found.at.clone(), &place)));
+    let place = spec.key("when");
+    match cron.when.as_deref().map(TemplateStr::parse_lenient) {
+        Some(Ok(when)) => {
+            problems.extend(when.variables().filter_map(|found| unknown(&found.name, found.at.clone(), &place)));
+        }
+        Some(Err(fault)) => problems.push(Problem::error(rules::TAG_SYNTAX, place, fault.message).within(fault.at)),
+        None => {}
     }
     problems
 }

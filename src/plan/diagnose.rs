@@ -193,7 +193,7 @@ fn telling_span(document: &Document, path: &Path) -> Span {
 
 fn first_key(tree: &Tree) -> Option<Span> {
     match &tree.value {
-        tree::Value::Map(fields) => fields.values().next().map(|entry| entry.key_span),
+        tree::Value::Map(fields) => fields.first_key(),
         _ => None,
     }
 }

@@ -53,6 +53,11 @@ impl Library {
         self.secrets.get(name)
     }
 
+    /// Returns whether a Secret was given.
+    pub(super) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
     /// Returns the data of a ConfigMap, when it was given.
     pub fn config_map(&self, name: &str) -> Option<&BTreeMap<String, String>> {
         self.config_maps.get(name)

@@ -24,7 +24,7 @@ pub(super) fn is_variable(name: &str) -> bool {
 /// Returns whether Argo gives the name a value in some places, though it looks at it in none.
 pub(super) fn is_known_word(name: &str) -> bool {
     const WORDS: [&str; 6] = ["item", "retries", "status", "duration", "exitCode", "node.name"];
-    const BELOW: [&str; 5] = ["lastRetry.", "resourcesDuration.", "request.", "response.", "cronworkflow."];
+    const BELOW: [&str; 6] = ["lastRetry.", "resourcesDuration.", "request.", "response.", "cronworkflow.", "outputs."];
     WORDS.contains(&name) || BELOW.iter().any(|root| name.starts_with(root))
 }
 
@@ -118,8 +118,9 @@ impl<'a> InputNames<'a> {
 
     /// Returns whether `inputs.REST` exists; the path of an artifact only where it lies in a container.
     fn has(&self, rest: &str, is_leaf: bool) -> bool {
+        // All of them as one text, be there any or not.
         if rest == "parameters" {
-            return !self.parameters.is_empty();
+            return true;
         }
         if let Some(name) = rest.strip_prefix("parameters.") {
             return self.parameters.contains(name);
@@ -162,6 +163,17 @@ impl<'a> Variables<'a> {
     /// Returns whether a variable has a value only in runs of another kind, and stays as it is in this one.
     pub fn is_of_other_runs(&self, name: &str) -> bool {
         name == "workflow.scheduledTime" && !self.globals.is_scheduled
+    }
+
+    /// Returns whether a variable is an output of the node itself, which is known when the node has ended: only a
+    /// metric may name it. The path where a container puts an output is known before.
+    pub fn is_own_output(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix("outputs.") else { return false };
+        let path_of = |kind: &str| rest.strip_prefix(kind)?.strip_suffix(".path");
+        let outputs = || self.template.outputs.iter().filter(|_| is_leaf(self.template));
+        let is_parameter = |name: &str| outputs().flat_map(|outputs| &outputs.parameters).any(|of| of.name == name);
+        let is_artifact = |name: &str| outputs().flat_map(|outputs| &outputs.artifacts).any(|of| of.name == name);
+        !path_of("parameters.").is_some_and(is_parameter) && !path_of("artifacts.").is_some_and(is_artifact)
     }
 
     fn node_variable(&self, root: &str, rest: &str) -> Look {

@@ -136,6 +136,8 @@ async fn try_to_drive(stage: &impl Stage, pid: Pid) -> bool {
             play.world.violation(format!("the log is damaged at {place}: {reason}"));
             return true;
         }
+        // People deleted it after its end.
+        Err(DriveError::Store(StoreError::NotFound { .. })) if play.ended.borrow().is_some() => return true,
         Err(error) => play.world.note(|| format!("process {pid} gives up: {error}")),
     }
     play.world.sleep(stage.pause()).await;

@@ -3,7 +3,8 @@
 //!
 //! What a type sees is what the tree's JSON would show it ([`Tree::to_json`]).
 
-use indexmap::map;
+use std::sync::Arc;
+
 use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -24,7 +25,7 @@ impl<'de> Deserializer<'de> for &'de Tree {
             },
             Value::Str(text) => visitor.visit_borrowed_str(text),
             Value::Seq(items) => visitor.visit_seq(Items(items.iter())),
-            Value::Map(map) => visitor.visit_map(Fields { entries: map.iter(), value: None }),
+            Value::Map(map) => visitor.visit_map(Entries { entries: map.slice().iter(), value: None }),
         }
     }
 
@@ -61,12 +62,12 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 /// The entries of a map that are still to be decoded.
-struct Fields<'de> {
-    entries: map::Iter<'de, String, Entry>,
+struct Entries<'de> {
+    entries: std::slice::Iter<'de, (Arc<str>, Entry)>,
     value: Option<&'de Tree>,
 }
 
-impl<'de> MapAccess<'de> for Fields<'de> {
+impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {

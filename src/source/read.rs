@@ -7,7 +7,9 @@
 //! The parser keeps its state on the heap and refuses what nests deeper than the bound while it
 //! scans, so no depth of input can overflow the stack.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 use indexmap::IndexMap;
@@ -16,7 +18,7 @@ use super::parts::{self, PartEnd};
 use super::resolve::{self, Tag};
 use super::tree::{Entry, Tree, Value};
 use super::weight::Weight;
-use super::{Complaints, Diagnostic, Document, FileId, Sources, Span, quoting, rules};
+use super::{Complaints, Diagnostic, Document, Fields, FileId, Sources, Span, quoting, rules};
 use crate::base::limits;
 
 /// Returns the documents of a file that could be read, and all that is wrong with it.
@@ -37,9 +39,12 @@ pub fn read(sources: &Sources, file: FileId) -> (Vec<Document>, Vec<Diagnostic>)
     (documents, builder.diagnostics.into_vec())
 }
 
+/// How many keys are kept to be shared: more than all kinds have fields.
+const SHARED_KEYS_MAX: usize = 2000;
+
 /// Returns how many nodes a text may have.
 fn nodes_max(text: &str) -> usize {
-    limits::YAML_NODES_MAX.max(text.len() / limits::YAML_BYTES_PER_NODE)
+    limits::YAML_NODES_MAX + text.len().saturating_sub(limits::YAML_LONG_BYTES) / limits::YAML_BYTES_PER_NODE
 }
 
 /// Builds the trees of a file, part by part.
@@ -52,6 +57,8 @@ struct Builder<'a> {
     open: Vec<Open>,
     /// What each anchor of the part stands for, by the parser's number; none while it is open.
     anchors: IndexMap<usize, Rc<Tree>>,
+    /// Keys that were met: those of each task are the same.
+    keys: BTreeSet<Arc<str>>,
     nodes_left: usize,
     alias_bytes_left: usize,
     diagnostics: Complaints,
@@ -63,17 +70,19 @@ struct Open {
     style: StructureStyle,
     anchor: usize,
     items: Items,
+    /// Whether it is what YAML makes of a tag without quotes.
+    is_tag: bool,
 }
 
 enum Items {
     Seq(Vec<Tree>),
-    Map(IndexMap<String, Entry>, Next),
+    Map(Fields, Next),
 }
 
 /// What the next node of a map is.
 enum Next {
     Key,
-    ValueOf(String, Span),
+    ValueOf(Arc<str>, Span),
     Merged(Span),
     /// The value of a key that cannot be one.
     Nothing,
@@ -97,6 +106,7 @@ impl<'a> Builder<'a> {
             part_start: 0,
             open: Vec::new(),
             anchors: IndexMap::new(),
+            keys: BTreeSet::new(),
             nodes_left: nodes_max(text),
             alias_bytes_left: limits::YAML_ALIAS_BYTES_MAX,
             diagnostics: Complaints::default(),
@@ -153,7 +163,7 @@ impl<'a> Builder<'a> {
         match event {
             Event::SequenceStart(style, anchor, _) => self.enter(span, style, anchor, Items::Seq(Vec::new())),
             Event::MappingStart(style, anchor, _) => {
-                self.enter(span, style, anchor, Items::Map(IndexMap::new(), Next::Key))
+                self.enter(span, style, anchor, Items::Map(Fields::default(), Next::Key))
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -187,18 +197,20 @@ impl<'a> Builder<'a> {
         if self.open.len() == limits::YAML_DEPTH_MAX {
             return Err(self.refuse_depth(span));
         }
-        self.open.push(Open { span, style, anchor, items });
+        self.open.push(Open { span, style, anchor, items, is_tag: false });
         Ok(None)
     }
 
     fn leave(&mut self, end: Span) -> Result<Option<Tree>, Stop> {
         let open = self.open.pop().expect("the parser closes only what it opened");
         let (value, last_end) = match open.items {
-            Items::Seq(items) => {
+            Items::Seq(mut items) => {
+                items.shrink_to_fit();
                 let last_end = items.iter().map(|item| item.span.end).max();
                 (Value::Seq(items), last_end)
             }
-            Items::Map(map, _) => {
+            Items::Map(mut map, _) => {
+                map.close();
                 // The largest, since what came by an alias stands elsewhere, before.
                 let last_end = map.values().map(|entry| entry.value.span.end.max(entry.key_span.end)).max();
                 (Value::Map(Box::new(map)), last_end)
@@ -210,6 +222,9 @@ impl<'a> Builder<'a> {
             StructureStyle::Block => last_end.unwrap_or(open.span.end),
         };
         let span = Span { end: end.max(open.span.start), ..open.span };
+        // The text was meant, and is checked further as that.
+        let tag = open.is_tag.then(|| self.text.get(span.start as usize..span.end as usize)).flatten();
+        let value = tag.map_or(value, |tag| Value::Str(tag.into()));
         self.finish(Node { tree: Tree { value, span }, merges: false }, open.anchor)
     }
 
@@ -242,7 +257,7 @@ impl<'a> Builder<'a> {
                 Next::Nothing
             }
             Node { tree, .. } => match resolve::key(tree.value) {
-                Some(key) => Next::ValueOf(key, span),
+                Some(key) => Next::ValueOf(self.shared(&key), span),
                 None => Next::Nothing,
             },
         };
@@ -251,7 +266,19 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn insert(&mut self, key: String, mut entry: Entry) {
+    /// Returns a key in one copy for all maps that have it.
+    fn shared(&mut self, key: &str) -> Arc<str> {
+        if let Some(known) = self.keys.get(key) {
+            return known.clone();
+        }
+        let key: Arc<str> = key.into();
+        if self.keys.len() < SHARED_KEYS_MAX {
+            self.keys.insert(key.clone());
+        }
+        key
+    }
+
+    fn insert(&mut self, key: Arc<str>, mut entry: Entry) {
         if entry.value.span.start == entry.value.span.end {
             // The parser puts an absent value where the next thing stands, which may be far away.
             let end = entry.key_span.end;
@@ -347,6 +374,7 @@ impl<'a> Builder<'a> {
         let map_start = self.open.last().map_or(0, |open| open.span.start as usize);
         let fault = match value {
             Value::Map(_) if self.text[map_start..].starts_with("{{") => {
+                self.open.iter_mut().for_each(|open| open.is_tag |= open.span.start as usize == map_start);
                 quoting::unquoted_tag(self.text, self.file, map_start)
             }
             _ => Diagnostic::error(rules::KEY_TYPE, span, format!("{} cannot be a key", value.kind()))

@@ -48,7 +48,7 @@ impl Tag {
 /// Returns the value of a scalar, or what is wrong with it.
 pub(super) fn scalar(text: &str, tag: Tag) -> Result<Value, String> {
     match tag {
-        Tag::Str => Ok(Value::Str(text.to_owned())),
+        Tag::Str => Ok(Value::Str(text.into())),
         Tag::Implicit => finite(plain(text).1, text),
         Tag::Binary => binary(text),
         Tag::Typed(wanted) => match (wanted, plain(text)) {
@@ -61,13 +61,13 @@ pub(super) fn scalar(text: &str, tag: Tag) -> Result<Value, String> {
 }
 
 /// Returns the text of a key, as JSON has it; none of null.
-pub(super) fn key(value: Value) -> Option<String> {
+pub(super) fn key(value: Value) -> Option<Box<str>> {
     match value {
         Value::Str(text) => Some(text),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Int(value) => Some(value.to_string()),
-        Value::UInt(value) => Some(value.to_string()),
-        Value::Float(value) => Some(float_key(value as f32)),
+        Value::Bool(value) => Some(value.to_string().into()),
+        Value::Int(value) => Some(value.to_string().into()),
+        Value::UInt(value) => Some(value.to_string().into()),
+        Value::Float(value) => Some(float_key(value as f32).into()),
         Value::Null | Value::Seq(_) | Value::Map(_) => None,
     }
 }
@@ -94,7 +94,7 @@ fn finite(value: Value, text: &str) -> Result<Value, String> {
 }
 
 fn plain(text: &str) -> (Type, Value) {
-    word(text).or_else(|| number(text)).unwrap_or_else(|| (Type::Str, Value::Str(text.to_owned())))
+    word(text).or_else(|| number(text)).unwrap_or_else(|| (Type::Str, Value::Str(text.into())))
 }
 
 fn word(text: &str) -> Option<(Type, Value)> {
@@ -165,7 +165,7 @@ fn float(text: &str) -> Option<f64> {
 fn binary(text: &str) -> Result<Value, String> {
     let digits: String = text.split_ascii_whitespace().collect();
     match base64::engine::general_purpose::STANDARD.decode(digits) {
-        Ok(bytes) => Ok(Value::Str(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => Ok(Value::Str(String::from_utf8_lossy(&bytes).into())),
         Err(_) => Err("`!!binary` is given something that is not base64".to_owned()),
     }
 }
@@ -211,7 +211,7 @@ mod tests {
         for text in
             ["0b12", "_1", "1e", "e3", "infinity", "NaN", "inf", "0o8", "0b", "0x1p4", "--1", "+-1", ".", "-", "."]
         {
-            assert_eq!(scalar(text, Tag::Implicit), Ok(Value::Str(text.to_owned())), "{text}");
+            assert_eq!(scalar(text, Tag::Implicit), Ok(Value::Str(text.into())), "{text}");
         }
     }
 
@@ -221,9 +221,9 @@ mod tests {
         let float = Tag::from_core_name("float");
         assert_eq!(scalar("5", int), Ok(Value::Int(5)));
         assert_eq!(scalar("5", float), Ok(Value::Float(5.0)));
-        assert_eq!(scalar("yes", Tag::Str), Ok(Value::Str("yes".to_owned())));
-        assert_eq!(scalar("2001-01-01", Tag::from_core_name("timestamp")), Ok(Value::Str("2001-01-01".to_owned())));
-        assert_eq!(scalar("aGVs\n bG8=", Tag::Binary), Ok(Value::Str("hello".to_owned())));
+        assert_eq!(scalar("yes", Tag::Str), Ok(Value::Str("yes".into())));
+        assert_eq!(scalar("2001-01-01", Tag::from_core_name("timestamp")), Ok(Value::Str("2001-01-01".into())));
+        assert_eq!(scalar("aGVs\n bG8=", Tag::Binary), Ok(Value::Str("hello".into())));
         assert!(scalar("abc", int).is_err());
         assert!(scalar("x", Tag::from_core_name("null")).is_err());
         assert!(scalar("?", Tag::Binary).is_err());

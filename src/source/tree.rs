@@ -1,9 +1,8 @@
 //! What a text says, with the place of everything.
 
-use indexmap::IndexMap;
 use serde_json::{Map, Number};
 
-use super::{Path, Segment, Span};
+use super::{Fields, Path, Segment, Span};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,11 +27,11 @@ pub enum Value {
     /// Any other number; finite.
     Float(f64),
     /// A text.
-    Str(String),
+    Str(Box<str>),
     /// A list.
     Seq(Vec<Tree>),
     /// A map, in the order of the text.
-    Map(Box<IndexMap<String, Entry>>),
+    Map(Box<Fields>),
 }
 
 /// The value of a key.
@@ -89,11 +88,11 @@ impl Tree {
             Value::Int(value) => Json::from(*value),
             Value::UInt(value) => Json::from(*value),
             Value::Float(value) => float_to_json(*value),
-            Value::Str(text) => Json::String(text.clone()),
+            Value::Str(text) => Json::String(text.to_string()),
             Value::Seq(items) => Json::Array(items.iter().map(Tree::to_json).collect()),
-            Value::Map(map) => {
-                Json::Object(map.iter().map(|(key, entry)| (key.clone(), entry.value.to_json())).collect::<Map<_, _>>())
-            }
+            Value::Map(map) => Json::Object(
+                map.iter().map(|(key, entry)| (key.to_owned(), entry.value.to_json())).collect::<Map<_, _>>(),
+            ),
         }
     }
 }

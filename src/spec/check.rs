@@ -5,13 +5,12 @@
 //! so there an unknown field is a warning.
 
 use base64::Engine as _;
-use indexmap::IndexMap;
 
 use super::rules;
 use super::schema::{Object, Scalar, Schemas, Shape, ShapeId};
 use super::suggest;
 use crate::base::time::Timestamp;
-use crate::source::{Complaints, Diagnostic, Entry, Severity, Sources, Span, Tree, Value};
+use crate::source::{Complaints, Diagnostic, Entry, Fields, Severity, Sources, Span, Tree, Value};
 
 /// Complains of what is wrong with an object. A value that its field cannot hold becomes null, so that
 /// the rest can be decoded and checked further.
@@ -49,17 +48,17 @@ impl Checker<'_> {
                 true
             }
             (Shape::Map { values, one_key }, Value::Map(map)) => {
-                map.values_mut().for_each(|entry| self.item(&mut entry.value, *values, place));
+                map.iter_mut().for_each(|(_, entry)| self.item(&mut entry.value, *values, place));
                 !one_key || map.len() == 1
             }
             (Shape::Object(object), Value::Map(map)) => {
-                let renamed = |(key, entry): (&String, &mut Entry)| {
+                let renamed = |(key, entry): (&str, &mut Entry)| {
                     let meant = self.field(object, key, entry, place)?;
-                    Some((key.clone(), meant))
+                    Some((key.to_owned(), meant))
                 };
                 let renamed: Vec<(String, String)> = map.iter_mut().filter_map(renamed).collect();
                 renamed.iter().for_each(|(key, meant)| self.read_as(object, map, key, meant, place));
-                let is_missing = |field: &&String| map.get(*field).is_none_or(|entry| entry.value.value == Value::Null);
+                let is_missing = |field: &&&str| map.get(field).is_none_or(|entry| entry.value.value == Value::Null);
                 let missing = object.required.iter().filter(is_missing);
                 self.complaints.extend(missing.map(|field| missing_field(object, field, tree.span)));
                 true
@@ -89,25 +88,17 @@ impl Checker<'_> {
 
     /// Reads an unknown field as the one that was meant, where that is absent and can hold the value: one wrong
     /// letter is one complaint, and what depends on the field is still checked.
-    fn read_as(
-        &mut self,
-        object: &'static Object,
-        map: &mut IndexMap<String, Entry>,
-        key: &str,
-        meant: &str,
-        place: Place<'_>,
-    ) {
-        let Some(field) = object.fields.get(meant).filter(|_| !map.contains_key(meant)) else { return };
+    fn read_as(&mut self, object: &'static Object, map: &mut Fields, key: &str, meant: &str, place: Place<'_>) {
+        let Some(field) = object.fields.get(meant).filter(|_| map.get(meant).is_none()) else { return };
         let can_hold = |entry: &Entry| can_hold(self.schemas.shape(field.shape), &entry.value.value);
         if map.get(key).is_some_and(can_hold)
-            && let Some(mut entry) = map.shift_remove(key)
+            && let Some(entry) = map.rename(key, meant)
         {
             self.value(
                 &mut entry.value,
                 field.shape,
                 Place { field: meant, above: Some(object), lenient: place.lenient },
             );
-            map.insert(meant.to_owned(), entry);
         }
     }
 
@@ -164,7 +155,7 @@ fn can_hold(shape: &Shape, value: &Value) -> bool {
 fn meant(tree: &Tree, shape: &Shape, sources: &Sources) -> Value {
     match (shape, &tree.value) {
         (Shape::Scalar(Scalar::Text), Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_)) => {
-            Value::Str(sources.slice(tree.span).to_owned())
+            Value::Str(sources.slice(tree.span).into())
         }
         _ => Value::Null,
     }
@@ -178,7 +169,7 @@ fn empty(shape: &Shape) -> Value {
         Shape::Map { .. } | Shape::Object(_) => Value::Map(Box::default()),
         Shape::Scalar(Scalar::Bool) => Value::Bool(false),
         Shape::Scalar(Scalar::Int(..) | Scalar::Number) => Value::Int(0),
-        Shape::Scalar(_) => Value::Str(String::new()),
+        Shape::Scalar(_) => Value::Str(Box::default()),
     }
 }
 
@@ -192,7 +183,7 @@ fn fits(scalar: Scalar, value: &Value) -> bool {
         (Scalar::IntOrText, value) => integer(value).is_some_and(|value| i32::try_from(value).is_ok()),
         (Scalar::Quantity, Value::Str(text)) => is_quantity(text),
         (Scalar::Time, Value::Str(text)) => Timestamp::parse_rfc3339(text).is_some(),
-        (Scalar::Bytes, Value::Str(text)) => base64::engine::general_purpose::STANDARD.decode(text).is_ok(),
+        (Scalar::Bytes, Value::Str(text)) => base64::engine::general_purpose::STANDARD.decode(&**text).is_ok(),
         _ => false,
     }
 }
@@ -276,10 +267,10 @@ fn rewritten(tree: &Tree, shape: &Shape, sources: &Sources) -> Option<String> {
             Some(format!("\"{raw}\"")).filter(|_| !raw.contains(['"', '\\', '\n']))
         }
         (Shape::Scalar(Scalar::Bool), Value::Str(text)) => {
-            matches!(text.as_str(), "true" | "false").then(|| text.clone())
+            matches!(&**text, "true" | "false").then(|| text.to_string())
         }
         (Shape::Scalar(Scalar::Int(least, most)), Value::Str(text)) => {
-            text.parse().is_ok_and(|number: i128| (least..=most).contains(&&number)).then(|| text.clone())
+            text.parse().is_ok_and(|number: i128| (least..=most).contains(&&number)).then(|| text.to_string())
         }
         _ => None,
     }
@@ -327,7 +318,7 @@ fn as_list(instead: &str, entry: &Entry, sources: &Sources) -> Option<(Span, Str
         Value::Map(_) if raw.starts_with('{') => Some((whole, format!("{instead}: [{raw}]"))),
         Value::Map(map) => {
             // The first of the map's keys takes the mark of the item before it, the others stay where they are.
-            let first = map.values().next()?.key_span;
+            let first = map.first_key()?;
             let between = sources.slice(Span { start: key.end, end: first.start, ..key });
             let before = between.strip_suffix("  ").filter(|before| before.contains('\n'))?;
             let (at_key, at_first) = (sources.position(key.file, key.start), sources.position(key.file, first.start));

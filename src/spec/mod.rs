@@ -15,11 +15,13 @@ mod check;
 mod cron;
 mod event;
 mod http;
+mod json;
 mod manifest;
 mod meta;
 mod metrics;
 mod parameter;
 mod pod;
+mod pod_patch;
 mod policy;
 mod publish;
 mod read;
@@ -48,6 +50,7 @@ pub use artifact_store::{
 pub use cron::{CronWorkflow, CronWorkflowSpec, StopStrategy};
 pub use event::{Event, Submit, WorkflowEventBinding, WorkflowEventBindingSpec};
 pub use http::{HTTP, HTTPBodySource, HTTPHeader, HTTPHeaderSource};
+pub use json::Json;
 pub use manifest::{API_VERSION, ConfigMap, Kind, Manifest, Secret};
 pub use meta::{LabelValueFrom, Metadata, ObjectMeta, WorkflowMetadata};
 pub use metrics::{Counter, Gauge, Histogram, MetricLabel, Metrics, Prometheus};
@@ -56,11 +59,12 @@ pub use pod::{
     ContainerNode, ContainerSetRetryStrategy, ContainerSetTemplate, ExecutorConfig, ExecutorPlugin,
     ExecutorPluginSidecar, ExecutorPluginSpec, ManifestFrom, ResourceTemplate, ScriptTemplate, UserContainer,
 };
+pub use pod_patch::pod_patch_faults;
 pub use policy::{PodGC, TTLStrategy, VolumeClaimGC};
 pub use publish::json_schema;
 pub use read::{Read, read, read_all};
 pub use retry::{Backoff, RetryAffinity, RetryNodeAntiAffinity, RetryStrategy};
-pub use scalar::{Amount, AnyString, IntOrString, Item, Json};
+pub use scalar::{Amount, AnyString, IntOrString, Item};
 pub use steps::{
     ContinueOn, DAGTask, DAGTemplate, LifecycleHook, LifecycleHooks, Sequence, SuspendTemplate, TemplateRef,
     WorkflowStep, WorkflowTemplateRef,

@@ -12,7 +12,7 @@ object! {
         /// The value.
         pub value: Option<AnyString>,
         /// Where the value comes from.
-        pub value_from: Option<ValueFrom>,
+        pub value_from: Option<Box<ValueFrom>>,
         /// The name under which an output is seen in the whole workflow, as `workflow.outputs.parameters.NAME`.
         pub global_name: Option<String>,
         /// The values that are allowed.

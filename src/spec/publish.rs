@@ -1,10 +1,12 @@
 //! The JSON Schema of the kinds, as editors read it: made from the same types that are decoded.
 
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::Kind;
-use super::schema::root_schema;
+use super::{
+    ClusterWorkflowTemplate, ConfigMap, CronWorkflow, Kind, Secret, Workflow, WorkflowEventBinding, WorkflowTemplate,
+};
 
 /// Returns the schema of a kind, or one for all kinds that asks for the `kind` first.
 pub fn json_schema(kind: Option<Kind>) -> Value {
@@ -39,6 +41,22 @@ pub fn json_schema(kind: Option<Kind>) -> Value {
     }
     schema.insert("$defs".to_owned(), definitions);
     Value::Object(schema)
+}
+
+/// Returns the schema of a kind as its type has it; what it refers to is with the generator.
+pub(super) fn root_schema(kind: Kind, generator: &mut SchemaGenerator) -> Value {
+    fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+        generator.subschema_for::<T>().to_value()
+    }
+    match kind {
+        Kind::Workflow => of::<Workflow>(generator),
+        Kind::WorkflowTemplate => of::<WorkflowTemplate>(generator),
+        Kind::ClusterWorkflowTemplate => of::<ClusterWorkflowTemplate>(generator),
+        Kind::CronWorkflow => of::<CronWorkflow>(generator),
+        Kind::WorkflowEventBinding => of::<WorkflowEventBinding>(generator),
+        Kind::ConfigMap => of::<ConfigMap>(generator),
+        Kind::Secret => of::<Secret>(generator),
+    }
 }
 
 /// Refuses unknown fields wherever the fields are known, as decoding does, and lets every field be

@@ -74,6 +74,10 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
             return None;
         }
     };
+    if let Some(fault) = too_many_templates(kind, &document.root) {
+        complaints.push(fault);
+        return None;
+    }
     check::check(&mut document.root, Schemas::get().root(kind), sources, complaints);
     match Manifest::decode(kind, &document.root) {
         Ok(manifest) => Some(Read { document: Arc::new(document), manifest }),
@@ -83,6 +87,17 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
             None
         }
     }
+}
+
+/// Returns what to say of an object with more templates than are read.
+fn too_many_templates(kind: Kind, root: &Tree) -> Option<Diagnostic> {
+    let spec = Path::root().key("spec");
+    let spec = if kind == Kind::CronWorkflow { spec.key("workflowSpec") } else { spec };
+    let templates = root.at(&spec.key("templates"))?;
+    let Value::Seq(items) = &templates.value else { return None };
+    let beyond = items.get(limits::TEMPLATES_PER_OBJECT_MAX)?;
+    let message = format!("the {kind} has more than {} templates, and is not read", limits::TEMPLATES_PER_OBJECT_MAX);
+    Some(Diagnostic::error(source::rules::SIZE, beyond.span, message).help("call one template with many arguments"))
 }
 
 /// Returns the kind of an object, perhaps with a complaint; or why it is not read.
@@ -141,7 +156,7 @@ fn ignored(span: source::Span, what: &str) -> Diagnostic {
 /// Returns the beginning of a value: what is missing from an object is missing there.
 fn first_line(root: &Tree) -> source::Span {
     match &root.value {
-        Value::Map(map) => map.values().next().map_or(root.span, |entry| entry.key_span),
+        Value::Map(map) => map.first_key().unwrap_or(root.span),
         _ => root.span,
     }
 }

@@ -1,17 +1,21 @@
-//! The JSON schemas of the kinds, prepared for checking: names resolved, one table of shapes.
+//! The shapes of the kinds: what each of their fields may hold, Kubernetes' own included.
 //!
-//! The schemas are made from the types themselves, so that they cannot disagree with them, and
-//! are prepared once per process.
+//! They follow from the types themselves, by way of their JSON schemas; but to make those takes ten times
+//! the memory and the time of checking a manifest. `shapes.txt` holds what checking needs of them, and a
+//! test compares it with the types (`WF_UPDATE=1` writes it anew).
+
+#[cfg(test)]
+mod derive;
 
 use std::sync::OnceLock;
 
 use indexmap::IndexMap;
-use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::{Map, Value};
 
-use super::{
-    ClusterWorkflowTemplate, ConfigMap, CronWorkflow, Kind, Secret, Workflow, WorkflowEventBinding, WorkflowTemplate,
-};
+use super::Kind;
+
+/// An object in each paragraph: its name, and below it its fields with their forms. A `!` says that Kubernetes
+/// needs the field, `=> other` that the field is Argo 3's and what stands for it now.
+const SHAPES: &str = include_str!("shapes.txt");
 
 /// The place of a shape in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +60,12 @@ pub(super) enum Scalar {
 #[derive(Debug)]
 pub(super) struct Object {
     /// What messages call it.
-    pub(super) name: String,
+    pub(super) name: &'static str,
     /// Its fields, in the order of the type.
-    pub(super) fields: IndexMap<String, Field>,
+    pub(super) fields: IndexMap<&'static str, Field>,
     /// The fields that Kubernetes needs. Of Argo's own objects those have some that
     /// are Kubernetes' by another name; what others need is for `plan` to say.
-    pub(super) required: Vec<String>,
+    pub(super) required: Vec<&'static str>,
 }
 
 /// A field of an object.
@@ -70,26 +74,32 @@ pub(super) struct Field {
     /// What its value may be.
     pub(super) shape: ShapeId,
     /// What to use instead, when it is deprecated.
-    pub(super) instead: Option<String>,
+    pub(super) instead: Option<&'static str>,
 }
 
 /// The shapes of all kinds.
 #[derive(Debug)]
 pub(super) struct Schemas {
     shapes: Vec<Shape>,
-    roots: IndexMap<Kind, ShapeId>,
+    /// The shapes by the words for them.
+    named: IndexMap<&'static str, ShapeId>,
 }
 
 impl Schemas {
-    /// Returns the shapes, which the first call prepares.
+    /// Returns the shapes, which the first call reads.
     pub(super) fn get() -> &'static Self {
         static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
-        SCHEMAS.get_or_init(Self::prepare)
+        SCHEMAS.get_or_init(|| Self::read(SHAPES))
     }
 
     /// Returns the shape of a kind's objects.
     pub(super) fn root(&self, kind: Kind) -> ShapeId {
-        self.roots[&kind]
+        self.named[kind.name()]
+    }
+
+    /// Returns the shape of what a pod is asked to be.
+    pub(super) fn pod_spec(&self) -> ShapeId {
+        self.named["core.v1.PodSpec"]
     }
 
     /// Returns a shape.
@@ -113,156 +123,66 @@ impl Schemas {
         }
     }
 
-    fn prepare() -> Self {
-        let mut generator = SchemaGenerator::default();
-        let roots: Vec<(Kind, Value)> =
-            Kind::ALL.into_iter().map(|kind| (kind, root_schema(kind, &mut generator))).collect();
-        let definitions = generator.take_definitions(true);
-        let mut preparer = Preparer { definitions: &definitions, shapes: Vec::new(), named: IndexMap::new() };
-        let roots = roots.into_iter().map(|(kind, schema)| (kind, preparer.shape(&schema, ""))).collect();
-        Self { shapes: preparer.shapes, roots }
-    }
-}
-
-pub(super) fn root_schema(kind: Kind, generator: &mut SchemaGenerator) -> Value {
-    fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
-        generator.subschema_for::<T>().to_value()
-    }
-    match kind {
-        Kind::Workflow => of::<Workflow>(generator),
-        Kind::WorkflowTemplate => of::<WorkflowTemplate>(generator),
-        Kind::ClusterWorkflowTemplate => of::<ClusterWorkflowTemplate>(generator),
-        Kind::CronWorkflow => of::<CronWorkflow>(generator),
-        Kind::WorkflowEventBinding => of::<WorkflowEventBinding>(generator),
-        Kind::ConfigMap => of::<ConfigMap>(generator),
-        Kind::Secret => of::<Secret>(generator),
-    }
-}
-
-/// Turns schemas into shapes. It knows the few keywords that the generators use, and takes what
-/// it does not know for any JSON, so that it never refuses too much.
-struct Preparer<'a> {
-    definitions: &'a Map<String, Value>,
-    shapes: Vec<Shape>,
-    /// The shapes of the definitions that were met.
-    named: IndexMap<&'a str, ShapeId>,
-}
-
-impl<'a> Preparer<'a> {
-    fn shape(&mut self, schema: &Value, name: &str) -> ShapeId {
-        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            return self.named(reference.rsplit('/').next().unwrap_or(reference));
+    fn read(text: &'static str) -> Self {
+        let mut schemas = Self { shapes: Vec::new(), named: IndexMap::new() };
+        for paragraph in text.split("\n\n") {
+            let (name, fields) = paragraph.split_once('\n').unwrap_or((paragraph, ""));
+            let object = schemas.read_object(name, fields);
+            let id = schemas.shape_of(name);
+            schemas.shapes[id.0] = Shape::Object(object);
         }
-        if let Some(first) = schema.get("anyOf").and_then(|of| of.get(0)).filter(|_| !is_int_or_string(schema)) {
-            return self.shape(first, name);
-        }
-        // Reserving the place first lets a definition contain itself.
-        let id = self.reserve();
-        self.shapes[id.0] = self.read(schema, name);
-        id
+        schemas
     }
 
-    fn named(&mut self, name: &str) -> ShapeId {
-        if let Some(id) = self.named.get(name) {
+    fn read_object(&mut self, name: &'static str, fields: &'static str) -> Object {
+        let name = name.rsplit('.').next().unwrap_or(name);
+        let mut object = Object { name, fields: IndexMap::new(), required: Vec::new() };
+        for line in fields.lines() {
+            let (line, instead) = line.split_once(" => ").map_or((line, None), |(line, other)| (line, Some(other)));
+            let (field, form) = line.trim_start().split_once(' ').expect("a field of shapes.txt has a form");
+            let needed = field.strip_suffix('!');
+            object.required.extend(needed);
+            let shape = self.shape_of(form);
+            object.fields.insert(needed.unwrap_or(field), Field { shape, instead });
+        }
+        object
+    }
+
+    /// Returns the shape that a word means. An object may be meant before its paragraph is read.
+    fn shape_of(&mut self, form: &'static str) -> ShapeId {
+        if let Some(id) = self.named.get(form) {
             return *id;
         }
-        let id = self.reserve();
-        if let Some((name, schema)) = self.definitions.get_key_value(name) {
-            self.named.insert(name, id);
-            self.shapes[id.0] = self.read(schema, name);
-        }
+        let inner = |open, close| form.strip_prefix(open).and_then(|form: &str| form.strip_suffix(close));
+        let shape = match (inner('[', ']'), inner('<', '>'), inner('{', '}')) {
+            (Some(items), ..) => Shape::List(self.shape_of(items)),
+            (_, Some(value), _) => Shape::Map { values: self.shape_of(value), one_key: true },
+            (.., Some(values)) => Shape::Map { values: self.shape_of(values), one_key: false },
+            _ => Scalar::from_word(form).map_or(Shape::Any, Shape::Scalar),
+        };
+        self.shapes.push(shape);
+        let id = ShapeId(self.shapes.len() - 1);
+        self.named.insert(form, id);
         id
     }
-
-    fn reserve(&mut self) -> ShapeId {
-        self.shapes.push(Shape::Any);
-        ShapeId(self.shapes.len() - 1)
-    }
-
-    /// Reads a schema that is no reference; `name` is that of its definition.
-    fn read(&mut self, schema: &Value, name: &str) -> Shape {
-        if is_int_or_string(schema) {
-            let quantity = name.ends_with("Quantity");
-            return Shape::Scalar(if quantity { Scalar::Quantity } else { Scalar::IntOrText });
-        }
-        let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
-        match types(schema)[..] {
-            ["string"] => Shape::Scalar(match format {
-                "date-time" => Scalar::Time,
-                "byte" => Scalar::Bytes,
-                _ => Scalar::Text,
-            }),
-            ["boolean"] => Shape::Scalar(Scalar::Bool),
-            ["integer"] => Shape::Scalar(match format {
-                "int32" => Scalar::Int(i32::MIN.into(), i32::MAX.into()),
-                "uint64" => Scalar::Int(0, u64::MAX.into()),
-                _ => Scalar::Int(i64::MIN.into(), i64::MAX.into()),
-            }),
-            ["number"] => Shape::Scalar(Scalar::Number),
-            ["string", "number", "boolean"] => Shape::Scalar(Scalar::AnyText),
-            ["array"] => Shape::List(self.part(schema, "items")),
-            ["object"] => self.object(schema, name),
-            _ => Shape::Any,
-        }
-    }
-
-    fn object(&mut self, schema: &Value, name: &str) -> Shape {
-        if schema.get("additionalProperties").is_some() {
-            let one_key = schema.get("maxProperties").and_then(Value::as_u64) == Some(1);
-            return Shape::Map { values: self.part(schema, "additionalProperties"), one_key };
-        }
-        let properties = schema.get("properties").and_then(Value::as_object);
-        // Kubernetes' objects without fields, such as `FieldsV1`, are free; Argo's are empty.
-        if properties.is_none() && name.starts_with("io.k8s") {
-            return Shape::Any;
-        }
-        let fields = properties.into_iter().flatten().map(|(key, schema)| {
-            let instead = schema.get("x-instead").and_then(Value::as_str).map(str::to_owned);
-            (key.clone(), Field { shape: self.shape(schema, ""), instead })
-        });
-        let fields = fields.collect();
-        let required = match name {
-            "ConfigMapKeySelector" | "SecretKeySelector" => vec!["name".to_owned(), "key".to_owned()],
-            _ if name.starts_with("io.k8s") => required(schema, name),
-            _ => Vec::new(),
-        };
-        Shape::Object(Object { name: name.rsplit('.').next().unwrap_or(name).to_owned(), fields, required })
-    }
-
-    fn part(&mut self, schema: &Value, keyword: &str) -> ShapeId {
-        self.shape(schema.get(keyword).unwrap_or(&Value::Bool(true)), "")
-    }
 }
 
-/// Fields that Kubernetes' schemas call required, and that Argo fills in, that may be empty, or of which a rule
-/// of `plan` tells in better words.
-const NOT_REQUIRED: [(&str, &str); 6] = [
-    ("Container", "name"),
-    ("HTTPHeader", "value"),
-    ("Sysctl", "value"),
-    ("EnvVar", "name"),
-    ("Volume", "name"),
-    ("VolumeMount", "mountPath"),
-];
-
-fn required(schema: &Value, name: &str) -> Vec<String> {
-    let fields = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let is_required = |field: &&str| {
-        !NOT_REQUIRED.iter().any(|(object, other)| other == field && name.ends_with(&format!(".{object}")))
-    };
-    fields.filter(is_required).map(str::to_owned).collect()
-}
-
-fn is_int_or_string(schema: &Value) -> bool {
-    schema.get("x-kubernetes-int-or-string").is_some()
-}
-
-/// Returns the types that a schema names, without null.
-fn types(schema: &Value) -> Vec<&str> {
-    let types = match schema.get("type") {
-        Some(Value::String(one)) => vec![one.as_str()],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    types.into_iter().filter(|name| *name != "null").collect()
+impl Scalar {
+    /// Returns the form that a word of `shapes.txt` means.
+    fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "text" => Self::Text,
+            "bool" => Self::Bool,
+            "int32" => Self::Int(i32::MIN.into(), i32::MAX.into()),
+            "int64" => Self::Int(i64::MIN.into(), i64::MAX.into()),
+            "uint64" => Self::Int(0, u64::MAX.into()),
+            "number" => Self::Number,
+            "any-text" => Self::AnyText,
+            "int-or-text" => Self::IntOrText,
+            "quantity" => Self::Quantity,
+            "time" => Self::Time,
+            "base64" => Self::Bytes,
+            _ => return None,
+        })
+    }
 }

@@ -21,13 +21,13 @@ object! {
         /// What it is handed.
         pub arguments: Option<Arguments>,
         /// A template of another object.
-        pub template_ref: Option<TemplateRef>,
+        pub template_ref: Option<Box<TemplateRef>>,
         /// Calls once for each of these.
         pub with_items: Vec<Item>,
         /// Calls once for each item of the JSON list that this text becomes.
         pub with_param: Option<String>,
         /// Calls once for each number.
-        pub with_sequence: Option<Sequence>,
+        pub with_sequence: Option<Box<Sequence>>,
         /// A condition without which the call is skipped.
         pub when: Option<String>,
         /// Which bad ends do not stop the steps.
@@ -59,7 +59,7 @@ object! {
         /// What it is handed.
         pub arguments: Option<Arguments>,
         /// A template of another object.
-        pub template_ref: Option<TemplateRef>,
+        pub template_ref: Option<Box<TemplateRef>>,
         /// The tasks that must have succeeded before.
         pub dependencies: Vec<String>,
         /// Calls once for each of these.
@@ -67,7 +67,7 @@ object! {
         /// Calls once for each item of the JSON list that this text becomes.
         pub with_param: Option<String>,
         /// Calls once for each number.
-        pub with_sequence: Option<Sequence>,
+        pub with_sequence: Option<Box<Sequence>>,
         /// A condition without which the call is skipped.
         pub when: Option<String>,
         /// Which bad ends let the tasks go on that depend on this one.
@@ -87,7 +87,7 @@ object! {
         /// What it is handed.
         pub arguments: Option<Arguments>,
         /// A template of another object.
-        pub template_ref: Option<TemplateRef>,
+        pub template_ref: Option<Box<TemplateRef>>,
         /// The condition; the hook `exit` needs none.
         pub expression: Option<String>,
     }

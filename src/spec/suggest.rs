@@ -19,7 +19,7 @@ pub(super) struct Suggestion {
 /// Returns what `key` may mean: a field with a similar name; or that it belongs one level down or
 /// up; or what fields there are.
 pub(super) fn field(schemas: &'static Schemas, object: &Object, above: Option<&Object>, key: &str) -> Suggestion {
-    let names = || object.fields.keys().map(String::as_str);
+    let names = || object.fields.keys().copied();
     let same_word = names().find(|name| squeezed(name) == squeezed(key)).map(str::to_owned);
     let near = nearest(key, names()).map(str::to_owned);
     let help = same_word

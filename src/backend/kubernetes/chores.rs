@@ -12,7 +12,7 @@ use super::events::Told;
 use super::fault::failed;
 use super::kinds::Pod;
 use super::track::Effect;
-use super::{managed, names, outputs};
+use super::{managed, names, outputs, pod};
 use crate::backend::BackendError;
 use crate::base::NodeIx;
 use crate::base::limits::EVENTS_PER_DRIVER_MAX;
@@ -147,8 +147,8 @@ impl KubernetesBackend {
                 let effects = state.tracks.entry(node).or_default().stays_lost(&words);
                 state.take(node, effects);
             }
-            Ok(Answer::Pods(mut pods)) => {
-                self.heed_pods_are(&mut pods);
+            Ok(Answer::Pods(pods)) => {
+                self.heed_pods_are(pods.iter().filter_map(pod::facts).collect());
                 let mut state = self.state();
                 let effects = state.tracks.entry(node).or_default().searched_in_vain();
                 state.take(node, effects);

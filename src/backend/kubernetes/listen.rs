@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use super::chores::{Chore, Done};
 use super::client::{KubernetesBackend, Owner};
 use super::fault::{failed, is_quota};
+use super::job_state::JobFacts;
 use super::kinds::{Job, Pod};
-use super::pod::PodState;
+use super::pod::{PodFacts, PodState};
 use super::resource::Work;
 use super::track::{Effect, JobState};
 use super::watch::{News, Watch, Which};
@@ -183,13 +184,15 @@ impl KubernetesBackend {
             let alive = state.tracks.iter().filter(|(_, track)| !track.is_over() && track.was_seen());
             alive.map(|(node, track)| (*node, track.unseen())).collect()
         };
-        let jobs = ears.jobs.list().await.map_err(|error| failed("list the run's Jobs", &error))?;
-        let mut pods = ears.pods.list().await.map_err(|error| failed("list the run's pods", &error))?;
-        jobs.iter().for_each(|job| self.heed_job_is(job));
-        self.heed_pods_are(&mut pods);
-        let has_job: BTreeSet<NodeIx> = jobs.iter().filter_map(job_state::facts).map(|facts| facts.node).collect();
-        let pods: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.metadata.uid).collect();
-        self.miss(&before, &has_job, &pods);
+        let jobs = ears.jobs.list_as(|job| job_state::facts(&job)).await;
+        let jobs = jobs.map_err(|error| failed("list the run's Jobs", &error))?;
+        let pods = ears.pods.list_as(|pod| pod::facts(&pod)).await;
+        let pods = pods.map_err(|error| failed("list the run's pods", &error))?;
+        let has_job: BTreeSet<NodeIx> = jobs.iter().map(|job| job.node).collect();
+        let uids: BTreeSet<String> = pods.iter().map(|pod| pod.uid.clone()).collect();
+        jobs.into_iter().for_each(|job| self.heed_job_is(job));
+        self.heed_pods_are(pods);
+        self.miss(&before, &has_job, &uids);
         self.state().is_listed = true;
         ears.relist_at = Some(Instant::now() + RELIST);
         Ok(())
@@ -240,7 +243,7 @@ impl KubernetesBackend {
 
     fn heed_pod(&self, news: &News<Pod>) {
         match news {
-            News::Is(pod) => self.heed_pod_is(pod),
+            News::Is(pod) => pod::facts(pod).into_iter().for_each(|facts| self.heed_pod_is(facts)),
             News::Gone(pod) => {
                 let Some(facts) = pod::facts(pod) else { return };
                 let (node, mut state) = (facts.node, self.state());
@@ -252,16 +255,13 @@ impl KubernetesBackend {
     }
 
     /// Takes what a list says of pods: those that somebody ended count only where no other does.
-    pub(super) fn heed_pods_are(&self, pods: &mut [Pod]) {
-        let is_spent = |pod: &Pod| matches!(pod::state(pod), PodState::Deleted | PodState::Disrupted(_));
-        pods.sort_by_cached_key(|pod| {
-            (is_spent(pod), pod.metadata.creation_timestamp.clone(), pod.metadata.name.clone())
-        });
-        pods.iter().for_each(|pod| self.heed_pod_is(pod));
+    pub(super) fn heed_pods_are(&self, mut pods: Vec<PodFacts>) {
+        let is_spent = |pod: &PodFacts| matches!(pod.state, PodState::Deleted | PodState::Disrupted(_));
+        pods.sort_by_cached_key(|pod| (is_spent(pod), pod.created_at, pod.name.clone()));
+        pods.into_iter().for_each(|pod| self.heed_pod_is(pod));
     }
 
-    fn heed_pod_is(&self, pod: &Pod) {
-        let Some(facts) = pod::facts(pod) else { return };
+    fn heed_pod_is(&self, facts: PodFacts) {
         let (node, mut state) = (facts.node, self.state());
         state.room.has_pod(node, Instant::now());
         let effects = state.tracks.entry(node).or_default().pod(facts);
@@ -270,7 +270,7 @@ impl KubernetesBackend {
 
     fn heed_job(&self, news: &News<Job>) {
         match news {
-            News::Is(job) => self.heed_job_is(job),
+            News::Is(job) => job_state::facts(job).into_iter().for_each(|facts| self.heed_job_is(facts)),
             News::Gone(job) => {
                 let Some(facts) = job_state::facts(job) else { return };
                 let (node, mut state) = (facts.node, self.state());
@@ -283,8 +283,7 @@ impl KubernetesBackend {
         }
     }
 
-    fn heed_job_is(&self, job: &Job) {
-        let Some(facts) = job_state::facts(job) else { return };
+    fn heed_job_is(&self, facts: JobFacts) {
         let (node, mut state) = (facts.node, self.state());
         let track = state.tracks.entry(node).or_default();
         let is_new = !track.is_known();

@@ -86,12 +86,18 @@ where
 
     /// Lists all objects; news go on from here.
     pub(super) async fn list(&mut self) -> Result<Vec<K>, Error> {
+        self.list_as(Some).await
+    }
+
+    /// Lists all objects, and returns what `read` makes of each: those of a long run are hundreds of megabytes,
+    /// and no more than a page of them is held. News go on from here.
+    pub(super) async fn list_as<T>(&mut self, read: impl Fn(K) -> Option<T>) -> Result<Vec<T>, Error> {
         self.forget();
         let mut params = self.which.list().limit(LIST_PAGE_OBJECTS);
         let mut all = Vec::new();
         for _ in 0..LIST_PAGES_MAX {
             let page = self.api.list(&params).await?;
-            all.extend(page.items);
+            all.extend(page.items.into_iter().filter_map(&read));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params.continue_token = Some(token),
                 None => {

@@ -172,17 +172,17 @@ impl Run {
         let (inline, reference) = match caller {
             Caller::Attempt(of, _) | Caller::Container(of, _) => return self.node(*of).called_by.clone(),
             Caller::Step(..) | Caller::Task(..) => match self.task_of(caller) {
-                Some(task) => (task.spec.inline.is_some(), task.spec.template_ref.as_ref()),
+                Some(task) => (task.spec.inline.is_some(), task.spec.template_ref.as_deref()),
                 None => (false, None),
             },
             Caller::Hook(of, name) => {
                 let task = self.task_of(&self.slot(*of).caller);
-                (false, task.and_then(|task| task.spec.hooks.get(&**name)?.template_ref.as_ref()))
+                (false, task.and_then(|task| task.spec.hooks.get(&**name)?.template_ref.as_deref()))
             }
             Caller::RunHook(name) => {
-                (false, self.plan.spec().hooks.get(&**name).and_then(|hook| hook.template_ref.as_ref()))
+                (false, self.plan.spec().hooks.get(&**name).and_then(|hook| hook.template_ref.as_deref()))
             }
-            Caller::Exit => (false, self.plan.spec().hooks.get("exit").and_then(|hook| hook.template_ref.as_ref())),
+            Caller::Exit => (false, self.plan.spec().hooks.get("exit").and_then(|hook| hook.template_ref.as_deref())),
             Caller::Entry | Caller::Group(..) => (false, None),
         };
         match reference {

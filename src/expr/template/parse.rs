@@ -18,14 +18,14 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ParseError> {
             return Err(ParseError::new(message, open..open + 2));
         }
         if open > at {
-            found.push(Piece::Text(at..open));
+            found.push(Piece::Text((at..open).into()));
         }
         let tag = tag(text, open, 1)?;
         at = end_of(&tag);
         found.push(tag);
     }
     if at < text.len() && !found.is_empty() {
-        found.push(Piece::Text(at..text.len()));
+        found.push(Piece::Text((at..text.len()).into()));
     }
     Ok(found)
 }
@@ -64,10 +64,10 @@ fn simple_tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError
         let close = at + text[at..].find("}}").ok_or_else(|| unclosed(text, open))?;
         let inner_open = text[at..close].find("{{").map(|offset| at + offset);
         let Some(inner_open) = inner_open else {
-            return Ok(Piece::Simple(finish(open, start..close, at, nested)));
+            return Ok(Piece::Simple(finish(start..close, at, nested)));
         };
         if inner_open > at {
-            nested.push(Piece::Text(at..inner_open));
+            nested.push(Piece::Text((at..inner_open).into()));
         }
         let inner = tag(text, inner_open, depth + 1)?;
         at = end_of(&inner);
@@ -76,17 +76,17 @@ fn simple_tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError
 }
 
 /// Puts a simple tag together, of which `at` is where its last part of text begins.
-fn finish(open: usize, inner: Range<usize>, at: usize, mut nested: Vec<Piece>) -> SimpleTag {
+fn finish(inner: Range<usize>, at: usize, mut nested: Vec<Piece>) -> SimpleTag {
     if !nested.is_empty() && at < inner.end {
-        nested.push(Piece::Text(at..inner.end));
+        nested.push(Piece::Text((at..inner.end).into()));
     }
-    SimpleTag { span: open..inner.end + 2, inner, nested: nested.into() }
+    SimpleTag { inner: inner.into(), nested: nested.into() }
 }
 
 fn end_of(piece: &Piece) -> usize {
     match piece {
-        Piece::Text(span) => span.end,
-        Piece::Simple(tag) => tag.span.end,
+        Piece::Text(bytes) => bytes.range().end,
+        Piece::Simple(tag) => tag.inner.range().end + "}}".len(),
         Piece::Expression(tag) => tag.span.end,
     }
 }

@@ -92,7 +92,7 @@ struct Renderer<'a> {
 impl Renderer<'_> {
     fn piece(&self, piece: &Piece, out: &mut String) -> Result<(), RenderError> {
         match piece {
-            Piece::Text(span) => out.push_str(&self.text[span.clone()]),
+            Piece::Text(bytes) => out.push_str(&self.text[bytes.range()]),
             Piece::Simple(tag) => self.simple(tag, out)?,
             Piece::Expression(tag) => self.expression(tag, out)?,
         }
@@ -121,7 +121,7 @@ impl Renderer<'_> {
     /// Returns the name between the braces, inner tags resolved.
     fn name_of(&self, tag: &SimpleTag) -> Result<Cow<'_, str>, RenderError> {
         if tag.nested.is_empty() {
-            return Ok(Cow::Borrowed(&self.text[tag.inner.clone()]));
+            return Ok(Cow::Borrowed(&self.text[tag.inner.range()]));
         }
         let mut name = String::new();
         for piece in &tag.nested {

@@ -18,20 +18,39 @@ pub struct TemplateStr {
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     /// Bytes that stand for themselves.
-    Text(Range<usize>),
+    Text(Bytes),
     /// `{{name}}`.
     Simple(SimpleTag),
     /// `{{=expression}}`.
     Expression(Box<ExpressionTag>),
 }
 
+/// Some bytes of a text, which is never so long that its places need more: each tag of each task has two.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bytes {
+    start: u32,
+    end: u32,
+}
+
+impl From<Range<usize>> for Bytes {
+    fn from(range: Range<usize>) -> Self {
+        let place = |at: usize| u32::try_from(at).expect("no text that is read has 4 GiB");
+        Self { start: place(range.start), end: place(range.end) }
+    }
+}
+
+impl Bytes {
+    /// Returns the places of the bytes.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
 /// `{{name}}`, whose name may itself hold tags: `{{inputs.parameters.{{item}}}}`.
 #[derive(Debug, Clone)]
 pub(super) struct SimpleTag {
-    /// The bytes with the braces.
-    pub span: Range<usize>,
     /// The bytes between the braces.
-    pub inner: Range<usize>,
+    pub inner: Bytes,
     /// The name's parts when it holds tags; empty for a plain name.
     pub nested: Box<[Piece]>,
 }
@@ -90,7 +109,7 @@ impl TemplateStr {
     /// Returns the name, when the text is one simple tag and nothing else.
     pub fn sole_variable(&self) -> Option<&str> {
         match &*self.pieces {
-            [Piece::Simple(tag)] if tag.nested.is_empty() => Some(self.text[tag.inner.clone()].trim()),
+            [Piece::Simple(tag)] if tag.nested.is_empty() => Some(self.text[tag.inner.range()].trim()),
             _ => None,
         }
     }
@@ -137,9 +156,9 @@ impl TemplateStr {
     }
 
     fn simple_variable(&self, tag: &SimpleTag) -> Variable<'_> {
-        let inner = &self.text[tag.inner.clone()];
+        let inner = &self.text[tag.inner.range()];
         let name = inner.trim();
-        let start = tag.inner.start + (inner.len() - inner.trim_start().len());
+        let start = tag.inner.range().start + (inner.len() - inner.trim_start().len());
         let at = start..start + name.len();
         Variable { name: Cow::Borrowed(name), at, in_expression: false, guarded: false }
     }

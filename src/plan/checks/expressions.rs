@@ -5,11 +5,13 @@
 use super::{Called, Checked, given};
 use crate::expr::{functions, lang};
 use crate::plan::globals::Globals;
+use crate::plan::model::Template;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::plan::scopes::{self, Items, Look, Variables};
 use crate::source::Severity;
+use crate::spec;
 
 /// The roots that some expression knows. Another one is no variable anywhere.
 pub(super) const ROOTS: [&str; 18] = [
@@ -37,10 +39,12 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let mut found = Vec::new();
     of_workflow(checked, &mut found);
     found.drain(..).for_each(|field| field.check(&Known::Workflow(&checked.globals), problems));
+    let spec = &checked.draft.resolved.spec;
+    of_retry(spec.retry_strategy.as_ref(), &Place::root().key("spec"), problems);
     for (template, calls) in checked.each() {
         let variables = Variables::of(checked.draft, &checked.globals, template, true);
-        of_template(template, &mut found);
-        found.drain(..).for_each(|field| field.check(&Known::Moment, problems));
+        of_retry(template.spec.retry_strategy.as_ref(), &template.place, problems);
+        of_template(template, problems);
         over_nodes(template, calls, &mut found);
         found.drain(..).for_each(|field| field.check(&Known::Nodes(&variables), problems));
     }
@@ -50,8 +54,8 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
 enum Known<'a> {
     /// `workflow.*`.
     Workflow(&'a Globals<'a>),
-    /// What has just happened: the attempt that failed, the answer that came. What else there is only a run knows.
-    Moment,
+    /// What has just happened, below these roots, and nothing else: the attempt that failed, the answer that came.
+    Moment(&'static [&'static str]),
     /// The inputs, steps and tasks of a template.
     Nodes(&'a Variables<'a>),
 }
@@ -63,9 +67,9 @@ impl Known<'_> {
             return true;
         }
         match self {
-            Self::Workflow(globals) if root == "workflow" => !has_part(globals, rest),
-            Self::Workflow(_) => scopes::is_variable(name),
-            Self::Moment => !knows_moment(root, rest),
+            Self::Workflow(globals) => root != "workflow" || !has_part(globals, rest),
+            Self::Moment(roots) => !roots.contains(&root) || !knows_moment(root, rest),
+            Self::Nodes(_) if !["workflow", "inputs", "steps", "tasks"].contains(&root) => true,
             Self::Nodes(variables) => {
                 scopes::is_variable(name) && variables.look_up_part(name, &Items::None) == Look::Unknown
             }
@@ -75,7 +79,10 @@ impl Known<'_> {
     fn candidates(&self, name: &str) -> Vec<String> {
         let mut names = match self {
             Self::Workflow(globals) => globals.names().collect(),
-            Self::Moment => MOMENTS.iter().map(|(root, field)| format!("{root}.{field}")).collect(),
+            Self::Moment(roots) => {
+                let fields = MOMENTS.iter().filter(|(root, _)| roots.contains(root));
+                fields.map(|(root, field)| format!("{root}.{field}")).collect()
+            }
             Self::Nodes(variables) => variables.candidates(name, &Items::None),
         };
         if !name.contains('.') {
@@ -93,8 +100,8 @@ fn has_part(globals: &Globals<'_>, rest: &str) -> bool {
     groups.contains(&rest) || globals.has(rest, true) || prefixes.into_iter().any(is_value)
 }
 
-/// Fields of what has just happened. Source: `buildRetryStrategyLocalScope`, `executor/http`.
-const MOMENTS: [(&str, &str); 11] = [
+/// Fields of what has just happened. Source: `buildRetryStrategyLocalScope`, `executeHTTPTemplate`.
+const MOMENTS: [(&str, &str); 12] = [
     ("lastRetry", "exitCode"),
     ("lastRetry", "status"),
     ("lastRetry", "duration"),
@@ -102,6 +109,7 @@ const MOMENTS: [(&str, &str); 11] = [
     ("request", "method"),
     ("request", "url"),
     ("request", "body"),
+    ("request", "bodyBytes"),
     ("request", "headers"),
     ("response", "statusCode"),
     ("response", "body"),
@@ -165,34 +173,38 @@ fn of_workflow<'a>(checked: &'a Checked<'_>, found: &mut Vec<Field<'a>>) {
     found.extend(spec.hooks.iter().filter_map(|(name, hook)| {
         Some(Field { text: given(hook.expression.as_deref())?, place: place.key("hooks").key(name).key("expression") })
     }));
-    let retry = spec.retry_strategy.as_ref().and_then(|strategy| given(strategy.expression.as_deref()));
-    found.extend(retry.map(|text| Field { text, place: place.down("retryStrategy.expression") }));
 }
 
 /// Returns the expressions over the inputs, steps and tasks of a template, with their places.
-pub(super) fn fields<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>]) -> Vec<(&'a str, Place)> {
+pub(super) fn fields<'a>(template: &'a Template, calls: &[Called<'a>]) -> Vec<(&'a str, Place)> {
     let mut found = Vec::new();
     over_nodes(template, calls, &mut found);
     found.into_iter().map(|field| (field.text, field.place)).collect()
 }
 
-/// Expressions over what only a run knows: their names are not looked at.
-fn of_template<'a>(template: &'a crate::plan::model::Template, found: &mut Vec<Field<'a>>) {
+/// Checks when a node is tried again.
+fn of_retry(strategy: Option<&spec::RetryStrategy>, place: &Place, problems: &mut Problems) {
+    let Some(text) = strategy.and_then(|strategy| given(strategy.expression.as_deref())) else { return };
+    let field = Field { text, place: place.down("retryStrategy.expression") };
+    field.check(&Known::Moment(&["lastRetry", "retries"]), problems);
+}
+
+/// Checks the expressions of a template over what comes to it while it runs.
+fn of_template(template: &Template, problems: &mut Problems) {
     let spec = &template.spec;
     let place = &template.place;
-    let retry = spec.retry_strategy.as_ref().and_then(|strategy| given(strategy.expression.as_deref()));
-    found.extend(retry.map(|text| Field { text, place: place.down("retryStrategy.expression") }));
-    let success = spec.http.as_ref().and_then(|http| given(http.success_condition.as_deref()));
-    found.extend(success.map(|text| Field { text, place: place.down("http.successCondition") }));
-    let steps = spec.data.iter().flat_map(|data| data.transformation.iter().enumerate());
-    found.extend(steps.map(|(index, step)| Field {
-        text: &step.expression,
-        place: place.down("data.transformation").index(index).key("expression"),
-    }));
+    if let Some(text) = spec.http.as_ref().and_then(|http| given(http.success_condition.as_deref())) {
+        let field = Field { text, place: place.down("http.successCondition") };
+        field.check(&Known::Moment(&["request", "response"]), problems);
+    }
+    for (index, step) in spec.data.iter().flat_map(|data| data.transformation.iter().enumerate()) {
+        let place = place.down("data.transformation").index(index).key("expression");
+        Field { text: &step.expression, place }.check(&Known::Moment(&["data"]), problems);
+    }
 }
 
 /// Expressions over the steps or tasks of the template.
-fn over_nodes<'a>(template: &'a crate::plan::model::Template, calls: &[Called<'a>], found: &mut Vec<Field<'a>>) {
+fn over_nodes<'a>(template: &'a Template, calls: &[Called<'a>], found: &mut Vec<Field<'a>>) {
     let outputs = template.spec.outputs.iter();
     let place = template.place.key("outputs");
     for outputs in outputs {

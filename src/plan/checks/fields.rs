@@ -26,7 +26,7 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
             found.into_iter().filter(|problem| problem.rule != rules::FIELD_UNUSED || !is_default(checked, problem)),
         );
         problems.extend(suspension(template));
-        problems.extend(memoize(template));
+        memoize(template, problems);
         own_resources(template, problems);
     }
 }
@@ -105,8 +105,8 @@ fn suspension(template: &Template) -> Option<Problem> {
 }
 
 /// Source: `workflow/controller/cache`.
-fn memoize(template: &Template) -> Option<Problem> {
-    let memoize = template.spec.memoize.as_ref()?;
+fn memoize(template: &Template, problems: &mut Problems) {
+    let Some(memoize) = &template.spec.memoize else { return };
     let place = template.place.key("memoize");
     let key = memoize.key.as_str();
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -114,14 +114,14 @@ fn memoize(template: &Template) -> Option<Problem> {
     if !is_key && !key.contains("{{") {
         let message = format!("Argo refuses `{key}` as the key of a cache entry");
         let problem = Problem::warning(rules::MEMOIZE, place.key("key"), message);
-        return Some(problem.help("use letters, digits and `-`, beginning with a letter or a digit"));
+        problems.push(problem.help("use letters, digits and `-`, beginning with a letter or a digit"));
     }
-    if let Some(problem) = duration(given(Some(&memoize.max_age)), &place.key("maxAge")) {
-        return Some(problem);
-    }
+    problems.extend(duration(given(Some(&memoize.max_age)), &place.key("maxAge")));
     let cache = memoize.cache.as_ref().and_then(|cache| cache.config_map.as_ref()).and_then(|map| map.name.as_deref());
-    let nameless = || Problem::warning(rules::MEMOIZE, place.clone(), "nothing is remembered: there is no cache");
-    given(cache).is_none().then(|| nameless().help("name a ConfigMap: `cache: {configMap: {name: …}}`"))
+    if given(cache).is_none() {
+        let problem = Problem::warning(rules::MEMOIZE, place, "nothing is remembered: there is no cache");
+        problems.push(problem.help("name a ConfigMap: `cache: {configMap: {name: …}}`"));
+    }
 }
 
 fn own_resources(template: &Template, problems: &mut Problems) {

@@ -26,6 +26,9 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     problems.extend(object_name(own.generate_name.as_deref(), &metadata.key("generateName"), "x"));
     let spec = &checked.draft.resolved.spec;
     let place = Place::root().key("spec");
+    problems.extend(account(spec.service_account_name.as_deref(), &place));
+    let templates = checked.draft.templates.iter();
+    problems.extend(templates.filter_map(|of| account(of.spec.service_account_name.as_deref(), &of.place)));
     let mut found = Found { problems };
     found.labels(&own.labels, &metadata.key("labels"));
     found.keys(own.annotations.keys(), &metadata.key("annotations"));
@@ -69,6 +72,12 @@ impl Found<'_> {
             }
         }
     }
+}
+
+/// Returns the problem of the account that a pod is to have.
+fn account(name: Option<&str>, place: &Place) -> Option<Problem> {
+    let problem = object_name(name, &place.key("serviceAccountName"), "")?;
+    Some(Problem { rule: rules::POD, ..problem })
 }
 
 fn object_name(name: Option<&str>, place: &Place, added: &str) -> Option<Problem> {

@@ -41,6 +41,7 @@ mod workflow;
 
 use super::compile::Draft;
 use super::globals::Globals;
+use super::library::Library;
 use super::model::{Body, Task, TaskIx, Template};
 use super::problem::Place;
 use super::problems::Problems;
@@ -60,16 +61,18 @@ pub enum Purpose {
 struct Checked<'a> {
     draft: &'a Draft,
     purpose: Purpose,
+    /// The objects that were given.
+    library: &'a Library,
     globals: Globals<'a>,
     /// By template: its steps or tasks.
     calls: Vec<Vec<Called<'a>>>,
 }
 
 /// Finds everything that is wrong with what was compiled, apart from what compiling found.
-pub(super) fn run(draft: &Draft, purpose: Purpose, problems: &mut Problems) {
+pub(super) fn run(draft: &Draft, purpose: Purpose, library: &Library, problems: &mut Problems) {
     let globals = Globals::of(draft, purpose == Purpose::Library);
     let calls = draft.templates.iter().map(called).collect();
-    let checked = Checked { draft, purpose, globals, calls };
+    let checked = Checked { draft, purpose, library, globals, calls };
     let families: [fn(&Checked<'_>, &mut Problems); 32] = [
         workflow::check,
         names::check,

@@ -1,34 +1,88 @@
 //! Patches of pods: texts that are laid over the pod when it is made.
 //!
-//! Source: `ApplyPodSpecPatch`, which fails the node where the text is no object.
+//! Source: `ApplyPodSpecPatch`, which fails the node where the text is no object, or a field cannot hold its
+//! value; a field that pods do not have is dropped.
 
 use super::{Checked, given};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
 use crate::source::{self, Diagnostic, Sources, Value};
+use crate::spec;
 
 pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
     let spec = &checked.draft.resolved.spec;
-    problems.extend(unreadable(spec.pod_spec_patch.as_deref(), || Place::root().down("spec.podSpecPatch")));
+    of_patch(spec.pod_spec_patch.as_deref(), || Place::root().down("spec.podSpecPatch"), problems);
     for template in &checked.draft.templates {
         let patch = template.spec.pod_spec_patch.as_deref();
-        problems.extend(unreadable(patch, || template.place.key("podSpecPatch")));
+        of_patch(patch, || template.place.key("podSpecPatch"), problems);
     }
 }
 
-/// Returns the problem of a patch that is no object. What has tags may become one.
-fn unreadable(patch: Option<&str>, place: impl FnOnce() -> Place) -> Option<Problem> {
-    let patch = given(patch).filter(|patch| !patch.contains("{{"))?;
+fn of_patch(patch: Option<&str>, place: impl Fn() -> Place, problems: &mut Problems) {
+    let Some(patch) = given(patch) else { return };
+    if !patch.contains("{{") {
+        if let Some(fault) = unreadable(patch) {
+            let message = format!("`podSpecPatch` cannot be laid over a pod: {fault}");
+            problems.push(Problem::error(rules::POD, place(), message));
+        } else {
+            problems.extend(spec::pod_patch_faults(patch).iter().map(|fault| of_field(fault, place())));
+        }
+        return;
+    }
+    // A tag may become anything, but the words around it stay.
+    let blotted = blotted(patch);
+    if unreadable(&blotted).is_none() {
+        let unknown = |fault: &&Diagnostic| fault.rule == spec::rules::UNKNOWN_FIELD && is_written(fault, patch);
+        problems.extend(spec::pod_patch_faults(&blotted).iter().filter(unknown).map(|fault| of_field(fault, place())));
+    }
+}
+
+/// Returns why a patch is no object.
+fn unreadable(patch: &str) -> Option<String> {
     let mut sources = Sources::new();
     let file = sources.add("patch", patch);
     let (documents, diagnostics) = source::read(&sources, file);
-    let fault = match diagnostics.into_iter().find(Diagnostic::is_error) {
-        Some(fault) => fault.message,
+    match diagnostics.into_iter().find(Diagnostic::is_error) {
+        Some(fault) => Some(fault.message),
         None if documents.first().is_none_or(|document| !matches!(document.root.value, Value::Map(_))) => {
-            "it is no map".to_owned()
+            Some("it is no map".to_owned())
         }
-        None => return None,
+        None => None,
+    }
+}
+
+/// Returns the problem of a field of a patch.
+fn of_field(fault: &Diagnostic, place: Place) -> Problem {
+    let is_unknown = fault.rule == spec::rules::UNKNOWN_FIELD;
+    let mut problem = match is_unknown {
+        true => Problem::warning(rules::POD, place, format!("{}, and what is patched there is lost", fault.message)),
+        false => Problem::error(rules::POD, place, fault.message.clone()),
     };
-    Some(Problem::error(rules::POD, place(), format!("`podSpecPatch` cannot be laid over a pod: {fault}")))
+    problem.help = fault.help.clone();
+    match fault.span() {
+        Some(span) => problem.within(span.start as usize..span.end as usize),
+        None => problem,
+    }
+}
+
+/// Returns whether a fault is about something that stands in the text itself, and in no tag.
+fn is_written(fault: &Diagnostic, patch: &str) -> bool {
+    let part = fault.span().and_then(|span| patch.get(span.start as usize..span.end as usize));
+    part.is_some_and(|part| !part.contains(['{', '}']))
+}
+
+/// Returns the text with as many letters in the place of each tag as it has bytes, so that all else stays where
+/// it is.
+fn blotted(patch: &str) -> String {
+    let mut out = String::with_capacity(patch.len());
+    while let Some((before, tag)) = patch[out.len()..].split_once("{{") {
+        let Some((within, behind)) = tag.split_once("}}") else { break };
+        // A tag in a tag leaves the end of the outer one behind.
+        let more = behind.len() - behind.trim_start_matches('}').len();
+        out.push_str(before);
+        out.push_str(&"x".repeat("{{}}".len() + within.len() + more));
+    }
+    out.push_str(&patch[out.len()..]);
+    out
 }

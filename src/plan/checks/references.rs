@@ -157,7 +157,13 @@ impl Words {
             _ if name == "retries" || name.starts_with("lastRetry.") => {
                 (!self.has_retry && !self.in_metrics).then_some("a template with a `retryStrategy`")
             }
-            _ if name.starts_with("resourcesDuration.") => (!self.in_metrics).then_some("a metric"),
+            "status" | "duration" | "exitCode" => (!self.in_metrics).then_some("a metric"),
+            _ if name.starts_with("resourcesDuration.") || name.starts_with("outputs.") => {
+                (!self.in_metrics).then_some("a metric")
+            }
+            _ if name.starts_with("request.") || name.starts_with("response.") => {
+                Some("the `successCondition` of an HTTP template")
+            }
             _ if name.starts_with("cronworkflow.") => Some("the conditions of a CronWorkflow"),
             _ => None,
         }
@@ -190,6 +196,10 @@ impl Judge<'_> {
         if self.variables.is_of_other_runs(name) {
             let message = format!("`{name}` exists only in runs of a CronWorkflow, and stays as it is in others");
             return Some(Problem::warning(rules::VARIABLE_KEPT, place(), message).within(variable.at.clone()));
+        }
+        if self.variables.is_own_output(name) {
+            let has_room = told.has_room(rules::VARIABLE_KEPT, Severity::Warning);
+            return if has_room { self.kept(variable, place) } else { None };
         }
         if self.look_up(variable) != Look::Unknown || !told.has_room(rules::VARIABLE, self.severity) {
             return None;

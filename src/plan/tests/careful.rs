@@ -229,6 +229,62 @@ fn secrets_are_referred_to() {
 }
 
 #[test]
+fn keys_are_in_the_objects_that_are_given() {
+    check_templates(
+        "  - name: main
+    inputs:
+      parameters:
+      - {name: a, valueFrom: {configMapKeyRef: {name: conf, key: goods}}} #! WF124 no key `goods`
+      - {name: b, valueFrom: {default: '', configMapKeyRef: {name: conf, key: lost}}}
+      artifacts:
+      - name: x
+        path: /x
+        s3: {key: k, bucket: b, endpoint: e, accessKeySecret: {name: keys, key: accesses}} #! WF126 no key `accesses`
+    volumes:
+    - {name: v, secret: {secretName: keys, items: [{key: access, path: a}, {key: lost, path: p}]}} #! WF158 no key `lost`
+    - {name: w, projected: {sources: [{configMap: {name: conf, items: [{key: lost, path: p}]}}]}} #! WF158 no key `lost`
+    container:
+      image: 'a:1'
+      env:
+      - {name: A, valueFrom: {secretKeyRef: {name: keys, key: access}}}
+      - {name: B, valueFrom: {secretKeyRef: {name: keys, key: axcess}}} #! WF158 the Secret `keys`
+      - {name: C, valueFrom: {secretKeyRef: {name: keys, key: maybe, optional: true}}}
+      - {name: D, valueFrom: {secretKeyRef: {name: elsewhere, key: any}}}
+      - {name: E, valueFrom: {configMapKeyRef: {name: conf, key: lost}}} #! WF158 the ConfigMap `conf`
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {good: '2'}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {access: x}
+",
+    );
+}
+
+#[test]
+fn patches_name_fields_of_pods() {
+    check_templates(
+        "  - name: main
+    inputs: {parameters: [{name: m, default: 1Gi}]}
+    podSpecPatch: |
+      hostNetworks: true #! WF158 hostNetworks
+      containers:
+      - name: main
+        resources: {limits: {memory: '{{inputs.parameters.m}}'}, limit: {}} #! WF158 limit
+        {{inputs.parameters.m}}: 1
+    container: {image: 'a:1'}
+  - name: other
+    podSpecPatch: '{\"hostNetwork\": \"often\"}' #! WF158 must be a boolean
+    container: {image: 'a:1'}
+",
+    );
+}
+
+#[test]
 fn expressions_know_that_values_are_texts() {
     check_templates(
         "  - name: main
@@ -440,7 +496,8 @@ fn words_of_a_workflows_life() {
   templates:
   - name: main
     retryStrategy: {{limit: 2, expression: lastRetry.exitcode == '1'}} #! WF119 `lastRetry.exitcode`
-    memoize: {{key: k, maxAge: 1h}} #! WF146 no cache
+    serviceAccountName: Some_body #! WF158 `Some_body`
+    memoize: {{key: k, maxAge: 1x}} #! WF146 no cache; WF137 `1x`
     inputs:
       parameters: [{{name: p, enum: [a, b], default: c}}] #! WF125 `c`
       artifacts: [{{name: f, path: /f, mode: 4096, raw: {{data: ''}}, archive: {{tar: {{}}, zip: {{}}}}}}] #! WF138 no mode; WF138 both

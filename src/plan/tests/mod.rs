@@ -7,3 +7,4 @@ mod conformance;
 mod resolving;
 mod robustness;
 mod size;
+mod variables;

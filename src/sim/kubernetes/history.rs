@@ -180,8 +180,11 @@ impl Stage {
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))
             }
             Err(StoreError::Damaged { place, reason, .. }) if place.contains("header") => {
-                // Whoever submitted it died amid it. People would delete it, and submit it again.
-                let _ = store.delete(&play.name).await;
+                // Whoever submitted it died amid it. People would delete it, and submit it again; not when they
+                // have seen it end meanwhile.
+                if play.ended.borrow().is_none() {
+                    let _ = store.delete(&play.name).await;
+                }
                 Err(StoreError::Io {
                     action: format!("read {place}: {reason}"),
                     source: std::io::ErrorKind::NotFound.into(),

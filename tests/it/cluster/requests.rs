@@ -61,12 +61,14 @@ fn a_request_is_sent_by_the_driver_and_its_answer_handed_on() {
     let outcome = space.wf(&["submit", "--wait", "--name", "ask", &file]);
     assert_eq!(outcome.code, 0, "{}", outcome.all());
     space.assert_succeeded("ask", 1);
-    let file = space.write("missing.yaml", asking(&url, "absent"));
-    let outcome = space.wf(&["submit", "--wait", "--name", "missing", &file]);
-    assert_eq!(outcome.code, 1, "{}", outcome.all());
-    let said = outcome.all();
-    assert!(said.contains("Secret `absent` with key `word` was not given"), "{said}");
-    let file = space.write("metadata.yaml", asking("http://169.254.169.254/latest", "hidden"));
-    let outcome = space.wf(&["submit", "--wait", "--name", "metadata", &file]);
-    assert!(outcome.code == 1 && outcome.all().contains("may not be asked"), "{}", outcome.all());
+    for (name, text, words) in [
+        ("missing", asking(&url, "absent"), "Secret `absent` with key `word` was not given"),
+        ("metadata", asking("http://169.254.169.254/latest", "hidden"), "`169.254.169.254` may not be asked"),
+    ] {
+        let file = space.write("bad.yaml", text);
+        let outcome = space.wf(&["submit", "--wait", "--name", name, &file]);
+        assert_eq!(outcome.code, 1, "{}", outcome.all());
+        let nodes = space.object(name)["status"]["nodes"].to_string();
+        assert!(nodes.contains(words), "{words}: {nodes}");
+    }
 }
