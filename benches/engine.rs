@@ -10,7 +10,7 @@ use wf::plan::Plan;
 
 use crate::shapes;
 
-criterion_group!(benches, decide, fold);
+criterion_group!(benches, decide, fold, memory);
 
 /// From the first observation to the end of the run, actions included.
 fn decide(criterion: &mut Criterion) {
@@ -42,12 +42,37 @@ fn fold(criterion: &mut Criterion) {
     }
 }
 
+const SHAPES: [(&str, fn(usize) -> String); 5] = [
+    ("chain", shapes::chain),
+    ("fan", shapes::fan),
+    ("layers", shapes::layers),
+    ("nested", shapes::nested),
+    ("star", shapes::wide),
+];
+
 fn plans() -> impl Iterator<Item = (String, Arc<Plan>)> {
-    let shapes: [(&str, fn(usize) -> String); 3] =
-        [("chain", shapes::chain), ("fan", shapes::fan), ("layers", shapes::layers)];
-    shapes.into_iter().flat_map(|(name, make)| {
-        [1_000, 10_000].map(|nodes| (format!("{name}/{nodes}"), shapes::plan_of(&make(nodes))))
+    SHAPES.into_iter().flat_map(|(name, make)| {
+        [1_000, 10_000, 100_000].map(|nodes| (format!("{name}/{nodes}"), shapes::plan_of(&make(nodes))))
     })
+}
+
+/// Prints how much memory a run holds that has ended, its log and its plan left out.
+fn memory(_: &mut Criterion) {
+    println!("| shape | nodes | bytes a node |\n| --- | --- | --- |");
+    for (name, make) in SHAPES {
+        let plan = shapes::plan_of(&make(100_000));
+        let before = resident_bytes();
+        let run = play_to_the_end(&plan, |_| {});
+        let nodes = run.nodes().count() as u64;
+        println!("| {name} | {nodes} | {} |", resident_bytes().saturating_sub(before) / nodes);
+    }
+}
+
+/// Returns how much memory this process holds now. Source: proc(5), `statm` counts pages.
+fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells it");
+    let pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("the second number is the resident pages") * 4096
 }
 
 fn new_run(plan: &Arc<Plan>) -> Run {
@@ -57,13 +82,19 @@ fn new_run(plan: &Arc<Plan>) -> Run {
 
 /// Plays a run and returns its log.
 fn play(plan: &Arc<Plan>) -> Vec<Batch> {
-    let mut run = new_run(plan);
     let mut log = Vec::new();
+    play_to_the_end(plan, |batch| log.push(batch));
+    log
+}
+
+/// Plays a run, tells each batch of its log, and returns it.
+fn play_to_the_end(plan: &Arc<Plan>, mut tell: impl FnMut(Batch)) -> Run {
+    let mut run = new_run(plan);
     let mut clock = 0;
     let mut observe = |run: &mut Run, observation| {
         clock += 1;
         let at = Timestamp(clock);
-        log.push(Batch { at, events: run.decide(observation, at) });
+        tell(Batch { at, events: run.decide(observation, at) });
     };
     observe(&mut run, Observation::Begin);
     loop {
@@ -79,7 +110,7 @@ fn play(plan: &Arc<Plan>) -> Vec<Batch> {
         }
     }
     assert_eq!(run.phase(), Phase::Succeeded);
-    log
+    run
 }
 
 /// Returns how often a node came into a phase: made, running, ended.

@@ -1,4 +1,4 @@
-//! Manifests of many nodes, made for the purpose: a chain, a fan, and layers.
+//! Manifests of many nodes, made for the purpose: a chain, a fan, layers, loops in loops.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -52,6 +52,18 @@ pub fn fan(items: usize) -> String {
         "{HEAD}    steps:\n    - - name: each\n        template: work\n        withSequence: {{count: '{items}'}}\n        \
          arguments: {{parameters: [{{name: number, value: '{{{{item}}}}'}}]}}\n"
     )
+}
+
+/// Returns a loop over groups, in each of which a loop runs over 100 numbers.
+pub fn nested(items: usize) -> String {
+    let each = |name: &str, template: &str, count: usize| {
+        format!(
+            "    steps:\n    - - name: {name}\n        template: {template}\n        withSequence: {{count: '{count}'}}\n        \
+             arguments: {{parameters: [{{name: number, value: '{{{{item}}}}'}}]}}\n"
+        )
+    };
+    let inner = "  - name: group\n    inputs:\n      parameters: [{name: number}]\n";
+    format!("{HEAD}{}{inner}{}", each("groups", "group", items / 100), each("each", "work", 100))
 }
 
 fn dag(tasks: usize, above: impl Fn(usize) -> Vec<usize>) -> String {

@@ -272,7 +272,9 @@ impl Remote {
     fn trouble(&self, number: u64, asked: &Asked, site: &str) -> Option<Trouble> {
         let method = asked.method.as_str();
         if let Some((at, trouble)) = self.0.weather.trouble_at {
-            return (at == number && trouble.fits(method)).then_some(trouble);
+            // A piece of the log that is said to be missing is damage, and told as such.
+            let is_damage = trouble == Trouble::NotFound && asked.plural == "configmaps";
+            return (at == number && trouble.fits(method) && !is_damage).then_some(trouble);
         }
         if self.now() < self.0.outage_until.get() {
             return Some(if self.below(2) == 0 { Trouble::LostBefore } else { Trouble::Unavailable });
