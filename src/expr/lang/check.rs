@@ -138,14 +138,14 @@ impl Checker<'_> {
         match (operator, operand) {
             (UnaryOp::Not, Shape::Bool | Shape::Any) => Ok(Shape::Bool),
             (UnaryOp::Negate | UnaryOp::Plus, Shape::Int | Shape::Float | Shape::Any) => Ok(operand),
-            _ => Err(self.fault(id, format!("`{}` cannot be used with a {}", operator.sign(), operand.name()))),
+            _ => Err(self.fault(id, format!("`{}` cannot be used with `{}`", operator.sign(), operand.name()))),
         }
     }
 
     fn binary(&self, id: NodeId, operator: BinaryOp, left: Shape, right: Shape) -> Result<Shape, EvalError> {
         result_of(operator, left, right).ok_or_else(|| {
             let sign = operator.sign();
-            let message = format!("`{sign}` cannot be used with a {} and a {}", left.name(), right.name());
+            let message = format!("`{sign}` cannot be used with `{}` and `{}`", left.name(), right.name());
             let fault = self.fault(id, message);
             match (left, right) {
                 (Shape::Str, Shape::Int) | (Shape::Int, Shape::Str) => {

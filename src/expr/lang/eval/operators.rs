@@ -16,7 +16,7 @@ pub(super) fn unary(operator: UnaryOp, value: Value) -> Result<Value, String> {
         (UnaryOp::Negate, Value::Int(number)) => Ok(Value::Int(number.wrapping_neg())),
         (UnaryOp::Negate, Value::Float(number)) => Ok(Value::Float(-number)),
         (UnaryOp::Plus, value @ (Value::Int(_) | Value::Float(_))) => Ok(value),
-        (operator, value) => Err(format!("`{}` cannot be used with a {}", operator.sign(), value.type_name())),
+        (operator, value) => Err(format!("`{}` cannot be used with `{}`", operator.sign(), value.type_name())),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn binary(operator: BinaryOp, left: &Value, right: &Value, tools: &mu
 }
 
 fn mismatch(operator: BinaryOp, left: &Value, right: &Value) -> String {
-    format!("`{}` cannot be used with a {} and a {}", operator.sign(), left.type_name(), right.type_name())
+    format!("`{}` cannot be used with `{}` and `{}`", operator.sign(), left.type_name(), right.type_name())
 }
 
 /// Returns both operands as floats.
