@@ -31,6 +31,9 @@ pub const YAML_BYTES_PER_NODE: usize = 4;
 /// of which each takes some kilobytes.
 pub const TEMPLATES_PER_OBJECT_MAX: usize = 10_000;
 
+/// Steps and tasks of one object, each of which takes two kilobytes. What a loop makes does not count.
+pub const TASKS_PER_OBJECT_MAX: usize = 100_000;
+
 /// Bytes that the expansion of aliases may add to one YAML text.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 

@@ -74,7 +74,7 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
             return None;
         }
     };
-    if let Some(fault) = too_many_templates(kind, &document.root) {
+    if let Some(fault) = too_large(kind, &document.root) {
         complaints.push(fault);
         return None;
     }
@@ -89,15 +89,36 @@ fn read_object(mut document: Document, sources: &Sources, complaints: &mut Compl
     }
 }
 
-/// Returns what to say of an object with more templates than are read.
-fn too_many_templates(kind: Kind, root: &Tree) -> Option<Diagnostic> {
+/// Returns what to say of an object with more templates, or tasks, than are read.
+fn too_large(kind: Kind, root: &Tree) -> Option<Diagnostic> {
     let spec = Path::root().key("spec");
     let spec = if kind == Kind::CronWorkflow { spec.key("workflowSpec") } else { spec };
-    let templates = root.at(&spec.key("templates"))?;
-    let Value::Seq(items) = &templates.value else { return None };
-    let beyond = items.get(limits::TEMPLATES_PER_OBJECT_MAX)?;
-    let message = format!("the {kind} has more than {} templates, and is not read", limits::TEMPLATES_PER_OBJECT_MAX);
-    Some(Diagnostic::error(source::rules::SIZE, beyond.span, message).help("call one template with many arguments"))
+    let templates = items(root.at(&spec.key("templates"))?);
+    let fault = |at: &Tree, most: usize, what: &str| {
+        let message = format!("the {kind} has more than {most} {what}, and is not read");
+        Diagnostic::error(source::rules::SIZE, at.span, message)
+    };
+    if let Some(beyond) = templates.get(limits::TEMPLATES_PER_OBJECT_MAX) {
+        let fault = fault(beyond, limits::TEMPLATES_PER_OBJECT_MAX, "templates");
+        return Some(fault.help("call one template with many arguments"));
+    }
+    let beyond = templates.iter().flat_map(calls).nth(limits::TASKS_PER_OBJECT_MAX)?;
+    let fault = fault(beyond, limits::TASKS_PER_OBJECT_MAX, "steps and tasks");
+    Some(fault.help("let a loop make them: `withItems`, `withParam` or `withSequence`"))
+}
+
+/// Returns the steps and tasks of a template.
+fn calls(template: &Tree) -> impl Iterator<Item = &Tree> {
+    let tasks = template.get("dag").and_then(|dag| dag.get("tasks")).map_or(&[][..], items);
+    let groups = template.get("steps").map_or(&[][..], items);
+    tasks.iter().chain(groups.iter().flat_map(items))
+}
+
+fn items(tree: &Tree) -> &[Tree] {
+    match &tree.value {
+        Value::Seq(items) => items,
+        _ => &[],
+    }
 }
 
 /// Returns the kind of an object, perhaps with a complaint; or why it is not read.

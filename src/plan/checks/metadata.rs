@@ -11,6 +11,7 @@ use super::Checked;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
+use crate::source::Severity;
 
 /// Bytes of a label's value, and of the name in a key.
 const LABEL_BYTES_MAX: usize = 63;
@@ -74,10 +75,11 @@ impl Found<'_> {
     }
 }
 
-/// Returns the problem of the account that a pod is to have.
+/// Returns the problem of the account that a pod is to have. What runs where there are no accounts runs all the
+/// same.
 fn account(name: Option<&str>, place: &Place) -> Option<Problem> {
     let problem = object_name(name, &place.key("serviceAccountName"), "")?;
-    Some(Problem { rule: rules::POD, ..problem })
+    Some(Problem { rule: rules::POD, severity: Severity::Warning, ..problem })
 }
 
 fn object_name(name: Option<&str>, place: &Place, added: &str) -> Option<Problem> {
