@@ -14,7 +14,7 @@ const SECONDS: u64 = 120;
 
 /// The memory that checking one may take, in MiB. The program itself takes 15 of it, or 35 when it is not
 /// optimised; the most that any takes beside that is a graph of as many tasks as are read.
-const MEBIBYTES: u64 = 240;
+const MEBIBYTES: u64 = 220;
 
 /// How often it is looked how much memory a program has taken. The most that it ever took is counted for it, so
 /// that only what it takes at its very end can be missed.
