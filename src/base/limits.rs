@@ -99,8 +99,9 @@ pub const LIST_PAGES_MAX: usize = 4000;
 /// One line of a container's log; a longer one comes in parts.
 pub const LOG_LINE_BYTES_MAX: usize = 1 << 20;
 
-/// How often the end of a log is read that lags behind the end of its container: about a second.
-pub const TRAILER_TRIES_MAX: usize = 4;
+/// How often the end of a log is read that lags behind the end of its container, as on a busy machine: about nine
+/// seconds, since each pause is twice the one before.
+pub const TRAILER_TRIES_MAX: u32 = 6;
 
 /// How often a call of a resource template is made that the server cannot answer: about four minutes.
 pub const RESOURCE_TRIES_MAX: usize = 30;

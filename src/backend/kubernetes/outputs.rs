@@ -111,7 +111,7 @@ async fn from_log(
             break;
         }
         if attempt > 0 {
-            tokio::time::sleep(LOG_LAG).await;
+            tokio::time::sleep(LOG_LAG * 2u32.pow(attempt - 1)).await;
         }
     }
     Ok(report)
