@@ -51,6 +51,20 @@ fn nested(count: usize) -> Vec<String> {
 }
 
 #[test]
+fn tags_are_blotted_whole() {
+    for (text, expected) in [
+        ("plain", "plain"),
+        ("{{a}} == {{ b.c }}!", "5 == 9!"),
+        ("{{steps.run-{{inputs.parameters.date}}.status}} != Failed", "47 != Failed"),
+        // An expression ends at the first braces, whatever stands in it.
+        ("{{='{{'}} and {{a}}", "9 and 5"),
+        ("{{a}} and {{b", "{{a}} and {{b"),
+    ] {
+        assert_eq!(TemplateStr::blot(text, |bytes| bytes.to_string()), expected, "{text}");
+    }
+}
+
+#[test]
 fn nesting_is_refused_before_the_stack_ends() {
     on_a_small_stack(|| {
         for text in nested(20_000).iter().chain([&"(".repeat(100_000), &"[".repeat(100_000)]) {

@@ -21,7 +21,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ParseError> {
             found.push(Piece::Text((at..open).into()));
         }
         let tag = tag(text, open, 1)?;
-        at = end_of(&tag);
+        at = tag.span().end;
         found.push(tag);
     }
     if at < text.len() && !found.is_empty() {
@@ -70,7 +70,7 @@ fn simple_tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError
             nested.push(Piece::Text((at..inner_open).into()));
         }
         let inner = tag(text, inner_open, depth + 1)?;
-        at = end_of(&inner);
+        at = inner.span().end;
         nested.push(inner);
     }
 }
@@ -81,14 +81,6 @@ fn finish(inner: Range<usize>, at: usize, mut nested: Vec<Piece>) -> SimpleTag {
         nested.push(Piece::Text((at..inner.end).into()));
     }
     SimpleTag { inner: inner.into(), nested: nested.into() }
-}
-
-fn end_of(piece: &Piece) -> usize {
-    match piece {
-        Piece::Text(bytes) => bytes.range().end,
-        Piece::Simple(tag) => tag.inner.range().end + "}}".len(),
-        Piece::Expression(tag) => tag.span.end,
-    }
 }
 
 fn unclosed(text: &str, open: usize) -> ParseError {

@@ -25,6 +25,20 @@ pub(super) enum Piece {
     Expression(Box<ExpressionTag>),
 }
 
+impl Piece {
+    /// Returns the bytes of the text that it is, braces included.
+    pub fn span(&self) -> Range<usize> {
+        match self {
+            Piece::Text(bytes) => bytes.range(),
+            Piece::Simple(tag) => {
+                let inner = tag.inner.range();
+                inner.start - "{{".len()..inner.end + "}}".len()
+            }
+            Piece::Expression(tag) => tag.span.clone(),
+        }
+    }
+}
+
 /// Some bytes of a text, which is never so long that its places need more: each tag of each task has two.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes {
@@ -94,6 +108,20 @@ impl TemplateStr {
     pub fn parse_lenient(text: &str) -> Result<TemplateStr, ParseError> {
         let pieces = if text.contains("{{") { parse::pieces(text)? } else { Vec::new() };
         Ok(Self { text: text.into(), pieces: pieces.into() })
+    }
+
+    /// Returns a text with a word in the place of each tag, those in it included; `word` is told how many bytes
+    /// the tag has. A text that cannot be read stays as it is.
+    pub fn blot(text: &str, word: impl Fn(usize) -> String) -> String {
+        let Ok(read) = Self::parse_lenient(text) else { return text.to_owned() };
+        if read.is_literal() {
+            return text.to_owned();
+        }
+        let part = |piece: &Piece| match piece {
+            Piece::Text(bytes) => text[bytes.range()].to_owned(),
+            tag => word(tag.span().len()),
+        };
+        read.pieces.iter().map(part).collect()
     }
 
     /// Returns the text as it was given.

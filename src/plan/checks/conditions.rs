@@ -1,7 +1,7 @@
 //! Conditions of calls: `when` can be read, hooks say when they are called.
 
 use super::Checked;
-use crate::expr::when;
+use crate::expr::{TemplateStr, when};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
@@ -44,33 +44,7 @@ fn unreadable(text: &str, place: &Place) -> Option<Problem> {
         problem.help = fault.help;
         return Some(problem);
     }
-    let fault = when::parse(&without_tags(text, "x")).err()?;
+    let fault = when::parse(&TemplateStr::blot(text, |_| "x".to_owned())).err()?;
     let message = format!("`when` cannot be read once its tags are replaced: {}", fault.message);
     Some(Problem::warning(rules::WHEN_SYNTAX, place.clone(), message))
-}
-
-/// Returns the text with a word in the place of each tag, those in it included.
-pub(super) fn without_tags(text: &str, word: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some(behind) = behind_tag(after) else { break };
-        out.push_str(before);
-        out.push_str(word);
-        rest = behind;
-    }
-    out + rest
-}
-
-/// Returns what comes after the tag whose inside `text` begins with, if it ends.
-fn behind_tag(text: &str) -> Option<&str> {
-    let mut open = 1;
-    let mut rest = text;
-    while open > 0 {
-        let end = rest.find("}}")?;
-        let begin = rest[..end].find("{{");
-        open = if begin.is_some() { open + 1 } else { open - 1 };
-        rest = &rest[begin.unwrap_or(end) + 2..];
-    }
-    Some(rest)
 }

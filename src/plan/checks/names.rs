@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::conditions::without_tags;
 use super::{Called, Checked, given};
 use crate::base::limits;
+use crate::expr::TemplateStr;
 use crate::plan::model::{Body, Scope};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
@@ -110,7 +110,7 @@ impl Form {
     fn fault(self, name: &str) -> Option<&'static str> {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         match self {
-            Self::Step => Self::Field.fault(&without_tags(name, "x")),
+            Self::Step => Self::Field.fault(&TemplateStr::blot(name, |_| "x".to_owned())),
             Self::Field if name.contains("{{") => Some("Argo replaces tags in the names of steps alone"),
             Self::Field if name.len() > limits::TEMPLATE_NAME_BYTES_MAX => Some("it is longer than 128 characters"),
             Self::Field if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) => {

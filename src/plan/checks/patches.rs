@@ -4,6 +4,7 @@
 //! value; a field that pods do not have is dropped.
 
 use super::{Checked, given};
+use crate::expr::TemplateStr;
 use crate::plan::problem::{Place, Problem};
 use crate::plan::problems::Problems;
 use crate::plan::rules;
@@ -30,8 +31,8 @@ fn of_patch(patch: Option<&str>, place: impl Fn() -> Place, problems: &mut Probl
         }
         return;
     }
-    // A tag may become anything, but the words around it stay.
-    let blotted = blotted(patch);
+    // A tag may become anything, but the words around it stay, and stay where they are.
+    let blotted = TemplateStr::blot(patch, |bytes| "x".repeat(bytes));
     if unreadable(&blotted).is_none() {
         let unknown = |fault: &&Diagnostic| fault.rule == spec::rules::UNKNOWN_FIELD && is_written(fault, patch);
         problems.extend(spec::pod_patch_faults(&blotted).iter().filter(unknown).map(|fault| of_field(fault, place())));
@@ -70,19 +71,4 @@ fn of_field(fault: &Diagnostic, place: Place) -> Problem {
 fn is_written(fault: &Diagnostic, patch: &str) -> bool {
     let part = fault.span().and_then(|span| patch.get(span.start as usize..span.end as usize));
     part.is_some_and(|part| !part.contains(['{', '}']))
-}
-
-/// Returns the text with as many letters in the place of each tag as it has bytes, so that all else stays where
-/// it is.
-fn blotted(patch: &str) -> String {
-    let mut out = String::with_capacity(patch.len());
-    while let Some((before, tag)) = patch[out.len()..].split_once("{{") {
-        let Some((within, behind)) = tag.split_once("}}") else { break };
-        // A tag in a tag leaves the end of the outer one behind.
-        let more = behind.len() - behind.trim_start_matches('}').len();
-        out.push_str(before);
-        out.push_str(&"x".repeat("{{}}".len() + within.len() + more));
-    }
-    out.push_str(&patch[out.len()..]);
-    out
 }

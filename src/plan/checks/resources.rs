@@ -2,8 +2,8 @@
 //!
 //! Source: `validateLeaf`.
 
-use super::conditions::without_tags;
 use super::{Checked, given, title};
+use crate::expr::TemplateStr;
 use crate::expr::conditions::Condition;
 use crate::plan::model::Template;
 use crate::plan::problem::Problem;
@@ -82,7 +82,7 @@ fn object(template: &Template, resource: &spec::ResourceTemplate) -> Option<Prob
 /// consists of tags may become anything, and a patch needs to say only what it changes.
 fn bad_object(text: &str, is_patch: bool) -> Option<String> {
     let mut sources = Sources::new();
-    let file = sources.add("manifest", without_tags(text, "x"));
+    let file = sources.add("manifest", TemplateStr::blot(text, |_| "x".to_owned()));
     let (documents, diagnostics) = source::read(&sources, file);
     if let Some(fault) = diagnostics.into_iter().find(source::Diagnostic::is_error) {
         return Some(format!("`manifest` is not YAML: {}", fault.message));
