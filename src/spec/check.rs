@@ -9,6 +9,7 @@ use base64::Engine as _;
 use super::rules;
 use super::schema::{Object, Scalar, Schemas, Shape, ShapeId};
 use super::suggest;
+use crate::base::quantity::is_quantity;
 use crate::base::time::Timestamp;
 use crate::source::{Complaints, Diagnostic, Entry, Fields, Severity, Sources, Span, Tree, Value};
 
@@ -196,21 +197,6 @@ fn integer(value: &Value) -> Option<i128> {
         Value::Float(value) if value.fract() == 0.0 && value.abs() < 1e19 => Some(*value as i128),
         _ => None,
     }
-}
-
-/// Kubernetes' quantities: a decimal number and one of the suffixes (`resource.ParseQuantity`).
-fn is_quantity(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let number_len = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
-    let (number, suffix) = digits.split_at(number_len);
-    let exponent = suffix.strip_prefix(['e', 'E']).filter(|exponent| exponent.parse::<i64>().is_ok());
-    number.contains(|c: char| c.is_ascii_digit())
-        && number.matches('.').count() <= 1
-        && (exponent.is_some()
-            || matches!(
-                suffix,
-                "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei"
-            ))
 }
 
 fn missing_field(object: &Object, field: &str, span: Span) -> Diagnostic {
