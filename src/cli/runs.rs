@@ -61,7 +61,7 @@ pub async fn load(session: &Session, name: &RunName) -> Result<Loaded, Error> {
 
 /// Loads a run and returns its view at this instant.
 pub async fn view(session: &Session, name: &RunName) -> Result<RunView, Error> {
-    Ok(RunView::new(&load(session, name).await?.run, super::env::now()))
+    Ok(RunView::measured(&load(session, name).await?.run, super::env::now()))
 }
 
 /// Returns the run that a log tells of.

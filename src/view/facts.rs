@@ -10,17 +10,21 @@ use crate::engine::durations::{ResourcesDuration, ResourcesDurations};
 use crate::engine::{Node, Parameter, Run};
 
 impl RunView {
+    /// Returns the view of `run` at `now` with what its pods have held of resources, which looks into the
+    /// template of each.
+    pub fn measured(run: &Run, now: Timestamp) -> Self {
+        let held = ResourcesDurations::of(run);
+        let mut view = Self::new(run, now);
+        view.nodes.iter_mut().for_each(|node| node.held = held.node(node.ix).clone());
+        Self { held: held.run, ..view }
+    }
+
     /// Returns the view of `run` at `now`. It walks the whole run: for `get`, not for each change.
     pub fn new(run: &Run, now: Timestamp) -> Self {
         let name = run.name().to_string();
         let places: BTreeMap<NodeIx, usize> = run.nodes().enumerate().map(|(place, node)| (node.ix, place)).collect();
         let place = |ix: &NodeIx| places.get(ix).copied();
-        let held = ResourcesDurations::of(run);
-        let view = |node: &Node| NodeView {
-            memo: run.memo(node.ix).cloned(),
-            held: held.node(node.ix).clone(),
-            ..NodeView::placed(node, &name, place)
-        };
+        let view = |node: &Node| NodeView { memo: run.memo(node.ix).cloned(), ..NodeView::placed(node, &name, place) };
         let nodes = run.nodes().map(view).collect();
         let resolved = &run.plan().resolved;
         let metadata = serde_json::to_value(&resolved.metadata).unwrap_or_default();
@@ -41,7 +45,7 @@ impl RunView {
             arguments: run.arguments().iter().map(argument).collect(),
             outputs: run.outputs().clone(),
             labels: run.labels(),
-            held: held.run,
+            held: ResourcesDuration::new(),
             name,
             metadata,
             spec,

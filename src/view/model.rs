@@ -45,7 +45,7 @@ pub struct RunView {
     pub outputs: Outputs,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// What its pods have held of resources.
+    /// What its pods have held of resources, where that was measured.
     pub held: ResourcesDuration,
     /// The manifest's metadata, as JSON.
     pub metadata: Value,
@@ -98,7 +98,7 @@ pub struct NodeView {
     pub waiting: Option<Waiting>,
     /// Where its result is kept, or was taken from.
     pub memo: Option<Memo>,
-    /// What it has held of resources, with all that is inside it.
+    /// What it has held of resources, with all that is inside it, where that was measured.
     pub held: ResourcesDuration,
 }
 
