@@ -29,8 +29,11 @@ impl Tries {
         let of_set = |what: String| format!("the `retryStrategy` of the container set cannot be followed: {what}");
         let retries = retries.as_text();
         let count = retries.trim().parse().map_err(|_| of_set(format!("`{retries}` is no number of `retries`")))?;
-        let pause = duration.as_deref().filter(|text| !text.is_empty()).map_or(Ok(TimeSpan::ZERO), TimeSpan::parse);
-        let pause = pause.map_err(|fault| of_set(fault.to_string()))?;
+        let pause = match duration.as_deref().filter(|text| !text.is_empty()) {
+            None => TimeSpan::ZERO,
+            Some(text) => TimeSpan::parse_go(text)
+                .ok_or_else(|| of_set(format!("`{text}` is not a duration in Go's form (`1m30s`)")))?,
+        };
         Ok(Self { count: u32::max(count, 1), pause })
     }
 }
@@ -57,10 +60,9 @@ mod tests {
             Err("the `retryStrategy` of the container set cannot be followed: `x` is no number of `retries`"),
         );
         check(
-            json!({ "retries": 2, "duration": "soon" }),
+            json!({ "retries": 2, "duration": "5" }),
             Err(
-                "the `retryStrategy` of the container set cannot be followed: `soon` is not a duration: write seconds \
-                 (`30`) or Go's form (`1h30m`, `1.5s`, `300ms`)",
+                "the `retryStrategy` of the container set cannot be followed: `5` is not a duration in Go's form (`1m30s`)",
             ),
         );
     }

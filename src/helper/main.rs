@@ -1,4 +1,5 @@
-//! The helper: a tiny static program that runs a container's command and reports its outputs.
+//! The helper: a tiny static program that runs a container's command and reports its outputs. In a container of a set
+//! it also waits for the container's turn.
 //!
 //! `arguments.rs` says how it is called, `wire.rs` what it reports. It runs in any image, as any
 //! user, with a read-only root file system, without capabilities and without `/proc`: it needs the
