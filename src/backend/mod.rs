@@ -5,6 +5,7 @@
 pub mod http;
 pub mod kubernetes;
 pub mod local;
+pub mod tries;
 
 use std::future::Future;
 

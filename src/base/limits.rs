@@ -130,8 +130,9 @@ pub const LOST_SECONDS: u64 = 60;
 /// every five minutes costs a run three requests.
 pub const RELIST_SECONDS: u64 = 300;
 
-/// How long after the last proof that the log is ours a pod may be started without another proof.
-pub const LATE_ACTION_SECONDS: u64 = 10;
+/// How long after the last proof that the log is ours a pod may be started without another proof: a driver that
+/// took over may stop the pod, and delete its Job, right away. A proof is one read.
+pub const LATE_ACTION_SECONDS: u64 = 2;
 
 /// Events that one driver writes about a run: they are for people.
 pub const EVENTS_PER_DRIVER_MAX: u32 = 200;

@@ -66,6 +66,11 @@ impl Choice {
     }
 }
 
+/// Returns the label of what a container of a set wrote, whose pod has the label `pod`: that of the container's node.
+pub fn label_in_set(pod: &str, run: &str, container: &str) -> String {
+    if pod == run { container.to_owned() } else { format!("{pod}.{container}") }
+}
+
 /// Returns the log files of a node's containers, in the order of their names; `main` first.
 pub fn files(run_folder: &Path, node: NodeIx, container: Option<&str>) -> Vec<PathBuf> {
     let folder = run_folder.join("nodes").join(node.to_string());
@@ -235,6 +240,14 @@ no line of a log
         assert_eq!(texts(&Log::new(file).read_all()), ["one", "two", "the end"]);
         assert_eq!(last_lines(folder.path(), NodeIx(3), 2), ["two", "the end"]);
         assert!(last_lines(folder.path(), NodeIx(9), 2).is_empty());
+    }
+
+    #[test]
+    fn containers_of_a_set_have_the_labels_of_their_nodes() {
+        for (pod, container) in [("wf", "wf.a"), ("wf[0].b(1:x)", "wf[0].b(1:x).a"), ("wf(2)", "wf(2).a")] {
+            let label = |name: &str| crate::view::model::label(name, "wf");
+            assert_eq!(label_in_set(&label(pod), "wf", "a"), label(container));
+        }
     }
 
     #[test]

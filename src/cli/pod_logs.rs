@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::error::Error;
-use super::logs::Line;
+use super::logs::{Line, label_in_set};
 use crate::backend::BackendError;
 use crate::backend::kubernetes::{Cluster, Kept, LogOptions, LoggedPod, archived_logs, logged_pods, logs};
 use crate::base::{NodeIx, RunName, Timestamp};
@@ -33,11 +33,11 @@ pub async fn pods(cluster: &Cluster, run: &RunName) -> Result<BTreeMap<NodeIx, V
 pub async fn read(
     cluster: &Cluster,
     pod: &LoggedPod,
-    container: Option<&str>,
+    container: &str,
     tail: Option<usize>,
 ) -> Result<Vec<Line>, Error> {
     let tail = tail.map(|lines| u32::try_from(lines).unwrap_or(u32::MAX));
-    let options = LogOptions { tail, ..options(pod, container) };
+    let options = LogOptions { tail, ..options(container) };
     let mut opened = logs(cluster, &pod.name, &options).await?;
     let mut lines = Vec::new();
     while let Some(raw) = opened.next().await? {
@@ -48,6 +48,8 @@ pub async fn read(
 
 /// What was kept of a log, with its lines.
 pub struct KeptLog {
+    /// The container.
+    pub container: String,
     /// Its lines.
     pub lines: Vec<Line>,
     /// What is to be said of it, if it is not whole.
@@ -77,13 +79,19 @@ fn kept_log(kept: &Kept) -> KeptLog {
         (_, true) => Some("is kept without its beginning"),
         _ => None,
     };
-    KeptLog { lines, words: words.map(str::to_owned) }
+    KeptLog { container: kept.about.container.clone(), lines, words: words.map(str::to_owned) }
 }
 
-/// Returns which container is meant: the main one, which comes last, when none is named.
-fn options(pod: &LoggedPod, container: Option<&str>) -> LogOptions {
-    let container = container.map(str::to_owned).or_else(|| pod.containers.last().cloned());
-    LogOptions { container, timestamps: true, ..LogOptions::default() }
+/// Returns which containers of a pod are meant: when none is named, those that do the work.
+pub fn meant(pod: &LoggedPod, container: Option<&str>) -> Vec<String> {
+    match container {
+        None => pod.work.clone(),
+        Some(name) => pod.containers.iter().filter(|own| *own == name).cloned().collect(),
+    }
+}
+
+fn options(container: &str) -> LogOptions {
+    LogOptions { container: Some(container.to_owned()), timestamps: true, ..LogOptions::default() }
 }
 
 /// Takes the time off a line.
@@ -121,8 +129,8 @@ impl PodFollower {
             let (sender, label) = (sender.clone(), label.to_owned());
             tokio::spawn(async move {
                 // What cannot be read any more is not followed; `wf logs` says why.
-                let _ = follow(&cluster, &run, node, container.as_deref(), |line| {
-                    let _ = sender.send((label.clone(), line));
+                let _ = follow(&cluster, &run, node, container.as_deref(), |of_set, line| {
+                    let _ = sender.send((label_of(&label, &run, of_set), line));
                 })
                 .await;
             })
@@ -137,9 +145,12 @@ impl PodFollower {
         let task = tokio::spawn(async move {
             let pods = logged_pods(&cluster, &run, Some(node)).await.unwrap_or_default();
             let Some(pod) = pods.last() else { return };
-            // Without its log, the node's message is all there is to tell.
-            for line in read(&cluster, pod, container.as_deref(), Some(count)).await.unwrap_or_default() {
-                let _ = sender.send((label.clone(), line));
+            for name in meant(pod, container.as_deref()) {
+                let label = label_of(&label, &run, pod.is_set.then_some(&name));
+                // Without its log, the node's message is all there is to tell.
+                for line in read(&cluster, pod, &name, Some(count)).await.unwrap_or_default() {
+                    let _ = sender.send((label.clone(), line));
+                }
             }
         });
         self.tasks.insert(node, task);
@@ -165,22 +176,50 @@ impl Drop for PodFollower {
     }
 }
 
-/// Gives each line of a node's pod to `tell`, until the container ends.
+/// Returns the label of lines of a node, or of one of its set.
+fn label_of(node: &str, run: &RunName, of_set: Option<&String>) -> String {
+    of_set.map_or_else(|| node.to_owned(), |container| label_in_set(node, run.as_str(), container))
+}
+
+/// Gives each line of a node's pod to `tell`, until its containers end; with the container's name, when it is one of
+/// a set.
 async fn follow(
     cluster: &Cluster,
     run: &RunName,
     node: NodeIx,
     container: Option<&str>,
-    tell: impl Fn(Line),
+    tell: impl Fn(Option<&String>, Line),
 ) -> Result<(), BackendError> {
-    let mut opens = 0;
-    let mut opened = loop {
+    for opens in 0..=OPENS_MAX {
         let pods = logged_pods(cluster, run, Some(node)).await?;
         if pods.is_empty() && opens == 0 && tell_kept(cluster, run, node, container, &tell).await {
             return Ok(());
         }
         if let Some(pod) = pods.last() {
-            let options = LogOptions { follow: true, ..options(pod, container) };
+            let names = meant(pod, container);
+            let follows = names.iter().map(|name| {
+                let tell = &tell;
+                follow_container(cluster, run, node, name, move |line| tell(pod.is_set.then_some(name), line))
+            });
+            return futures_util::future::join_all(follows).await.into_iter().collect();
+        }
+        tokio::time::sleep(OPEN_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Gives each line of a container to `tell`, until it ends. Before it begins, its pod may be replaced.
+async fn follow_container(
+    cluster: &Cluster,
+    run: &RunName,
+    node: NodeIx,
+    container: &str,
+    tell: impl Fn(Line),
+) -> Result<(), BackendError> {
+    let options = LogOptions { follow: true, ..options(container) };
+    let mut opens = 0;
+    let mut opened = loop {
+        if let Some(pod) = logged_pods(cluster, run, Some(node)).await?.last() {
             match logs(cluster, &pod.name, &options).await {
                 Ok(opened) => break opened,
                 Err(error) if opens >= OPENS_MAX => return Err(error),
@@ -205,12 +244,16 @@ async fn tell_kept(
     run: &RunName,
     node: NodeIx,
     container: Option<&str>,
-    tell: impl Fn(Line),
+    tell: impl Fn(Option<&String>, Line),
 ) -> bool {
     let kept = kept(cluster, run, &[node].into(), container).await.unwrap_or_default();
-    let mut lines = kept.into_values().flatten().flat_map(|log| log.lines).peekable();
-    let is_there = lines.peek().is_some();
-    lines.for_each(tell);
+    let logs: Vec<KeptLog> = kept.into_values().flatten().collect();
+    let is_there = logs.iter().any(|log| !log.lines.is_empty());
+    // Only of a set there is more than one that does the work.
+    let is_set = logs.len() > 1;
+    for log in logs {
+        log.lines.into_iter().for_each(|line| tell(is_set.then_some(&log.container), line));
+    }
     is_there
 }
 

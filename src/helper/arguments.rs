@@ -1,9 +1,13 @@
 //! What the helper is asked to do, from its arguments.
 //!
 //! ```text
-//! helper run [--result] [--output PATH]… [--room BYTES] [--message PATH] -- COMMAND [ARGUMENT]…
+//! helper run [--result] [--output PATH]… [--room BYTES] [--message PATH]
+//!            [--mark PATH] [--after PATH]… [--until PATH]… [--tries COUNT] [--pause MILLISECONDS]
+//!            -- COMMAND [ARGUMENT]…
 //! helper stay [--message PATH] -- COMMAND [ARGUMENT]…
 //! ```
+//!
+//! What a container of a set is told of the others, `--mark`, `--after` and `--until`, is in `turn.rs`.
 
 use core::ffi::{CStr, c_char};
 
@@ -33,6 +37,12 @@ pub struct Arguments {
     pub message: &'static CStr,
     /// Bytes that a report may have there.
     pub room: usize,
+    /// Where others see how the command came out.
+    pub mark: Option<&'static CStr>,
+    /// How often the command is run at most, until it succeeds.
+    pub tries: usize,
+    /// Milliseconds between two tries.
+    pub pause_ms: usize,
     /// What stands before `--`.
     options: Words,
     /// The command with its arguments.
@@ -49,7 +59,8 @@ impl Arguments {
             b"stay" => Mode::Stay,
             _ => return None,
         };
-        let mut parsed = Self { mode, result: false, message: MESSAGE_PATH, room: ROOM, options, command };
+        let (message, room, mark) = (MESSAGE_PATH, ROOM, None);
+        let mut parsed = Self { mode, result: false, message, room, mark, tries: 1, pause_ms: 0, options, command };
         let mut at = 1;
         while let Some(option) = options.get(at) {
             at += 1;
@@ -60,9 +71,12 @@ impl Arguments {
             let value = options.get(at)?;
             at += 1;
             match option.to_bytes() {
-                b"--output" => {}
+                b"--output" | b"--after" | b"--until" => {}
                 b"--message" => parsed.message = value,
-                b"--room" => parsed.room = value.to_str().ok()?.parse().ok()?,
+                b"--mark" => parsed.mark = Some(value),
+                b"--room" => parsed.room = number(value)?,
+                b"--tries" => parsed.tries = number(value)?,
+                b"--pause" => parsed.pause_ms = number(value)?,
                 _ => return None,
             }
         }
@@ -71,18 +85,36 @@ impl Arguments {
 
     /// Returns the files that are reported.
     pub fn outputs(&self) -> impl Iterator<Item = &'static CStr> {
+        self.all(c"--output")
+    }
+
+    /// Returns the marks of the containers that must have succeeded before the command is run.
+    pub fn after(&self) -> impl Iterator<Item = &'static CStr> {
+        self.all(c"--after")
+    }
+
+    /// Returns the marks of the containers that must have ended, however, before outputs are read.
+    pub fn until(&self) -> impl Iterator<Item = &'static CStr> {
+        self.all(c"--until")
+    }
+
+    fn all(&self, name: &'static CStr) -> impl Iterator<Item = &'static CStr> {
         let mut at = 1;
         let options = self.options;
         core::iter::from_fn(move || {
             while let Some(option) = options.get(at) {
                 at += if option == c"--result" { 1 } else { 2 };
-                if option == c"--output" {
+                if option == name {
                     return options.get(at - 1);
                 }
             }
             None
         })
     }
+}
+
+fn number(text: &CStr) -> Option<usize> {
+    text.to_str().ok()?.parse().ok()
 }
 
 /// Some of the words that this process was started with.

@@ -6,7 +6,7 @@ use crate::arguments::Words;
 use crate::sys::{self, ENOENT, Errno, Fd, Pid, SignalSet};
 
 /// Bytes of a path, as Linux has it.
-const PATH_BYTES_MAX: usize = 4096;
+pub const PATH_BYTES_MAX: usize = 4096;
 
 /// What a command is started with.
 pub struct Start {

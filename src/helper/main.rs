@@ -1,4 +1,5 @@
-//! The helper: a tiny static program that runs a container's command and reports its outputs.
+//! The helper: a tiny static program that runs a container's command and reports its outputs. In a container of a set
+//! it also waits for the container's turn.
 //!
 //! `arguments.rs` says how it is called, `wire.rs` what it reports. It runs in any image, as any
 //! user, with a read-only root file system, without capabilities and without `/proc`: it needs the
@@ -20,6 +21,7 @@ mod tail;
 mod writer;
 mod child;
 mod relay;
+mod turn;
 mod report;
 mod sys;
 mod memory;
@@ -32,6 +34,7 @@ use relay::{Life, Output};
 use report::write_all;
 use sys::{Errno, Fd, SignalSet};
 use tail::{READ_BYTES, TAIL_BYTES, Tail};
+use turn::Mark;
 
 /// The exit code of a container whose command could not be started, as container runtimes have it.
 const EXIT_CODE_NOT_STARTED: i32 = 128;
@@ -89,29 +92,49 @@ unsafe extern "C" fn begin(stack: *const usize) -> ! {
     sys::exit(code)
 }
 
-/// Runs the command and reports; returns the exit code.
+/// Runs the command when it is its turn, and reports; returns the exit code.
 fn run(arguments: &Arguments, environment: Words) -> Result<i32, Errno> {
     open_standard_streams();
-    let before = sys::block_signals(SignalSet::MAX)?;
+    let blocked = sys::block_signals(SignalSet::MAX)?;
     let signals = sys::signal_fd(SignalSet::MAX)?;
+    let mark = arguments.mark.map(Mark::new).transpose()?;
+    if let Some(code) = turn::wait(arguments.after(), signals)? {
+        return Ok(turn::ended(mark, code));
+    }
     let captured = if arguments.result { Some(sys::pipe()?) } else { None };
     let stdout = captured.map(|(_, writer)| writer);
-    let start = Start { command: arguments.command, environment, stdout, blocked: before };
+    let start = Start { command: arguments.command, environment, stdout, blocked };
     let child = match Child::start(&start) {
         Ok(child) => child,
-        Err(errno) => return Ok(not_started(arguments, signals, errno)),
+        Err(errno) => return Ok(turn::ended(mark, not_started(arguments, signals, errno))),
     };
-    let output = match captured {
-        Some((reader, writer)) => Some(capture(reader, writer)?),
-        None => None,
-    };
+    let output = captured.map(|(reader, _)| capture(reader)).transpose()?;
     let mut life = Life::new(child, signals, output);
     if arguments.mode == Mode::Stay {
         return Ok(life.stay());
     }
-    let code = life.run();
-    tell(report::report(arguments, life.output.as_ref().map(|output| &output.tail)));
+    let code = turn::ended(mark, succeed(&mut life, arguments, &start));
+    turn::wait_for_ends(arguments.until(), signals);
+    if arguments.result || arguments.outputs().next().is_some() {
+        tell(report::report(arguments, life.output.as_ref().map(|output| &output.tail)));
+    }
     Ok(code)
+}
+
+/// Runs the command until it succeeds, as often as it may; returns the last exit code.
+fn succeed(life: &mut Life<'_>, arguments: &Arguments, start: &Start) -> i32 {
+    let mut code = life.run();
+    for _ in 1..arguments.tries {
+        if code == 0 || life.is_asked_to_end || relay::pause(life.signals, arguments.pause_ms).is_some() {
+            break;
+        }
+        match Child::start(start) {
+            Ok(child) => life.again(child),
+            Err(errno) => return not_started(arguments, life.signals, errno),
+        }
+        code = life.run();
+    }
+    code
 }
 
 /// What is opened later must not take the place of a standard stream that is closed.
@@ -124,8 +147,8 @@ fn open_standard_streams() {
     }
 }
 
-fn capture(reader: Fd, writer: Fd) -> Result<Output<'static>, Errno> {
-    sys::close(writer);
+/// The end that is written to stays open for further tries.
+fn capture(reader: Fd) -> Result<Output<'static>, Errno> {
     sys::never_wait(reader)?;
     let tail = Tail::new(sys::memory(TAIL_BYTES)?);
     Ok(Output::new(reader, sys::memory(READ_BYTES)?, tail))

@@ -11,6 +11,9 @@ use crate::wire::DRAIN_BYTES_MAX;
 /// What a pipe that can be written to takes without waiting.
 const WRITE_BYTES: usize = 4096;
 
+/// How long is waited at once with no command.
+const PAUSE_MS_MAX: usize = 1000;
+
 /// The command's standard output, on its way through.
 pub struct Output<'a> {
     reader: Option<Fd>,
@@ -77,10 +80,9 @@ impl<'a> Output<'a> {
             match self.take() {
                 Ok(count) if count > 0 => left = left.saturating_sub(count),
                 Err(sys::EINTR) => {}
-                _ => self.close(),
+                _ => return,
             }
         }
-        self.close();
     }
 }
 
@@ -95,13 +97,18 @@ pub struct Life<'a> {
     /// Its exit code, once it ended.
     code: Option<i32>,
     /// Whether we were asked to end.
-    is_asked_to_end: bool,
+    pub is_asked_to_end: bool,
 }
 
 impl<'a> Life<'a> {
     /// Begins with a command that was just started.
     pub fn new(child: Child, signals: Fd, output: Option<Output<'a>>) -> Self {
         Self { child, signals, output, code: None, is_asked_to_end: false }
+    }
+
+    /// Goes on with another command, whose output follows that of the one before.
+    pub fn again(&mut self, child: Child) {
+        (self.child, self.code) = (child, None);
     }
 
     /// Waits for the command's end, and returns its exit code. Nothing of its group is left then.
@@ -170,13 +177,23 @@ impl<'a> Life<'a> {
 
 /// Waits to be asked to end, with no command.
 pub fn wait_for_end(signals: Fd) {
-    loop {
-        let _ = sys::poll(&mut [Poll::new(signals, POLLIN)]);
-        if sys::read_signal(signals).is_ok_and(asks_to_end) {
-            return;
+    while pause(signals, PAUSE_MS_MAX).is_none() {}
+}
+
+/// Lets so many milliseconds pass, with no command. Returns the signal that cut it short by asking us to end.
+pub fn pause(signals: Fd, ms: usize) -> Option<i32> {
+    let mut left = ms;
+    while left > 0 {
+        // A signal that asks for nothing ends a part of the time, which is not measured.
+        let part = left.min(PAUSE_MS_MAX);
+        let _ = sys::poll_for(&mut [Poll::new(signals, POLLIN)], part);
+        if let Some(signal) = sys::read_signal(signals).ok().filter(|signal| asks_to_end(*signal)) {
+            return Some(signal);
         }
         while sys::ended_child().is_some() {}
+        left -= part;
     }
+    None
 }
 
 fn asks_to_end(signal: i32) -> bool {

@@ -49,6 +49,7 @@ pub const POLLOUT: i16 = 4;
 const AT_FDCWD: usize = -100_isize as usize;
 const O_WRONLY: usize = 0o1;
 const O_RDWR: usize = 0o2;
+const O_CREAT: usize = 0o100;
 const O_NOCTTY: usize = 0o400;
 const O_TRUNC: usize = 0o1000;
 const O_NONBLOCK: usize = 0o4000;
@@ -68,9 +69,11 @@ mod number {
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;
     pub const FCNTL: usize = 72;
+    pub const FLOCK: usize = 73;
     pub const SETPGID: usize = 109;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
+    pub const RENAMEAT: usize = 264;
     pub const PPOLL: usize = 271;
     pub const SIGNALFD4: usize = 289;
     pub const DUP3: usize = 292;
@@ -82,6 +85,8 @@ mod number {
     pub const DUP3: usize = 24;
     pub const FCNTL: usize = 25;
     pub const IOCTL: usize = 29;
+    pub const FLOCK: usize = 32;
+    pub const RENAMEAT: usize = 38;
     pub const OPENAT: usize = 56;
     pub const CLOSE: usize = 57;
     pub const PIPE2: usize = 59;
@@ -166,6 +171,8 @@ pub enum Open {
     ReadWrite,
     /// For writing from the begin; it is there already.
     Overwrite,
+    /// For writing from the begin, for all to read.
+    Create,
 }
 
 /// Opens a file, which programs that are started do not see.
@@ -174,10 +181,35 @@ pub fn open(path: &CStr, how: Open) -> Result<Fd, Errno> {
         Open::Read => O_NONBLOCK,
         Open::ReadWrite => O_RDWR,
         Open::Overwrite => O_WRONLY | O_TRUNC,
+        Open::Create => O_WRONLY | O_TRUNC | O_CREAT,
     };
     let flags = flags | O_NOCTTY | O_CLOEXEC;
     // SAFETY: the path ends with a zero, and the kernel only reads it.
-    unsafe { call(number::OPENAT, [AT_FDCWD, path.as_ptr() as usize, flags, 0, 0, 0]) }.map(|fd| fd as Fd)
+    unsafe { call(number::OPENAT, [AT_FDCWD, path.as_ptr() as usize, flags, 0o644, 0, 0]) }.map(|fd| fd as Fd)
+}
+
+/// Gives a file another name.
+pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let (from, to) = (from.as_ptr() as usize, to.as_ptr() as usize);
+    // SAFETY: both paths end with a zero, and the kernel only reads them.
+    unsafe { call(number::RENAMEAT, [AT_FDCWD, from, AT_FDCWD, to, 0, 0]) }.map(drop)
+}
+
+/// Who else may hold the lock of a file.
+#[derive(Clone, Copy)]
+pub enum Lock {
+    /// Others of this kind.
+    Shared = 1,
+    /// Nobody.
+    Alone = 2,
+}
+
+/// Takes the lock of an open file, or says [`EAGAIN`]. It is held until the file is closed, as the kernel does
+/// with those of a process that is killed.
+pub fn lock(fd: Fd, lock: Lock) -> Result<(), Errno> {
+    const LOCK_NB: usize = 4;
+    // SAFETY: no memory is involved.
+    unsafe { call(number::FLOCK, [fd as usize, lock as usize | LOCK_NB, 0, 0, 0, 0]) }.map(drop)
 }
 
 /// Returns the size of an open file; nothing when it is no regular one.
@@ -259,6 +291,15 @@ impl Poll {
 pub fn poll(polls: &mut [Poll]) -> Result<(), Errno> {
     // SAFETY: the kernel reads and writes the slice; no time and no signal mask are given.
     unsafe { call(number::PPOLL, [polls.as_mut_ptr() as usize, polls.len(), 0, 0, 0, 0]) }.map(drop)
+}
+
+/// Waits for any of `polls`, at most for so many milliseconds.
+pub fn poll_for(polls: &mut [Poll], ms: usize) -> Result<(), Errno> {
+    // `struct timespec`: seconds and nanoseconds.
+    let time = [ms / 1000, ms % 1000 * 1_000_000];
+    // SAFETY: the kernel reads and writes the slice, and reads the time; no signal mask is given.
+    unsafe { call(number::PPOLL, [polls.as_mut_ptr() as usize, polls.len(), (&raw const time) as usize, 0, 0, 0]) }
+        .map(drop)
 }
 
 /// A set of signals, a bit each.

@@ -50,7 +50,7 @@ object! {
     pub struct ContainerSetRetryStrategy {
         /// How long to wait in between, as Go writes durations.
         pub duration: Option<String>,
-        /// How many tries follow the first.
+        /// How often each container is tried at most, the first time included.
         pub retries: Option<IntOrString>,
     }
 

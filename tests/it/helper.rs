@@ -419,6 +419,115 @@ fn a_helper_that_is_called_wrong_says_so() {
     }
 }
 
+/// Returns the containers of a set, `name[:dependency,…]=script` each, running: their marks lie in the ground's folder.
+fn set(ground: &Ground, tries: u32, containers: &[&str]) -> Vec<Child> {
+    let start = |container: &&str| {
+        let (head, script) = container.split_once('=').expect("a name and a script");
+        let (name, after) = head.split_once(':').unwrap_or((head, ""));
+        let mark = |name: &str| ground.path(&format!("mark-{name}")).display().to_string();
+        let mut command = Command::new(ground.path("helper"));
+        command.args(["run", "--mark", &mark(name), "--tries", &tries.to_string(), "--pause", "20"]);
+        after.split(',').filter(|name| !name.is_empty()).for_each(|name| {
+            command.args(["--after", &mark(name)]);
+        });
+        command.args(["--", "sh", "-c", script]).current_dir(ground.folder.path()).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the helper runs")
+    };
+    containers.iter().map(start).collect()
+}
+
+fn codes(children: &mut [Child]) -> Vec<Option<i32>> {
+    children.iter_mut().map(|child| wait(child).code()).collect()
+}
+
+#[test]
+fn containers_of_a_set_keep_their_order() {
+    let Some(ground) = Ground::new() else { return };
+    // The last are started first.
+    let diamond = [
+        "d:b,c=echo d >> order",
+        "c:a=sleep 0.2; echo c >> order",
+        "b:a=echo b >> order",
+        "a=sleep 0.2; echo a >> order",
+    ];
+    assert_eq!(codes(&mut set(&ground, 1, &diamond)), [Some(0); 4]);
+    assert_eq!(std::fs::read_to_string(ground.path("order")).expect("they ran"), "a\nb\nc\nd\n");
+}
+
+#[test]
+fn a_container_whose_dependency_failed_is_not_run() {
+    let Some(ground) = Ground::new() else { return };
+    let mut children = set(&ground, 1, &["c:b=: > ran", "b:a=: > ran", "a=exit 3", "free=exit 0"]);
+    assert_eq!(codes(&mut children), [Some(64), Some(64), Some(3), Some(0)]);
+    assert!(!ground.path("ran").exists());
+    let mut said = String::new();
+    children[0].stderr.take().expect("it is a pipe").read_to_string(&mut said).expect("it is text");
+    assert_eq!(said, "wf: a container that this one depends on has failed\n");
+    assert_eq!(ground.message(), "", "without outputs the last words are the command's");
+}
+
+#[test]
+fn a_container_that_was_killed_is_not_waited_for() {
+    let Some(ground) = Ground::new() else { return };
+    let mut children = set(&ground, 1, &["a=: > up; exec sleep 1000", "b:a=exit 0"]);
+    wait_for(&ground.path("up"));
+    std::thread::sleep(Duration::from_millis(150));
+    assert!(children[1].try_wait().expect("it is our child").is_none(), "it waits");
+    children[0].kill().expect("it lives");
+    assert_eq!(wait(&mut children[1]).code(), Some(64));
+}
+
+#[test]
+fn a_container_that_waits_ends_when_it_is_asked() {
+    let Some(ground) = Ground::new() else { return };
+    let mut children = set(&ground, 1, &["b:a=exit 0", "c:b=exit 0"]);
+    wait_for(&ground.path("mark-b"));
+    signal(&children[0], Signal::SIGTERM);
+    assert_eq!(codes(&mut children), [Some(143), Some(64)]);
+}
+
+#[test]
+fn a_command_is_tried_until_it_succeeds() {
+    let Some(ground) = Ground::new() else { return };
+    let script = "echo >> count; test $(wc -l < count) -ge 3";
+    let mut children = set(&ground, 3, &[&format!("a={script}"), "b:a=exit 5"]);
+    assert_eq!(codes(&mut children), [Some(0), Some(5)]);
+    assert_eq!(std::fs::read_to_string(ground.path("count")).expect("it ran"), "\n\n\n");
+    // The output of all tries is the result.
+    let words = ["run", "--result", "--message", "message", "--tries", "4", "--", "sh", "-c"];
+    let script = "echo >> tries; wc -l < tries; test $(wc -l < tries) -ge 3";
+    let mut command = Command::new(ground.path("helper"));
+    let output = command.args(words).arg(script).current_dir(ground.folder.path()).output().expect("the helper runs");
+    assert_eq!(ground.report(&ground.needs(true, &[]), &output).result.as_deref(), Some("1\n2\n3"));
+}
+
+#[test]
+fn a_command_that_is_asked_to_end_is_not_tried_again() {
+    let Some(ground) = Ground::new() else { return };
+    let mut children = set(&ground, 100, &["a=echo >> count; : > up; exec sleep 1000"]);
+    wait_for(&ground.path("up"));
+    signal(&children[0], Signal::SIGTERM);
+    assert_eq!(codes(&mut children), [Some(143)]);
+    assert_eq!(std::fs::read_to_string(ground.path("count")).expect("it ran"), "\n");
+}
+
+#[test]
+fn outputs_that_others_write_are_read_when_they_have_ended() {
+    let Some(ground) = Ground::new() else { return };
+    let needs = ground.needs(false, &["out"]);
+    let [out, late, own] = ["out", "mark-late", "mark-main"].map(|name| ground.path(name).display().to_string());
+    let words = ["run", "--output", &out, "--message", "message", "--mark", &own, "--until", &late, "--", "true"];
+    let mut main = Command::new(ground.path("helper"));
+    let main = main.args(words).current_dir(ground.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut main = main.expect("the helper runs");
+    // What depends on the command does not wait for its outputs.
+    let mut others = set(&ground, 1, &["late:main=echo written > out; exit 1"]);
+    assert_eq!(codes(&mut others), [Some(1)]);
+    assert_eq!(wait(&mut main).code(), Some(0));
+    let output = main.wait_with_output().expect("it ended");
+    assert_eq!(ground.report(&needs, &output).parameters, [FileOutput::Found("written".into())]);
+}
+
 #[test]
 fn a_sidecar_that_ended_stays_until_it_is_asked() {
     let Some(ground) = Ground::new() else { return };

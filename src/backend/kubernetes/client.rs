@@ -237,6 +237,7 @@ impl KubernetesBackend {
     /// Returns why it cannot be for now, when it can be later.
     pub(super) async fn post(&self, request: &PodRequest) -> Result<Option<String>, BackendError> {
         let NewJob { job, needs_helper } = self.job(request)?;
+        self.state().room.attempt(request.node);
         if needs_helper {
             self.helper.get_or_try_init(|| self.post_helper()).await?;
         }

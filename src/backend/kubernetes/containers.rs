@@ -4,14 +4,45 @@ use serde_json::{Value, json};
 
 use super::fault::Refusal;
 use super::files::{SCRIPT_PATH, TextFile};
-use super::json::list;
+use super::json::{list, text};
 use crate::spec;
 
 /// The container whose end is the pod's, as Argo calls it.
 pub(super) const MAIN: &str = "main";
 
+/// Returns the containers that do the work: the main one, or those of a set.
+pub(super) fn work(template: &spec::Template, files: &[TextFile]) -> Result<Vec<Value>, Refusal> {
+    match &template.container_set {
+        Some(set) => Ok(set.containers.iter().map(|node| member(set, node, files)).collect()),
+        None => main(template, files).map(|main| vec![main]),
+    }
+}
+
+/// Returns the one of `work` that matters most: the main one, or where a set has none, its first.
+pub(super) fn foremost(work: &[Value]) -> Option<&Value> {
+    work.iter().find(|container| text(container, "name") == Some(MAIN)).or(work.first())
+}
+
+/// Returns the names of the containers of a set; none of other templates.
+pub(super) fn of_set(template: &spec::Template) -> Vec<String> {
+    let nodes = template.container_set.iter().flat_map(|set| &set.containers);
+    nodes.map(|node| text(&node.container, "name").unwrap_or_default().to_owned()).collect()
+}
+
+/// Returns a container of a set, which mounts what the set does. Files are for the main one.
+fn member(set: &spec::ContainerSetTemplate, node: &spec::ContainerNode, files: &[TextFile]) -> Value {
+    let mut member = node.container.0.clone();
+    let is_main = text(&member, "name") == Some(MAIN);
+    let files = files.iter().filter(|_| is_main).map(TextFile::mount);
+    let mounts: Vec<Value> = set.volume_mounts.iter().map(|mount| mount.0.clone()).chain(files).collect();
+    if let Some(fields) = member.as_object_mut().filter(|_| !mounts.is_empty()) {
+        list(fields, "volumeMounts").extend(mounts);
+    }
+    member
+}
+
 /// Returns the main container, with the files that it expects.
-pub(super) fn main(template: &spec::Template, files: &[TextFile]) -> Result<Value, Refusal> {
+fn main(template: &spec::Template, files: &[TextFile]) -> Result<Value, Refusal> {
     let mut main = declared(template)?;
     let Some(fields) = main.as_object_mut() else { return Ok(main) };
     fields.insert("name".to_owned(), MAIN.into());
@@ -32,7 +63,6 @@ fn declared(template: &spec::Template) -> Result<Value, Refusal> {
         return Ok(script.container.0.clone());
     }
     let kind = match template {
-        spec::Template { container_set: Some(_), .. } => "containerSet",
         spec::Template { data: Some(_), .. } => "data",
         spec::Template { resource: Some(_), .. } => "resource",
         _ => "nameless",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::helper::{Needs, OutputFile};
-use super::names;
+use super::{containers, names};
 use crate::engine::PodRequest;
 
 /// What a node hands out.
@@ -18,6 +18,9 @@ pub(super) struct Due {
     /// The output parameters that are files, by name, in the order of the template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
+    /// The containers of a set, in the order of the template: its pod ends with all of them, not with one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// Whether it serves others while it runs.
     #[serde(default, skip_serializing_if = "is_false")]
     pub daemon: bool,
@@ -40,6 +43,7 @@ impl Due {
         Self {
             result: needs.result,
             parameters: needs.parameters.into_iter().map(|file| file.name).collect(),
+            set: containers::of_set(&request.template),
             daemon: request.template.daemon == Some(true),
             has_patience: request.template.pending_timeout.is_some(),
             archive_logs: request.template.archive_location.as_ref().and_then(|location| location.archive_logs),
@@ -49,6 +53,11 @@ impl Due {
     /// Returns whether there is anything to read when the pod has ended.
     pub(super) fn has_outputs(&self) -> bool {
         self.result || !self.parameters.is_empty()
+    }
+
+    /// Returns the containers whose ends make the pod's.
+    pub(super) fn workers(&self) -> Vec<&str> {
+        if self.set.is_empty() { vec![containers::MAIN] } else { self.set.iter().map(String::as_str).collect() }
     }
 
     /// Returns what the helper was told to report; where the files were is forgotten.

@@ -42,6 +42,12 @@ pub(super) enum Refusal {
         /// Whose limit that is.
         bound: &'static str,
     },
+    /// How often its containers are tried cannot be understood.
+    #[error("{why}")]
+    NoTries {
+        /// Why not, with what is wrong.
+        why: String,
+    },
     /// What it hands out cannot be read.
     #[error("{why}; {help}")]
     NoHelper {

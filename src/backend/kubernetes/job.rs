@@ -311,6 +311,129 @@ mod tests {
     }
 
     #[test]
+    fn a_set_is_a_container_each() {
+        let template = json!({
+            "containerSet": {
+                "volumeMounts": [{ "name": "v", "mountPath": "/v" }],
+                "retryStrategy": { "retries": "2", "duration": "1s" },
+                "containers": [
+                    { "name": "a", "image": "i", "command": ["x"], "args": ["y"] },
+                    { "name": "main", "image": "i", "command": ["x"], "dependencies": ["a"] },
+                ],
+            },
+            "volumes": [{ "name": "v", "emptyDir": {} }],
+            "inputs": { "artifacts": [{ "name": "r", "path": "/in/r", "raw": { "data": "text" } }] },
+            "sidecars": [{ "name": "s", "image": "c", "mirrorVolumeMounts": true }],
+        });
+        let mut pod: Value = serde_yaml::from_str(&pod(template, json!({}))).expect("YAML");
+        // Its name has the digest of the program.
+        let volumes = pod["volumes"].as_array_mut().expect("volumes");
+        volumes.retain(|volume| volume["name"] != "wf-helper");
+        insta::assert_snapshot!(serde_yaml::to_string(&pod).expect("plain data"), @r"
+        restartPolicy: Never
+        volumes:
+        - name: v
+          emptyDir: {}
+        - name: wf-files
+          downwardAPI:
+            items:
+            - path: raw-0
+              fieldRef:
+                fieldPath: metadata.annotations['wf.internal/raw-0']
+        - name: wf-set
+          emptyDir: {}
+        initContainers:
+        - name: s
+          image: c
+          volumeMounts:
+          - name: v
+            mountPath: /v
+          - name: wf-files
+            mountPath: /in/r
+            subPath: raw-0
+            readOnly: true
+          restartPolicy: Always
+        containers:
+        - name: a
+          image: i
+          command:
+          - /wf.internal/helper
+          - run
+          - --room
+          - '2048'
+          - --mark
+          - /wf.internal.set/a
+          - --tries
+          - '2'
+          - --pause
+          - '1000'
+          - --
+          - x
+          args:
+          - y
+          volumeMounts:
+          - name: v
+            mountPath: /v
+          - name: wf-helper
+            mountPath: /wf.internal
+            readOnly: true
+          - name: wf-set
+            mountPath: /wf.internal.set
+        - name: main
+          image: i
+          command:
+          - /wf.internal/helper
+          - run
+          - --room
+          - '2048'
+          - --after
+          - /wf.internal.set/a
+          - --tries
+          - '2'
+          - --pause
+          - '1000'
+          - --
+          - x
+          volumeMounts:
+          - name: v
+            mountPath: /v
+          - name: wf-files
+            mountPath: /in/r
+            subPath: raw-0
+            readOnly: true
+          - name: wf-helper
+            mountPath: /wf.internal
+            readOnly: true
+          - name: wf-set
+            mountPath: /wf.internal.set
+          args: []
+        automountServiceAccountToken: false
+        nodeSelector:
+          kubernetes.io/arch: amd64
+        ");
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_kept_is_refused() {
+        let container = json!({ "name": "a", "image": "mine" });
+        let set = |retries: Value| json!({ "containerSet": { "containers": [container], "retryStrategy": retries } });
+        assert!(made(&request(set(Value::Null), json!({}))).is_ok());
+        for (retries, expected) in [
+            (
+                json!({ "retries": 2 }),
+                "its container `a` cannot be kept in order, since it has no `command`, and what the image `mine` runs is \
+                 not known; say `command:`; `docker image inspect` shows the image's entrypoint",
+            ),
+            (
+                json!({ "retries": "many" }),
+                "the `retryStrategy` of the container set cannot be followed: `many` is no number of `retries`",
+            ),
+        ] {
+            assert_eq!(made(&request(set(retries), json!({}))), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
     fn the_sooner_deadline_holds() {
         let container = || json!({ "container": { "image": "b" } });
         let seconds = |after: Option<u64>, at: Option<i64>| {

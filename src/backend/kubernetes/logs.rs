@@ -6,6 +6,7 @@ use futures_util::io::{AsyncBufRead, AsyncBufReadExt};
 use kube::Api;
 use kube::api::{ListParams, LogParams};
 
+use super::due::Due;
 use super::fault::failed;
 use super::kinds::Pod;
 use super::{Cluster, helper, names};
@@ -20,8 +21,12 @@ pub struct LoggedPod {
     pub node: NodeIx,
     /// Its name.
     pub name: String,
-    /// Its containers: init containers and sidecars, then the main one.
+    /// Its containers, those that start before the others first.
     pub containers: Vec<String>,
+    /// Those that do the work: the main one, or those of a set.
+    pub work: Vec<String>,
+    /// Whether these are a set.
+    pub is_set: bool,
     /// Its phase, in Kubernetes' words.
     pub phase: String,
 }
@@ -60,10 +65,13 @@ fn logged_pod(pod: &Pod) -> Option<LoggedPod> {
     let node = pod.metadata.labels.as_ref()?.get(names::NODE)?.parse().ok().map(NodeIx)?;
     let spec = pod.spec.as_ref()?;
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let due = Due::read(pod.metadata.annotations.as_ref());
     Some(LoggedPod {
         node,
         name: pod.metadata.name.clone()?,
         containers: containers.map(|container| container.name.clone()).collect(),
+        work: due.workers().into_iter().map(str::to_owned).collect(),
+        is_set: !due.set.is_empty(),
         phase: pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default(),
     })
 }

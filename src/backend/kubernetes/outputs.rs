@@ -1,44 +1,68 @@
 //! What a pod hands out: who gets the helper, and what is read of it at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::Api;
 use kube::api::LogParams;
 use serde_json::{Map, Value};
 
-use super::containers::MAIN;
+use super::containers::{self, MAIN};
 use super::due::Due;
 use super::fault::Refusal;
-use super::helper::{self, BadReport, Needs, Report, Said, Trailer};
+use super::helper::{self, BadReport, Needs, Report, Said, Trailer, Turn};
 use super::json::list;
 use super::kinds::Pod;
 use super::logs::Lines;
 use crate::backend::kubernetes::fault::{Trouble, trouble};
+use crate::backend::tries::Tries;
 use crate::base::limits::TRAILER_TRIES_MAX;
 use crate::engine::{Phase, PodEnd, PodReport, PodRequest};
+use crate::spec;
 
 /// How long a log may lag behind the end of its container before it is read again.
 const LOG_LAG: Duration = Duration::from_millis(300);
 
 /// Has the helper run what it must in a complete pod spec: the main container when it hands
-/// something out, and every sidecar. Returns whether anything needs it.
+/// something out, containers of a set that wait for each other or try again, and every sidecar.
+/// Returns whether anything needs it.
 pub(super) fn wrap(spec: &mut Value, request: &PodRequest, config_map: &str) -> Result<bool, Refusal> {
     let Some(spec) = spec.as_object_mut() else { return Ok(false) };
-    let needs = Needs::of(&request.template, request.capture_result);
-    let mut is_used = wrap_sidecars(spec);
-    let containers = list(spec, "containers").len() + spec.get("initContainers").map_or(0, count);
-    if !needs.is_empty()
-        && let Some(main) = list(spec, "containers").iter_mut().find(|container| container["name"] == MAIN)
-    {
-        helper::wrap_main(main, &needs, containers)
-            .map_err(|why| Refusal::NoHelper { help: why.help(), why: why.to_string() })?;
-        is_used = true;
-    }
-    if is_used {
+    let sidecars = wrap_sidecars(spec);
+    let work = wrap_work(spec, request)?;
+    if sidecars || work {
         list(spec, "volumes").push(helper::volume(config_map));
         place(spec);
     }
+    Ok(sidecars || work)
+}
+
+fn wrap_work(spec: &mut Map<String, Value>, request: &PodRequest) -> Result<bool, Refusal> {
+    let needs = Needs::of(&request.template, request.capture_result);
+    let turns = turns(&request.template, &needs)?;
+    let count = list(spec, "containers").len() + spec.get("initContainers").map_or(0, count);
+    let mut is_used = false;
+    for container in list(spec, "containers") {
+        let name = container["name"].as_str().unwrap_or_default();
+        let needs = if name == MAIN { needs.clone() } else { Needs::default() };
+        let turn = turns.get(name).cloned().unwrap_or_default();
+        if !needs.is_empty() || !turn.is_empty() {
+            helper::wrap_worker(container, &needs, &turn, count)
+                .map_err(|why| Refusal::NoHelper { help: why.help(), why: why.to_string() })?;
+            is_used = true;
+        }
+    }
+    if turns.values().any(Turn::has_marks) {
+        list(spec, "volumes").push(helper::turn_volume());
+    }
     Ok(is_used)
+}
+
+/// Returns the turns of the containers of a set, by name; none of other templates.
+fn turns(template: &spec::Template, needs: &Needs) -> Result<BTreeMap<String, Turn>, Refusal> {
+    let Some(set) = &template.container_set else { return Ok(BTreeMap::new()) };
+    let tries = Tries::of(set.retry_strategy.as_ref()).map_err(|why| Refusal::NoTries { why })?;
+    Ok(containers::of_set(template).into_iter().zip(Turn::of(set, needs, tries)).collect())
 }
 
 fn count(containers: &Value) -> usize {

@@ -3,6 +3,8 @@
 //! Messages are those that Argo gives. Source: `assessNodeStatus`, `inferFailedReason` and
 //! `getPendingReason` of `operator.go`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::containers::MAIN;
@@ -10,7 +12,7 @@ use super::due::Due;
 use super::kinds::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use super::{helper, names};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
-use crate::engine::{Phase, PodEnd};
+use crate::engine::{ContainerEnd, Phase, PodEnd};
 
 /// Exit codes of a container that was ended by SIGKILL and by SIGTERM: those of sidecars say nothing.
 const KILLED: [i32; 2] = [137, 143];
@@ -89,23 +91,35 @@ pub(super) fn facts(pod: &Pod) -> Option<PodFacts> {
 pub(super) fn state(pod: &Pod) -> PodState {
     let blank = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&blank);
+    let due = Due::read(pod.metadata.annotations.as_ref());
     match status.phase.as_deref() {
-        Some("Succeeded") => ended(pod, status, Phase::Succeeded, String::new()),
-        Some("Failed") => failed(pod, status),
+        Some("Succeeded") => ended(pod, status, &due, Phase::Succeeded, String::new()),
+        Some("Failed") => failed(pod, status, &due),
         // The containers that it waits for are those beside the main one: the work is done.
-        Some("Running") if main_succeeded(status) => ended(pod, status, Phase::Succeeded, String::new()),
-        Some("Running" | "Unknown") => running(pod, status),
+        Some("Running") if is_done(status, &due) => ended(pod, status, &due, Phase::Succeeded, String::new()),
+        Some("Running" | "Unknown") => running(pod, status, &due),
         _ => waiting(status),
     }
 }
 
-fn running(pod: &Pod, status: &PodStatus) -> PodState {
+fn running(pod: &Pod, status: &PodStatus, due: &Due) -> PodState {
+    if let Some(reason) = status.container_statuses.iter().flatten().find_map(|container| never_began(container, due)) {
+        return PodState::Stuck(reason);
+    }
     let ready = status.container_statuses.iter().flatten().all(|container| container.ready);
     PodState::Running { ready, ip: status.pod_ip.clone(), host: host(pod) }
 }
 
-fn main_succeeded(status: &PodStatus) -> bool {
-    main_end(status).is_some_and(|end| end.exit_code == 0)
+fn is_done(status: &PodStatus, due: &Due) -> bool {
+    due.workers().into_iter().all(|name| end_of(status, name).is_some_and(|end| end.exit_code == 0))
+}
+
+/// Returns why a container of a set that still runs failed before its helper began: those that wait for it would for
+/// ever.
+fn never_began(container: &ContainerStatus, due: &Due) -> Option<String> {
+    const NOT_BEGUN: [&str; 2] = ["StartError", "ContainerCannotRun"];
+    let end = terminated(container).filter(|_| due.set.contains(&container.name))?;
+    end.reason.as_deref().filter(|reason| NOT_BEGUN.contains(reason)).map(|_| exit_message(&container.name, end))
 }
 
 /// Returns why a pod that is pending will be for longer than it takes to start.
@@ -134,15 +148,15 @@ fn joined(reason: &str, message: Option<&str>) -> String {
     }
 }
 
-fn failed(pod: &Pod, status: &PodStatus) -> PodState {
+fn failed(pod: &Pod, status: &PodStatus, due: &Due) -> PodState {
     if let Some(reason) = disruption(status) {
         return PodState::Disrupted(reason);
     }
-    if was_deleted(pod, status) {
+    if was_deleted(pod, status, due) {
         return PodState::Deleted;
     }
-    let (phase, message) = failure(pod, status);
-    ended(pod, status, phase, message)
+    let (phase, message) = failure(pod, status, due);
+    ended(pod, status, due, phase, message)
 }
 
 /// Returns why Kubernetes itself ends the pod, in its words.
@@ -160,44 +174,45 @@ fn grace(pod: &Pod) -> Option<TimeSpan> {
     Some(TimeSpan(u64::try_from(seconds).unwrap_or(0).saturating_mul(1000)))
 }
 
-/// Returns whether a pod that failed did so because somebody deleted it: its main container was
+/// Returns whether a pod that failed did so because somebody deleted it: its main container, or one of its set, was
 /// still at work by then.
-fn was_deleted(pod: &Pod, status: &PodStatus) -> bool {
+fn was_deleted(pod: &Pod, status: &PodStatus, due: &Due) -> bool {
     let gone_by = pod.metadata.deletion_timestamp.as_ref().map(instant);
     let (Some(gone_by), Some(grace)) = (gone_by, grace(pod)) else { return false };
     let asked_at = gone_by - grace;
-    let ended_at = main_end(status).and_then(|end| end.finished_at.as_ref()).map(instant);
-    ended_at.is_none_or(|ended_at| ended_at >= asked_at)
+    let ended_at = |name| end_of(status, name).and_then(|end| end.finished_at.as_ref()).map(instant);
+    due.workers().into_iter().any(|name| ended_at(name).is_none_or(|ended_at| ended_at >= asked_at))
 }
 
 /// Returns the phase and message of a pod that failed.
-fn failure(pod: &Pod, status: &PodStatus) -> (Phase, String) {
+fn failure(pod: &Pod, status: &PodStatus, due: &Due) -> (Phase, String) {
     if let Some(message) = status.message.as_deref().filter(|message| !message.is_empty()) {
         return (Phase::Failed, message.to_owned());
     }
-    let containers = in_order_of_blame(pod, status);
+    let containers = in_order_of_blame(pod, status, due);
     if containers.is_empty() {
         let reason = status.reason.as_deref().unwrap_or("Failed");
         return (Phase::Failed, format!("the pod failed before any container started: {reason}"));
     }
     containers
         .into_iter()
-        .find_map(blame)
+        .find_map(|container| blame(container, due))
         .unwrap_or_else(|| (Phase::Failed, "the pod failed, and none of its containers says why".to_owned()))
 }
 
-/// Returns the init containers, the main one, the sidecars: what came first explains what followed.
-fn in_order_of_blame<'a>(pod: &Pod, status: &'a PodStatus) -> Vec<&'a ContainerStatus> {
+/// Returns the init containers, the main one, the others of its set, the sidecars: what came first explains what
+/// followed.
+fn in_order_of_blame<'a>(pod: &Pod, status: &'a PodStatus, due: &Due) -> Vec<&'a ContainerStatus> {
     let declared = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
     let native: Vec<&str> = declared
         .filter(|container| container.restart_policy.as_deref() == Some("Always"))
         .map(|container| container.name.as_str())
         .collect();
     let rank = |container: &&ContainerStatus, at_start: bool| match container.name.as_str() {
-        name if native.contains(&name) => 2,
+        name if native.contains(&name) => usize::MAX,
         _ if at_start => 0,
         MAIN => 1,
-        _ => 2,
+        name => due.set.iter().position(|of_set| of_set == name).map_or(usize::MAX, |at| 2 + at),
     };
     let before = status.init_container_statuses.iter().flatten().map(|container| (rank(&container, true), container));
     let beside = status.container_statuses.iter().flatten().map(|container| (rank(&container, false), container));
@@ -206,7 +221,7 @@ fn in_order_of_blame<'a>(pod: &Pod, status: &'a PodStatus) -> Vec<&'a ContainerS
     all.into_iter().map(|(_, container)| container).collect()
 }
 
-fn blame(container: &ContainerStatus) -> Option<(Phase, String)> {
+fn blame(container: &ContainerStatus, due: &Due) -> Option<(Phase, String)> {
     let (name, state) = (&container.name, container.state.as_ref()?);
     if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().unwrap_or_default();
@@ -218,35 +233,55 @@ fn blame(container: &ContainerStatus) -> Option<(Phase, String)> {
         return Some((Phase::Error, format!("Pod failed before {name} container starts due to {reason}: {message}")));
     }
     let end = state.terminated.as_ref().filter(|end| end.exit_code != 0)?;
-    (name == MAIN || !KILLED.contains(&end.exit_code)).then(|| (Phase::Failed, exit_message(name, end)))
+    let does_the_work = due.workers().contains(&name.as_str());
+    (does_the_work || !KILLED.contains(&end.exit_code)).then(|| (Phase::Failed, exit_message(name, end)))
 }
 
 /// Returns Argo's words for a container that failed, such as `main: Error (exit code 1)`, with what
-/// it left as its last words, unless these are the helper's.
+/// it left as its last words. Where these are the helper's, they may say why it did not start.
 fn exit_message(name: &str, end: &ContainerStateTerminated) -> String {
+    if let Some(why) = end.message.as_deref().and_then(helper::not_started) {
+        return format!("{name}: failed to start: {why}");
+    }
     let reason = end.reason.as_deref().unwrap_or_default();
     let words = end.message.as_deref().filter(|words| !words.is_empty() && !helper::is_report(words));
     let words = words.map(|words| format!(": {}", words.trim_end())).unwrap_or_default();
     format!("{name}: {reason} (exit code {}){words}", end.exit_code)
 }
 
-fn ended(pod: &Pod, status: &PodStatus, phase: Phase, message: String) -> PodState {
-    let main = main_end(status);
+fn ended(pod: &Pod, status: &PodStatus, due: &Due, phase: Phase, message: String) -> PodState {
+    let main = end_of(status, MAIN);
+    let began = due.workers().into_iter().filter_map(|name| end_of(status, name)?.started_at.as_ref());
     let ends = status.container_statuses.iter().flatten().filter_map(terminated);
     let end = PodEnd {
         phase,
         exit_code: main.map(|end| end.exit_code),
         message,
-        started_at: main.and_then(|end| end.started_at.as_ref()).or(status.start_time.as_ref()).map(instant),
+        started_at: began.map(instant).min().or(status.start_time.as_ref().map(instant)),
         finished_at: ends.filter_map(|end| end.finished_at.as_ref()).map(instant).max(),
         host: host(pod),
+        containers: ends_of_set(status, due),
         ..PodEnd::exited(0)
     };
     PodState::Ended(Box::new(end), main.and_then(|end| end.message.clone()))
 }
 
-fn main_end(status: &PodStatus) -> Option<&ContainerStateTerminated> {
-    status.container_statuses.iter().flatten().find(|container| container.name == MAIN).and_then(terminated)
+/// Returns how the containers of a set ended, as far as their statuses say it.
+fn ends_of_set(status: &PodStatus, due: &Due) -> BTreeMap<String, ContainerEnd> {
+    let of_set = status.container_statuses.iter().flatten().filter(|container| due.set.contains(&container.name));
+    let ends = of_set.filter_map(|container| {
+        let has_succeeded = terminated(container).is_some_and(|end| end.exit_code == 0);
+        let (phase, message) = match has_succeeded {
+            true => (Phase::Succeeded, String::new()),
+            false => blame(container, due)?,
+        };
+        Some((container.name.clone(), ContainerEnd { phase, message }))
+    });
+    ends.collect()
+}
+
+fn end_of<'s>(status: &'s PodStatus, name: &str) -> Option<&'s ContainerStateTerminated> {
+    status.container_statuses.iter().flatten().find(|container| container.name == name).and_then(terminated)
 }
 
 fn terminated(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
@@ -412,6 +447,69 @@ mod tests {
             json!({ "phase": "Failed", "reason": "NodeAffinity" }),
             "Failed None `the pod failed before any container started: NodeAffinity` ",
         );
+    }
+
+    fn set(status: Value, deletion: Option<&str>) -> String {
+        let mut pod = pod(status, deletion);
+        let due = Due { set: ["b", "a", "main"].map(str::to_owned).into(), ..Due::default() };
+        pod.metadata.annotations = Some([(names::DUE.to_owned(), due.write())].into());
+        match facts(&pod).expect("a node's pod").state {
+            PodState::Ended(end, _) => {
+                let ends = end.containers.iter().map(|(name, end)| format!(", {name} {} `{}`", end.phase, end.message));
+                format!("{} {:?} `{}`{}", end.phase, end.exit_code, end.message, ends.collect::<String>())
+            }
+            PodState::Running { .. } => "running".to_owned(),
+            PodState::Stuck(reason) => format!("stuck {reason}"),
+            PodState::Deleted => "deleted".to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_pod_of_a_set_ends_with_all_of_its_containers() {
+        let running = |name: &str| container(name, json!({ "running": {} }));
+        let ok = |name: &str| exited(name, 0, "Completed", "");
+        let fault = |name: &str, code: i32| exited(name, code, "Error", "");
+        let unstarted = "wf1:{\"unstarted\":{\"command\":\"nope\",\"errno\":2}}";
+        for (phase, containers, expected) in [
+            ("Running", json!([running("a"), ok("b"), ok("main")]), "running"),
+            (
+                "Running",
+                json!([ok("a"), ok("b"), ok("main"), running("injected")]),
+                "Succeeded Some(0) ``, a Succeeded ``, b Succeeded ``, main Succeeded ``",
+            ),
+            (
+                "Failed",
+                json!([fault("a", 137), fault("b", 64), ok("main"), fault("injected", 1)]),
+                "Failed Some(0) `b: Error (exit code 64)`, a Failed `a: Error (exit code 137)`, \
+                 b Failed `b: Error (exit code 64)`, main Succeeded ``",
+            ),
+            (
+                "Failed",
+                json!([fault("a", 3), ok("b"), fault("main", 64)]),
+                "Failed Some(64) `main: Error (exit code 64)`, a Failed `a: Error (exit code 3)`, b Succeeded ``, \
+                 main Failed `main: Error (exit code 64)`",
+            ),
+            (
+                "Failed",
+                json!([exited("a", 128, "Error", unstarted), running("b")]),
+                "Failed None `a: failed to start: command `nope` not found on PATH`, \
+                 a Failed `a: failed to start: command `nope` not found on PATH`",
+            ),
+            (
+                "Running",
+                json!([exited("a", 128, "StartError", "no such device"), running("b"), ok("main")]),
+                "stuck a: StartError (exit code 128): no such device",
+            ),
+        ] {
+            assert_eq!(set(json!({ "phase": phase, "containerStatuses": containers }), None), expected);
+        }
+        // One was still at work, or was never heard of, when somebody deleted the pod.
+        let failed = |containers: Value| json!({ "phase": "Failed", "containerStatuses": containers });
+        let all = json!([ok("a"), fault("b", 1), ok("main")]);
+        assert_eq!(set(failed(all.clone()), Some("2026-01-01T00:00:35Z")), "deleted");
+        assert!(set(failed(all), Some("2026-01-01T00:00:59Z")).starts_with("Failed"));
+        assert_eq!(set(failed(json!([ok("main")])), Some("2026-01-01T00:00:59Z")), "deleted");
     }
 
     #[test]

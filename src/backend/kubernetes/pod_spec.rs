@@ -25,22 +25,24 @@ pub(super) struct Drafted {
 pub(super) fn pod_template(request: &PodRequest, around: &Around<'_>) -> Result<Drafted, Refusal> {
     let (template, workflow) = (&*request.template, &*request.workflow);
     let files = files::files(request)?;
-    let main = containers::main(template, &files)?;
-    let mut before = containers::init(template, &main);
-    before.extend(containers::sidecars(template, &main));
+    let work = containers::work(template, &files)?;
+    let main = containers::foremost(&work).ok_or(Refusal::NoPod { kind: "containerSet" })?;
+    let mut before = containers::init(template, main);
+    before.extend(containers::sidecars(template, main));
+    let mut metadata = metadata(request, around);
+    metadata.annotations.insert(names::DEFAULT_CONTAINER.to_owned(), main["name"].clone());
     let mut spec = Map::new();
     spec.insert("restartPolicy".to_owned(), "Never".into());
-    let volumes = volumes(request, around, before.iter().chain([&main]))?;
+    let volumes = volumes(request, around, before.iter().chain(&work))?;
     insert_list(&mut spec, "volumes", volumes);
     insert_list(&mut spec, "initContainers", before);
-    insert_list(&mut spec, "containers", vec![main]);
+    insert_list(&mut spec, "containers", work);
     if let Some(seconds) = active_seconds(request, around) {
         spec.insert("activeDeadlineSeconds".to_owned(), seconds.into());
     }
     account(template, workflow, &mut spec);
     network(template, workflow, &mut spec);
     placement(template, workflow, &mut spec);
-    let mut metadata = metadata(request, around);
     files::add(&files, &mut metadata.annotations, &mut spec);
     let mut spec = Value::Object(spec);
     for text in [&workflow.pod_spec_patch, &template.pod_spec_patch].into_iter().flatten() {
@@ -72,7 +74,6 @@ fn metadata(request: &PodRequest, around: &Around<'_>) -> Metadata {
     all.annotations.insert(names::NODE_NAME.to_owned(), name.clone());
     all.annotations.insert(names::ARGO_NODE_NAME.to_owned(), name);
     all.annotations.insert(names::DUE.to_owned(), Due::of(request).write().into());
-    all.annotations.insert(names::DEFAULT_CONTAINER.to_owned(), containers::MAIN.into());
     all
 }
 

@@ -8,7 +8,7 @@
 //! at a time, the next as soon as the last has its pod, and ever more rarely while none gets one. All take
 //! their turns, so that one that nobody lets in stands in nobody's way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ const COUNTING: Duration = Duration::from_millis(300);
 #[derive(Debug, Default)]
 pub(super) struct Room {
     waiting: BTreeMap<NodeIx, Wait>,
+    /// Nodes that were tried to be posted, without word that they are: they may be there.
+    attempted: BTreeSet<NodeIx>,
     /// The last that was tried.
     last: Option<NodeIx>,
     /// Pods that ended, and for which none was tried yet.
@@ -39,12 +41,7 @@ pub(super) struct Room {
 #[derive(Debug)]
 enum Wait {
     /// To be posted.
-    Post {
-        /// What is to be posted.
-        request: Box<PodRequest>,
-        /// Whether it was tried, so that it may be there.
-        is_tried: bool,
-    },
+    Post(Box<PodRequest>),
     /// To get its pod.
     Pod,
 }
@@ -66,13 +63,12 @@ impl Room {
 
     /// Returns whether the node waits to be posted.
     pub(super) fn holds(&self, node: NodeIx) -> bool {
-        matches!(self.waiting.get(&node), Some(Wait::Post { .. }))
+        matches!(self.waiting.get(&node), Some(Wait::Post(_)))
     }
 
     /// Lets a node wait to be posted.
     pub(super) fn park(&mut self, request: &PodRequest, now: Instant) {
-        let wait = Wait::Post { request: Box::new(request.clone()), is_tried: false };
-        self.wait(request.node, wait, now);
+        self.wait(request.node, Wait::Post(Box::new(request.clone())), now);
     }
 
     /// Notes that a node's Job was posted, and may not have its pod.
@@ -88,8 +84,14 @@ impl Room {
         self.waiting.insert(node, wait);
     }
 
+    /// Notes that a node's Job is about to be posted: a lost answer leaves open whether it was.
+    pub(super) fn attempt(&mut self, node: NodeIx) {
+        self.attempted.insert(node);
+    }
+
     /// Notes that a node's Job was posted: there was room for it at least.
     pub(super) fn posted(&mut self, node: NodeIx) {
+        self.attempted.remove(&node);
         if self.holds(node) {
             self.waiting.remove(&node);
             self.pause = PAUSE_MIN;
@@ -110,7 +112,7 @@ impl Room {
     /// tried, so that it may be there in spite of all.
     pub(super) fn forget(&mut self, node: NodeIx) -> Option<bool> {
         match self.waiting.remove(&node)? {
-            Wait::Post { is_tried, .. } => Some(is_tried),
+            Wait::Post(_) => Some(self.attempted.remove(&node)),
             Wait::Pod => None,
         }
     }
@@ -138,11 +140,8 @@ impl Room {
         self.due().filter(|due| *due <= now)?;
         let after = self.last.map_or(0, |last| last.0.saturating_add(1));
         let node = *self.waiting.range(NodeIx(after)..).chain(&self.waiting).next()?.0;
-        let next = match self.waiting.get_mut(&node)? {
-            Wait::Post { request, is_tried } => {
-                *is_tried = true;
-                Try::Post(request.clone())
-            }
+        let next = match self.waiting.get(&node)? {
+            Wait::Post(request) => Try::Post(request.clone()),
             Wait::Pod => Try::Nudge(node),
         };
         self.last = Some(node);
@@ -285,5 +284,18 @@ mod tests {
         room.park(&request(2), now);
         assert!(room.is_full() && room.holds(NodeIx(2)));
         assert!(room.forget(NodeIx(2)) == Some(false) && !room.is_full());
+    }
+
+    #[test]
+    fn what_was_tried_may_be_there_until_it_is_known_to_be() {
+        let now = Instant::now();
+        let mut room = Room::default();
+        room.attempt(NodeIx(2));
+        room.park(&request(2), now);
+        assert_eq!(room.forget(NodeIx(2)), Some(true), "the answer was lost, and then there was no room");
+        room.attempt(NodeIx(3));
+        room.posted(NodeIx(3));
+        room.park(&request(3), now);
+        assert_eq!(room.forget(NodeIx(3)), Some(false));
     }
 }

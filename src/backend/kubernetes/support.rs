@@ -58,10 +58,6 @@ fn pod_faults(template: &spec::Template, result: bool) -> Vec<(String, &'static 
     if template.data.is_some() {
         return vec![("it lists what an object store holds".to_owned(), "list it in a container")];
     }
-    if template.container_set.is_some() {
-        let what = "it runs several containers in one pod as a graph".to_owned();
-        return vec![(what, "make each a template of its own")];
-    }
     if template.resource.is_some() {
         return Vec::new();
     }
@@ -105,9 +101,15 @@ mod tests {
         check(json!({ "container": container }), &[]);
         check(json!({ "http": { "url": "http://x" } }), &[]);
         check(json!({ "plugin": { "mine": {} } }), &["it calls a plugin"]);
+        check(json!({ "containerSet": { "containers": [{ "name": "main", "image": "mine" }] } }), &[]);
         check(
-            json!({ "containerSet": { "containers": [{ "name": "main", "image": "busybox" }] } }),
-            &["it runs several containers in one pod as a graph"],
+            json!({ "containerSet": { "containers": [
+                { "name": "a", "image": "busybox" }, { "name": "b", "image": "mine", "dependencies": ["a"] },
+            ]}}),
+            &[
+                "its container `b` cannot be kept in order, since it has no `command`, and what the image `mine` runs is \
+               not known",
+            ],
         );
         check(
             json!({ "container": container, "inputs": { "artifacts": [

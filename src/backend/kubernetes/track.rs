@@ -15,6 +15,9 @@ use crate::base::limits::{DISRUPTIONS_PER_NODE_MAX, PENDING_SECONDS_MAX};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
 use crate::engine::{Phase, PodEnd, PodReport};
 
+/// What is said of a node whose pod somebody deleted. Source: Argo's `podReconciliation`.
+const POD_DELETED: &str = "pod deleted";
+
 /// What follows from news.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Effect {
@@ -109,8 +112,9 @@ pub(super) struct Track {
     counted: Option<PodFacts>,
     /// Other pods that are alive, by uid.
     others: BTreeMap<String, PodFacts>,
-    /// Whether there were two pods at a time: the Job controller ends one of them as it likes.
-    is_doubled: bool,
+    /// Whether its pod was deleted, and the Job is to say what becomes of the node: the controller ends one of
+    /// two pods that are alive together as it likes, and makes another for one that was drained.
+    is_deleted: bool,
     /// Pods that count no more, by uid: they were disrupted, or told to stop.
     spent: BTreeSet<String>,
     disruptions: u32,
@@ -263,6 +267,7 @@ impl Track {
         let (name, uid, state) = (pod.name.clone(), pod.uid.clone(), pod.state.clone());
         self.counted = Some(pod);
         self.unseen = None;
+        self.is_deleted = false;
         match state {
             PodState::Waiting(None) => Vec::new(),
             PodState::Waiting(Some(reason)) => self.tell(PodReport::Waiting { reason }),
@@ -337,7 +342,6 @@ impl Track {
             return Vec::new();
         }
         if !self.is_over {
-            self.is_doubled = true;
             self.others.insert(pod.uid.clone(), pod);
             return Vec::new();
         }
@@ -385,12 +389,14 @@ impl Track {
         if let Some(effects) = self.next_pod() {
             return effects;
         }
-        match self.is_stopped {
-            true => self.ends(Phase::Failed, "stopped".to_owned()),
-            // It may have been the one too many, and the Job says what becomes of the node.
-            false if self.is_doubled && !self.is_managed => self.leaves_it_to_the_job(),
-            false => self.ends(Phase::Error, "pod deleted".to_owned()),
+        if self.is_stopped {
+            return self.ends(Phase::Failed, "stopped".to_owned());
         }
+        if self.is_managed {
+            return self.ends(Phase::Error, POD_DELETED.to_owned());
+        }
+        self.is_deleted = true;
+        self.leaves_it_to_the_job()
     }
 
     /// Lets the first of the other pods count.
@@ -478,6 +484,7 @@ impl Track {
                 self.is_lost("the pod ended well and was deleted before its outputs were read")
             }
             JobState::Complete => self.ends(Phase::Succeeded, String::new()),
+            JobState::Failed(_) if self.is_deleted => self.ends(Phase::Error, POD_DELETED.to_owned()),
             JobState::Failed(words) => self.ends(Phase::Failed, words),
             JobState::Gone => self.is_lost("its Job was deleted"),
         }

@@ -1,11 +1,13 @@
 //! `wf logs`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use regex::Regex;
 
-use crate::backend::kubernetes::Cluster;
-use crate::base::{RunName, TimeSpan, Timestamp};
+use crate::backend::kubernetes::{Cluster, LoggedPod};
+use crate::base::{NodeIx, RunName, TimeSpan, Timestamp};
 use crate::cli::complete;
 use crate::cli::drive::{self, How};
 use crate::cli::env;
@@ -16,7 +18,7 @@ use crate::cli::report::Show;
 use crate::cli::runs::{self, Loaded};
 use crate::cli::session::Session;
 use crate::engine::NodeType;
-use crate::view::RunView;
+use crate::view::{NodeView, RunView};
 
 /// Print what the steps of a run wrote
 #[derive(Debug, Args)]
@@ -36,7 +38,7 @@ pub struct Logs {
     #[arg(long, short = 'f')]
     pub follow: bool,
 
-    /// Only this container
+    /// Only this container; unless given, the main one, or all of a container set
     #[arg(long, short = 'c', value_name = "NAME")]
     pub container: Option<String>,
 
@@ -79,18 +81,17 @@ impl Logs {
             return self.follow(session, &name, &view).await;
         }
         let chosen = self.choose(&view)?;
-        let choice = self.choice(chosen.len() > 1);
+        let choice = self.choice(chosen.labels());
         let place = session.place().await?;
         if let Some(cluster) = &place.cluster {
-            return self.print_pods(session, cluster, &name, &view, &chosen, &choice).await;
+            return self.print_pods(session, cluster, &name, &chosen, &choice).await;
         }
         let Some(folder) = place.folder(&name) else { return Ok(()) };
-        for place in chosen {
-            let node = &view.nodes[place];
-            let files = logs::files(&folder, node.ix, self.container.as_deref());
-            for file in files {
-                let lines = Log::new(file).read_all();
-                self.print(session, &node.label(&view.name), &lines, &choice)?;
+        for node in &chosen.pods {
+            for file in logs::files(&folder, node.ix, chosen.container.as_deref()) {
+                let container = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+                let label = chosen.label(node, container);
+                self.print(session, &label, &Log::new(file).read_all(), &choice)?;
             }
         }
         Ok(())
@@ -102,30 +103,37 @@ impl Logs {
         session: &Session,
         cluster: &Cluster,
         name: &RunName,
-        view: &RunView,
-        chosen: &[usize],
+        chosen: &Chosen<'_>,
         choice: &Choice,
     ) -> Result<(), Error> {
         let pods = pod_logs::pods(cluster, name).await?;
-        let nodes = || chosen.iter().map(|place| &view.nodes[*place]).filter(|node| node.kind == NodeType::Pod);
-        let container = self.container.as_deref();
-        let gone = nodes().map(|node| node.ix).filter(|node| !pods.contains_key(node)).collect();
+        let container = chosen.container.as_deref();
+        let gone: BTreeSet<NodeIx> =
+            chosen.pods.iter().map(|node| node.ix).filter(|node| !pods.contains_key(node)).collect();
         let mut kept = pod_logs::kept(cluster, name, &gone, container).await?;
-        for node in nodes() {
-            let label = node.label(&view.name);
+        let is_meant = |pod: &LoggedPod| !pod_logs::meant(pod, container).is_empty();
+        let mut there = chosen.pods.iter().filter_map(|node| pods.get(&node.ix)).flatten();
+        if let Some(container) = container.filter(|_| gone.is_empty() && !there.any(is_meant)) {
+            return Err(Error::new(Kind::NotFound, format!("there is no container `{container}`")));
+        }
+        for node in &chosen.pods {
             let kept = kept.remove(&node.ix).unwrap_or_default();
             if kept.is_empty() && !pods.contains_key(&node.ix) {
+                let label = node.label(&chosen.view.name);
                 session.ui.status(&format!("`{label}` has no pod any more, and its log was not kept"));
             }
             for log in kept {
+                let label = chosen.label(node, &log.container);
                 if let Some(words) = &log.words {
                     session.ui.status(&format!("the log of `{label}` {words}"));
                 }
                 self.print(session, &label, &log.lines, choice)?;
             }
             for pod in pods.get(&node.ix).into_iter().flatten() {
-                let lines = pod_logs::read(cluster, pod, container, self.tail).await?;
-                self.print(session, &label, &lines, choice)?;
+                for container in pod_logs::meant(pod, container) {
+                    let lines = pod_logs::read(cluster, pod, &container, self.tail).await?;
+                    self.print(session, &chosen.label(node, &container), &lines, choice)?;
+                }
             }
         }
         Ok(())
@@ -138,20 +146,35 @@ impl Logs {
         session.ui.data_bytes(&shown[skipped..].concat())
     }
 
-    /// Returns the places of the nodes whose logs are wanted, in the order in which they began.
-    fn choose(&self, view: &RunView) -> Result<Vec<usize>, Error> {
-        let wrote = |place: &usize| matches!(view.nodes[*place].kind, NodeType::Pod | NodeType::Container);
-        let Some(wanted) = &self.node else { return Ok((0..view.nodes.len()).filter(wrote).collect()) };
+    /// Returns the nodes whose logs are wanted, in the order in which they began.
+    fn choose<'v>(&self, view: &'v RunView) -> Result<Chosen<'v>, Error> {
+        let is_pod = |node: &&NodeView| node.kind == NodeType::Pod;
+        let Some(wanted) = &self.node else {
+            return Ok(Chosen {
+                view,
+                pods: view.nodes.iter().filter(is_pod).collect(),
+                container: self.container.clone(),
+            });
+        };
         let found = view.find(wanted).ok_or_else(|| runs::no_such_node(view, wanted))?;
-        let within = view.within(found);
-        let chosen: Vec<usize> = within.into_iter().filter(wrote).collect();
-        if chosen.is_empty() {
+        let (found, container) = self.pod_of(view, found);
+        let pods: Vec<&NodeView> =
+            view.within(found).into_iter().map(|place| &view.nodes[place]).filter(is_pod).collect();
+        if pods.is_empty() {
             return Err(Error::new(
                 Kind::NotFound,
                 format!("node `{wanted}` started no container: {}", found.reason(view.now)),
             ));
         }
-        Ok(chosen)
+        Ok(Chosen { view, pods, container })
+    }
+
+    /// Returns the node that has the logs of `node`, and the container: one of a set is a node, too.
+    fn pod_of<'v>(&self, view: &'v RunView, node: &'v NodeView) -> (&'v NodeView, Option<String>) {
+        match node.boundary.filter(|_| node.kind == NodeType::Container) {
+            Some(pod) => (&view.nodes[pod], Some(node.display_name.to_string())),
+            None => (node, self.container.clone()),
+        }
     }
 
     fn choice(&self, has_several: bool) -> Choice {
@@ -167,9 +190,40 @@ impl Logs {
     async fn follow(&self, session: &Session, name: &crate::base::RunName, view: &RunView) -> Result<(), Error> {
         let choice = self.choice(self.node.is_none());
         // A node that is not there yet is waited for, by its label.
-        let label_of = |node: &String| view.find(node).map_or_else(|| node.clone(), |found| found.label(&view.name));
-        let only = self.node.as_ref().map(label_of);
-        let how = How { show: Show::Logs(choice), container: self.container.clone(), only, ..How::default() };
+        let found = self.node.as_ref().and_then(|node| view.find(node)).map(|found| self.pod_of(view, found));
+        let (only, container) = match found {
+            Some((pod, container)) => (Some(pod.label(&view.name)), container),
+            None => (self.node.clone(), self.container.clone()),
+        };
+        let how = How { show: Show::Logs(choice), container, only, ..How::default() };
         drive::attach(session, name, &how).await
+    }
+}
+
+/// Whose logs are wanted.
+struct Chosen<'v> {
+    view: &'v RunView,
+    pods: Vec<&'v NodeView>,
+    container: Option<String>,
+}
+
+impl Chosen<'_> {
+    /// Returns the label of what a container of a node's pod wrote: its own, when it is one of a set.
+    fn label(&self, pod: &NodeView, container: &str) -> String {
+        let run = &self.view.name;
+        let label = pod.label(run);
+        if self.is_set(pod) { logs::label_in_set(&label, run, container) } else { label }
+    }
+
+    /// Returns whether lines must say whose they are.
+    fn labels(&self) -> bool {
+        self.pods.len() > 1 || self.container.is_none() && self.pods.iter().any(|pod| self.is_set(pod))
+    }
+
+    fn is_set(&self, pod: &NodeView) -> bool {
+        let is_of_set = |node: &NodeView| {
+            node.kind == NodeType::Container && node.boundary.map(|at| self.view.nodes[at].ix) == Some(pod.ix)
+        };
+        self.view.nodes.iter().any(is_of_set)
     }
 }

@@ -20,7 +20,6 @@ const WORKERS: usize = 4;
 const TIMEOUT: &str = "300s";
 
 const ARTIFACTS: &str = "artifacts go from pod to pod by a store, which does not work in a cluster yet";
-const CONTAINER_SET: &str = "container sets do not run in a cluster yet";
 const ARGO_KIND: &str = "it makes an object of Argo's own kinds, which this cluster does not know";
 const OWN_POD: &str = "it changes the pod that Argo runs for a resource template, of which there is none here";
 const EXCEPTED: &[(&str, &str)] = &[
@@ -28,10 +27,7 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("artifact-path-placeholders.yaml", ARTIFACTS),
     ("artifact-repository-ref.yaml", ARTIFACTS),
     ("conditional-artifacts.yaml", ARTIFACTS),
-    ("container-set-template/outputs-result-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/parallel-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/sequence-workflow.yaml", CONTAINER_SET),
-    ("container-set-template/workspace-workflow.yaml", CONTAINER_SET),
+    ("container-set-template/workspace-workflow.yaml", ARTIFACTS),
     ("dag-conditional-artifacts.yaml", ARTIFACTS),
     ("global-outputs.yaml", ARTIFACTS),
     ("handle-large-output-results.yaml", ARTIFACTS),

@@ -25,6 +25,8 @@ mod limits;
 
 mod control;
 
+mod sets;
+
 mod waits;
 
 mod managed;

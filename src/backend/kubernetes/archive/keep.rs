@@ -230,9 +230,10 @@ fn containers(pod: &Pod) -> Vec<(String, bool)> {
     let (Some(spec), Some(status)) = (&pod.spec, &pod.status) else { return Vec::new() };
     let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let ran: BTreeSet<&str> = statuses.filter(|status| has_run(status)).map(|status| status.name.as_str()).collect();
-    let main = spec.containers.last().map(|container| container.name.as_str());
+    let due = Due::read(pod.metadata.annotations.as_ref());
+    let work = due.workers();
     let all = spec.init_containers.iter().flatten().chain(&spec.containers).map(|container| container.name.as_str());
-    all.filter(|name| ran.contains(name)).map(|name| (name.to_owned(), main == Some(name))).collect()
+    all.filter(|name| ran.contains(name)).map(|name| (name.to_owned(), work.contains(&name))).collect()
 }
 
 fn has_run(status: &ContainerStatus) -> bool {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::needs::Needs;
 use super::wire::{self, LINE_MARK, MESSAGE_MARK, PIECE_BYTES_MAX, report_capacity, sum};
+use crate::backend::kubernetes::containers::MAIN;
 use crate::base::limits::{DRAIN_BYTES_MAX, OUTPUT_PARAMETER_BYTES_MAX, RESULT_BYTES_MAX};
 use crate::engine::{FileOutput, Phase, PodEnd};
 
@@ -78,6 +79,14 @@ pub fn read_message(message: &str, needs: &Needs) -> Result<Said, BadReport> {
 /// Returns whether a termination message is the helper's.
 pub fn is_report(message: &str) -> bool {
     message.starts_with(MESSAGE_MARK)
+}
+
+/// Returns why a container's command could not be started, when its termination message says so.
+pub fn not_started(message: &str) -> Option<String> {
+    match read_message(message, &Needs::default()) {
+        Ok(Said::Report(report)) => report.not_started,
+        _ => None,
+    }
 }
 
 /// Returns what of a log's line is the command's, for showing it: nothing for a line of a trailer.
@@ -157,16 +166,16 @@ impl Report {
         }
         let names = needs.parameters.iter().map(|file| file.name.clone());
         let parameters: BTreeMap<_, _> = names.zip(self.parameters).collect();
-        let message = with_words(&end, self.message.as_deref());
-        PodEnd { result: self.result.filter(|_| needs.result), parameters, message, ..end }
-    }
-}
-
-/// Returns why a pod failed, with its command's own last words, as Argo has it (`inferFailedReason`).
-fn with_words(end: &PodEnd, words: Option<&str>) -> String {
-    match words.map(str::trim_end).filter(|words| !words.is_empty() && end.phase != Phase::Succeeded) {
-        Some(words) => format!("{}: {words}", end.message),
-        None => end.message.clone(),
+        let mut end = PodEnd { result: self.result.filter(|_| needs.result), parameters, ..end };
+        // Argo has its command's own last words beside why it failed (`inferFailedReason`).
+        let words = self.message.as_deref().map(str::trim_end).filter(|words| !words.is_empty());
+        if let Some(words) = words.filter(|_| end.phase != Phase::Succeeded && end.exit_code != Some(0)) {
+            end.message = format!("{}: {words}", end.message);
+            if let Some(main) = end.containers.get_mut(MAIN) {
+                main.message = format!("{}: {words}", main.message);
+            }
+        }
+        end
     }
 }
 

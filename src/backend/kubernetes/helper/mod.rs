@@ -3,7 +3,7 @@
 //!
 //! To use it: [`Needs::of`] says what a node's main container is to report. When that is nothing, the
 //! pod is left alone. Otherwise, with the pod's spec complete (after `podSpecPatch`):
-//! [`wrap_main`] the main container, [`wrap_sidecar`] each native sidecar, add [`volume`] to the pod
+//! [`wrap_main`] the main container ([`wrap_worker`] those of a set), [`wrap_sidecar`] each native sidecar, add [`volume`] to the pod
 //! and [`ARCHITECTURE`] to its `nodeSelector` unless the user chose one, and see that [`config_map`]
 //! exists. When the main container ended, [`read_message`] its termination message; where that says
 //! so, feed the lines of its log to a [`Trailer`]; and put the [`Report`] into the node's
@@ -14,6 +14,7 @@
 //! **Invariant:** pure: no client, no clock.
 
 mod needs;
+mod turn;
 mod wrap;
 mod objects;
 mod decode;
@@ -26,10 +27,11 @@ pub(crate) mod wire;
 #[path = "../../../helper/writer.rs"]
 mod writer;
 
-pub use decode::{BadReport, Report, Said, Trailer, is_report, read_message, without_trailer};
+pub use decode::{BadReport, Report, Said, Trailer, is_report, not_started, read_message, without_trailer};
 pub use needs::{Needs, OutputFile};
 pub use objects::{ARCHITECTURE, config_map, config_map_name, is_built_in, volume};
-pub use wrap::{Unwrappable, template_fault, wrap_main, wrap_sidecar};
+pub use turn::{Turn, turn_volume};
+pub use wrap::{Unwrappable, template_fault, wrap_main, wrap_sidecar, wrap_worker};
 
 #[cfg(test)]
 mod tests;

@@ -111,6 +111,18 @@ fn templates_that_cannot_report_are_known_before_they_run() {
     assert_eq!(template_fault(&template(unknown), true), Some(Unwrappable::NoCommand { image: "mine".into() }));
     let script = json!({ "script": { "image": "mine", "command": ["sh"], "source": "" } });
     assert_eq!(template_fault(&template(script), true), None);
+    let set = |b: Value, retries: Value| {
+        let containers =
+            json!([{ "name": "a", "image": "mine" }, b, { "name": "main", "image": "mine", "command": ["x"] }]);
+        template(json!({ "containerSet": { "containers": containers, "retryStrategy": retries } }))
+    };
+    let alone = || json!({ "name": "b", "image": "mine" });
+    let fault = |name: &str| Some(Unwrappable::NoMemberCommand { name: name.into(), image: "mine".into() });
+    assert_eq!(template_fault(&set(alone(), Value::Null), true), None);
+    assert_eq!(template_fault(&set(alone(), json!({ "retries": 2 })), false), fault("a"));
+    let after = |name: &str| json!({ "name": "b", "image": "mine", "dependencies": [name] });
+    assert_eq!(template_fault(&set(after("a"), Value::Null), false), fault("a"));
+    assert_eq!(template_fault(&set(after("main"), Value::Null), false), fault("b"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::needs::Needs;
 use super::objects::{MOUNT_PATH, PROGRAM, VOLUME, is_built_in};
+use super::turn::{self, Turn};
 use crate::spec;
 
 /// Where a container writes its last words when it does not say; a kubelet's default.
@@ -42,8 +43,19 @@ pub enum Unwrappable {
         /// The image.
         image: String,
     },
+    /// The same of a container of a set, which the others may have to wait for.
+    #[error(
+        "its container `{name}` cannot be kept in order, since it has no `command`, and what the image `{image}` runs \
+         is not known"
+    )]
+    NoMemberCommand {
+        /// The container.
+        name: String,
+        /// The image.
+        image: String,
+    },
     /// There is no helper.
-    #[error("its outputs cannot be collected, since this `wf` was built without the helper program")]
+    #[error("this `wf` was built without the helper program, which collects outputs and keeps containers in order")]
     NotBuiltIn,
 }
 
@@ -51,16 +63,28 @@ impl Unwrappable {
     /// Returns what the user can do.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. } => "say `command:`; `docker image inspect` shows the image's entrypoint",
+            Self::NoCommand { .. } | Self::NoMemberCommand { .. } => {
+                "say `command:`; `docker image inspect` shows the image's entrypoint"
+            }
             Self::NotBuiltIn => "use a `wf` that was built on Linux",
         }
     }
 }
 
-/// Returns why `template` cannot run when it is to report its outputs; `result` says whether anybody
-/// asks for its result. For a look before a run, so its tags may still stand.
+/// Returns why `template` cannot run when it is to report its outputs, or to keep its containers in order; `result`
+/// says whether anybody asks for its result. For a look before a run, so its tags may still stand.
 pub fn template_fault(template: &spec::Template, result: bool) -> Option<Unwrappable> {
-    if Needs::of(template, result).is_empty() {
+    let needs = Needs::of(template, result);
+    if let Some(set) = &template.container_set {
+        let mut wrapped = turn::wrapped(set, &needs).peekable();
+        wrapped.peek()?;
+        return if is_built_in() {
+            wrapped.find_map(|(name, container)| command_of(container, name).err())
+        } else {
+            Some(Unwrappable::NotBuiltIn)
+        };
+    }
+    if needs.is_empty() {
         return None;
     }
     let script = template.script.as_ref().map(|script| &script.container);
@@ -76,10 +100,18 @@ pub fn template_fault(template: &spec::Template, result: bool) -> Option<Unwrapp
 /// The container is complete: a script's file is in its `args`. `containers` counts all containers
 /// of the pod, init containers and sidecars too, since they share the room for messages.
 pub fn wrap_main(container: &mut Value, needs: &Needs, containers: usize) -> Result<(), Unwrappable> {
+    wrap_worker(container, needs, &Turn::default(), containers)
+}
+
+/// Has a container run by the helper when it is its turn; see [`wrap_main`].
+pub fn wrap_worker(container: &mut Value, needs: &Needs, turn: &Turn, containers: usize) -> Result<(), Unwrappable> {
     if !is_built_in() {
         return Err(Unwrappable::NotBuiltIn);
     }
-    let (command, args) = command(container)?;
+    let (command, args) = match turn.is_empty() {
+        true => command(container)?,
+        false => command_of(container, container["name"].as_str().unwrap_or_default())?,
+    };
     let mut words: Vec<Value> = vec![json!(PROGRAM), json!("run")];
     if needs.result {
         words.push(json!("--result"));
@@ -88,7 +120,11 @@ pub fn wrap_main(container: &mut Value, needs: &Needs, containers: usize) -> Res
         words.extend([json!("--output"), json!(literal(&file.path))]);
     }
     words.extend([json!("--room"), json!(message_room(containers).to_string())]);
+    words.extend(turn.options().map(Value::from));
     finish(container, words, command, args);
+    if turn.has_marks() {
+        mount(container, turn::mount());
+    }
     Ok(())
 }
 
@@ -108,11 +144,22 @@ fn finish(container: &mut Value, mut words: Vec<Value>, command: Vec<Value>, arg
     words.extend(command);
     container["command"] = words.into();
     container["args"] = args.into();
-    let mount = json!({ "name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": true });
+    mount(container, json!({ "name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": true }));
+}
+
+fn mount(container: &mut Value, mount: Value) {
     match container["volumeMounts"].as_array_mut() {
         Some(mounts) => mounts.push(mount),
         None => container["volumeMounts"] = json!([mount]),
     }
+}
+
+/// Returns what [`command`] does for a container of a set.
+fn command_of(container: &Value, name: &str) -> Result<(Vec<Value>, Vec<Value>), Unwrappable> {
+    command(container).map_err(|fault| match fault {
+        Unwrappable::NoCommand { image } => Unwrappable::NoMemberCommand { name: name.to_owned(), image },
+        other => other,
+    })
 }
 
 /// Returns a container's command and arguments, with what is known of its image.

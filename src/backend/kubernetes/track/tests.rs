@@ -153,7 +153,9 @@ fn a_pod_on_a_lost_machine_is_replaced() {
     check(
         "pod a leaves: running, await uid-a 30s
          unheard a: abandon a
-         gone a leaves: Error (pod deleted)
+         gone a leaves: waiting (its pod is gone, and its Job goes on)
+         job failed: search
+         none found: Error (pod deleted)
          stays lost:",
     );
     check(
@@ -300,6 +302,14 @@ fn of_two_pods_the_first_counts() {
          gone b deleted:
          pod c succeeded: Succeeded",
     );
+    // The same, as a list tells it that comes after both.
+    check(
+        "pod a disrupted: waiting (replaced after a disruption: drained)
+         pod b leaves: running, await uid-b 30s
+         pod b deleted: waiting (its pod is gone, and its Job goes on)
+         gone b deleted:
+         pod c succeeded: Succeeded",
+    );
     // The Job controller ended the one that counted, not the other.
     check(
         "pod a runs: running
@@ -313,8 +323,9 @@ fn of_two_pods_the_first_counts() {
 fn a_deleted_pod_is_an_error_unless_it_was_to_stop() {
     check(
         "pod a runs: running
-         gone a runs: Error (pod deleted)
-         job failed:",
+         gone a runs: waiting (its pod is gone, and its Job goes on)
+         job failed: search
+         none found: Error (pod deleted)",
     );
     check(
         "pod a runs: running
