@@ -92,7 +92,7 @@ fn compile(filter: &str, spends: bool) -> Result<Compiled, String> {
     let functions: Vec<_> = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).collect();
     let ration = Ration::new(functions.iter().map(|(name, args, _)| (*name, args.len())));
     let library = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let mut plain: Vec<Def<&str>> = library.map(|definition| -> Def<&str> { definition }).collect();
+    let mut plain: Vec<Def<&str>> = library.collect();
     plain.push(Def { name: MAIN, args: Vec::new(), body });
     let spending = ration.definitions(plain.clone()).ok_or_else(|| format!("jq filter `{filter}` nests too deep"))?;
     let loader = Loader::new(if spends { spending } else { plain });
