@@ -61,6 +61,7 @@ fn tags_are_blotted_whole() {
         // An expression ends at the first braces, whatever stands in it.
         ("{{='{{'}} and {{a}}", "9 and 5"),
         ("{{a}} and {{b", "{{a}} and {{b"),
+        ("{{ a {{b}} c", "{{ a 5 c"),
     ] {
         assert_eq!(TemplateStr::blot(text, |bytes| bytes.to_string()), expected, "{text}");
     }
@@ -197,7 +198,12 @@ fn tags_that_cannot_be_resolved() {
     let missing = |name: &str| Err(RenderError::Missing { name: name.to_owned() });
     let absent = |name: &str| Err(RenderError::Absent { name: name.to_owned() });
     let under: Unresolved<'_> = Unresolved::RefuseUnder(&["steps", "tasks"]);
+    let kept = |text: &str| Ok(text.to_owned());
     let cases = [
+        // Braces that nothing closes stay, and the tag in them is one: `simpleReplaceStrict`.
+        ("a {{ b {{inputs.parameters.x}} c", Unresolved::Refuse, kept("a {{ b 1 c")),
+        ("{{ {{ {{inputs.parameters.x}} {{inputs.parameters.x}}", Unresolved::Refuse, kept("{{ {{ 1 1")),
+        ("{{ b {{inputs.parameters.y}} c", Unresolved::Keep, kept("{{ b {{inputs.parameters.y}} c")),
         ("{{inputs.parameters.y}}", Unresolved::Keep, Ok("{{inputs.parameters.y}}".to_owned())),
         ("{{ inputs.parameters.y }}", Unresolved::Refuse, missing("inputs.parameters.y")),
         ("{{steps.b.outputs.result}}", under, missing("steps.b.outputs.result")),

@@ -145,15 +145,11 @@ fn a_run_of_argos_goes_on_here() {
     ");
     assert_snapshot!(env.wf(&["list", "--local", "-o", "name"]).success(), @"argos-x7k2p");
     let status = r#"jsonpath={.metadata.uid} {.status.phase} {.status.nodes.*.phase}"#;
-    assert_snapshot!(env.wf(&["get", "--local", "argos-x7k2p", "-o", status]).success(), @"
-    0b1e6f0c-6c36-4a5e-9d5c-0d6f9c1d1c11 Failed Failed Succeeded Succeeded Failed Failed
-    ");
+    assert_snapshot!(env.wf(&["get", "--local", "argos-x7k2p", "-o", status]).success(), @"0b1e6f0c-6c36-4a5e-9d5c-0d6f9c1d1c11 Failed Failed Succeeded Succeeded Failed Failed");
     let memoized = env.wf(&["resubmit", "--local", "--memoized", "argos-x7k2p", "-p", "code=0"]);
     assert_eq!(memoized.code, 0, "{}", memoized.all());
     let reused = r#"jsonpath={.metadata.labels} {.status.nodes.*.message}"#;
-    assert_snapshot!(env.wf(&["get", "--local", "@latest", "-o", reused]).success(), @r#"
-    {"team":"a","workflows.argoproj.io/resubmitted-from-workflow":"argos-x7k2p","workflows.argoproj.io/phase":"Succeeded","workflows.argoproj.io/completed":"true"} reused from argos-x7k2p
-    "#);
+    assert_snapshot!(env.wf(&["get", "--local", "@latest", "-o", reused]).success(), @r#"{"team":"a","workflows.argoproj.io/resubmitted-from-workflow":"argos-x7k2p","workflows.argoproj.io/phase":"Succeeded","workflows.argoproj.io/completed":"true"} reused from argos-x7k2p"#);
     let retried = env.wf(&["retry", "--local", "argos-x7k2p", "-p", "code=0"]);
     assert_eq!(retried.code, 0, "{}", retried.all());
     assert_snapshot!(env.wf(&["logs", "--local", "argos-x7k2p", "test"]).success(), @"got built");

@@ -53,7 +53,7 @@ fn the_short_help_names_every_command() {
 
 #[test]
 fn the_short_help_names_what_holds_for_every_command() {
-    assert_snapshot!(halves(&["-h"], "\nOptions:").1, @"
+    assert_snapshot!(halves(&["-h"], "\nOptions:\n").1, @"
       -h, --help     Print help (see more with '--help')
       -V, --version  Print version
 

@@ -20,9 +20,14 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ParseError> {
         if open > at {
             found.push(Piece::Text((at..open).into()));
         }
-        let tag = tag(text, open, 1)?;
-        at = tag.span().end;
-        found.push(tag);
+        let read = match tag(text, open, 1)? {
+            Some(tag) => tag,
+            // A tag ends within: Argo replaces that one, and writes back what is before it.
+            None if text[open..].contains("}}") => Piece::Text((open..open + 2).into()),
+            None => return Err(unclosed(text, open)),
+        };
+        at = read.span().end;
+        found.push(read);
     }
     if at < text.len() && !found.is_empty() {
         found.push(Piece::Text((at..text.len()).into()));
@@ -30,20 +35,20 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ParseError> {
     Ok(found)
 }
 
-/// Reads the tag whose braces begin at `open`.
-fn tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError> {
+/// Reads the tag whose braces begin at `open`; none when they are not closed.
+fn tag(text: &str, open: usize, depth: usize) -> Result<Option<Piece>, ParseError> {
     if depth > limits::EXPR_DEPTH_MAX {
         let message = format!("tags nest deeper than {} (EXPR_DEPTH_MAX)", limits::EXPR_DEPTH_MAX);
         return Err(ParseError::new(message, open..open + 2));
     }
-    if text[open + 2..].starts_with('=') { expression_tag(text, open) } else { simple_tag(text, open, depth) }
+    if text[open + 2..].starts_with('=') { Ok(expression_tag(text, open)) } else { simple_tag(text, open, depth) }
 }
 
-fn expression_tag(text: &str, open: usize) -> Result<Piece, ParseError> {
+fn expression_tag(text: &str, open: usize) -> Option<Piece> {
     let start = open + 3;
-    let end = start + text[start..].find("}}").ok_or_else(|| unclosed(text, open))?;
+    let end = start + text[start..].find("}}")?;
     let ast = lang::parse(&text[start..end]).map_err(|fault| explain_braces(text, end, fault));
-    Ok(Piece::Expression(Box::new(ExpressionTag { span: open..end + 2, start, ast })))
+    Some(Piece::Expression(Box::new(ExpressionTag { span: open..end + 2, start, ast })))
 }
 
 /// Adds to the fault of an expression what is probably meant when it was cut at the `}}` of
@@ -56,20 +61,20 @@ fn explain_braces(text: &str, end: usize, fault: ParseError) -> ParseError {
     }
 }
 
-fn simple_tag(text: &str, open: usize, depth: usize) -> Result<Piece, ParseError> {
+fn simple_tag(text: &str, open: usize, depth: usize) -> Result<Option<Piece>, ParseError> {
     let start = open + 2;
     let mut nested = Vec::new();
     let mut at = start;
     loop {
-        let close = at + text[at..].find("}}").ok_or_else(|| unclosed(text, open))?;
+        let Some(close) = text[at..].find("}}").map(|offset| at + offset) else { return Ok(None) };
         let inner_open = text[at..close].find("{{").map(|offset| at + offset);
         let Some(inner_open) = inner_open else {
-            return Ok(Piece::Simple(finish(start..close, at, nested)));
+            return Ok(Some(Piece::Simple(finish(start..close, at, nested))));
         };
         if inner_open > at {
             nested.push(Piece::Text((at..inner_open).into()));
         }
-        let inner = tag(text, inner_open, depth + 1)?;
+        let Some(inner) = tag(text, inner_open, depth + 1)? else { return Ok(None) };
         at = inner.span().end;
         nested.push(inner);
     }

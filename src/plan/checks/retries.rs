@@ -61,12 +61,25 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Pro
 fn no_effect(strategy: &spec::RetryStrategy, backoff: &spec::Backoff, place: &Place) -> Option<Problem> {
     let span = |text: &Option<String>| text.as_deref().and_then(|text| TimeSpan::parse(text).ok());
     let warning = |place: Place, message: &str| Problem::warning(rules::RETRY_EFFECT, place, message);
+    if let Some(factor) = backoff.factor.as_ref().and_then(|factor| factor.as_text().parse::<i32>().ok())
+        && factor <= 0
+    {
+        let message = format!("`factor` is {factor}, so that each wait is as long as the first");
+        return Some(
+            warning(place.key("factor"), &message)
+                .help("leave it out, or give the number that each wait is multiplied by"),
+        );
+    }
     let (duration, most) = (span(&backoff.duration)?, span(&backoff.max_duration));
     if strategy.limit.is_none() && duration > TimeSpan::ZERO {
         let message = "without a `limit`, Argo does not wait between the attempts";
         return Some(warning(place.key("duration"), message).help("add `limit` to `retryStrategy`"));
     }
-    if most.is_some_and(|most| most > TimeSpan::ZERO && most < duration) {
+    if most == Some(TimeSpan::ZERO) {
+        let message = "`maxDuration` is zero, so that nothing is ever tried again";
+        return Some(warning(place.key("maxDuration"), message));
+    }
+    if most.is_some_and(|most| most < duration) {
         let message = "`maxDuration` is shorter than the first wait, so that nothing is ever tried again";
         return Some(warning(place.key("maxDuration"), message).also(place.key("duration"), "the first wait"));
     }

@@ -123,6 +123,8 @@ fn retries_do_what_their_numbers_say() {
   - {name: c, retryStrategy: {backoff: {duration: 1m}}, container: {image: 'a:1'}} #! WF156 does not wait
   - {name: d, retryStrategy: {limit: 3, backoff: {duration: 10m, maxDuration: 5m}}, container: {image: 'a:1'}} #! WF156 `maxDuration`
   - {name: e, retryStrategy: {limit: 3, backoff: {duration: 10m, cap: 5m, factor: 2}}, container: {image: 'a:1'}} #! WF156 `cap`
+  - {name: f, retryStrategy: {limit: 3, backoff: {duration: 10m, factor: 0}}, container: {image: 'a:1'}} #! WF156 `factor` is 0
+  - {name: g, retryStrategy: {limit: 3, backoff: {duration: 10m, maxDuration: 0s}}, container: {image: 'a:1'}} #! WF156 `maxDuration` is zero
 ",
     );
 }

@@ -76,6 +76,10 @@ impl RunLease {
             let (lease, version) = self.look().await?;
             let taken = match lease {
                 None => self.create().await,
+                Some(lease) if !self.owner.owns(&lease.metadata) => {
+                    self.remove_leftover(&lease).await?;
+                    self.create().await
+                }
                 Some(lease) => match self.living_holder(&lease, &version).await? {
                     Some(holder) => return Ok(Wanted::Held(holder)),
                     None => self.replace(lease).await,
@@ -96,8 +100,8 @@ impl RunLease {
     /// Returns who drives the run, if that process lives.
     pub(super) async fn holder(&self) -> Result<Option<String>, ApiError> {
         match self.look().await? {
-            (Some(lease), version) => self.living_holder(&lease, &version).await,
-            (None, _) => Ok(None),
+            (Some(lease), version) if self.owner.owns(&lease.metadata) => self.living_holder(&lease, &version).await,
+            _ => Ok(None),
         }
     }
 
@@ -147,7 +151,7 @@ impl RunLease {
     async fn get(&self) -> Result<Option<Lease>, ApiError> {
         let action = format!("read the Lease `{}`", self.name());
         let lease = self.leases.get_opt(&self.name()).await.map_err(|error| ApiError::new(&action, &error))?;
-        self.ours(lease).await
+        Ok(lease.filter(|lease| self.owner.owns(&lease.metadata)))
     }
 
     /// Returns the Lease, and the version from which a watch tells what becomes of it. That is the list's:
@@ -157,18 +161,18 @@ impl RunLease {
         let params = ListParams::default().fields(&format!("metadata.name={}", self.name()));
         let list = self.leases.list(&params).await.map_err(|error| ApiError::new(&action, &error))?;
         let version = list.metadata.resource_version.unwrap_or_default();
-        Ok((self.ours(list.items.into_iter().next()).await?, version))
+        Ok((list.items.into_iter().next(), version))
     }
 
-    /// Returns a Lease unless an earlier run of this name left it, which the cluster is about to remove.
-    async fn ours(&self, lease: Option<Lease>) -> Result<Option<Lease>, ApiError> {
-        match lease {
-            Some(lease) if !self.owner.owns(&lease.metadata) => {
-                self.delete(version_of(&lease)).await?;
-                Ok(None)
-            }
-            lease => Ok(lease),
+    /// Deletes the Lease that an earlier run of this name left, which the cluster is about to remove. A later run
+    /// may have the name by now, and its Lease stays.
+    async fn remove_leftover(&self, lease: &Lease) -> Result<(), ApiError> {
+        let action = format!("read the Job `{}`", self.owner.run);
+        let head = self.jobs.get_opt(self.owner.run.as_str()).await.map_err(|error| ApiError::new(&action, &error))?;
+        if head.is_some_and(|head| head.metadata.uid.as_ref() == Some(&self.owner.uid)) {
+            self.delete(version_of(lease)).await?;
         }
+        Ok(())
     }
 
     /// Deletes the Lease of this version. Returns whether it is gone: it may have been changed meanwhile.
