@@ -65,6 +65,18 @@ pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
 /// JSON texts end at 128.
 pub const EXPR_VALUE_DEPTH_MAX: usize = 256;
 
+/// Work and memory of one jq filter, in bytes: a step counts as 64. One or two seconds, and less
+/// than half a gigabyte.
+pub const JQ_WORK_MAX: u64 = 256 << 20;
+
+/// One value of a jq filter, what is shared in it counted as often as it is there. An API server takes objects of
+/// 1.5 MiB; a list of all that is in one, by `..`, is some times as large.
+pub const JQ_VALUE_BYTES_MAX: u64 = 32 << 20;
+
+/// The stack of a jq filter. An eighth is for going down, the rest for what was built meanwhile: it is run, and
+/// dropped, by recursion too. What is not used takes no memory.
+pub const JQ_STACK_BYTES: usize = 256 << 20;
+
 /// How deep templates may call templates, as Argo's `maxRecursionDepth`.
 pub const TEMPLATE_DEPTH_MAX: u32 = 100;
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Ambient, RenderError, TemplateStr, Unresolved, Value, depends, functions, jq, jsonpath, lang, when};
+use super::{
+    Ambient, RenderError, TemplateStr, Unresolved, Value, depends, functions, jq, jq_fault, jsonpath, lang, when,
+};
 use crate::base::Timestamp;
 
 const AMBIENT: Ambient = Ambient { now: Timestamp(1_700_000_000_000), seed: 7 };
@@ -73,7 +75,7 @@ fn nesting_is_refused_before_the_stack_ends() {
             let _ = depends::parse(text);
             let _ = TemplateStr::parse_lenient(text);
             let _ = TemplateStr::parse_lenient(&format!("{{{{={text}}}}}"));
-            let _ = jq(text, "{}");
+            let _ = jq_fault(text);
             let _ = jsonpath("{}", text);
         }
     });
@@ -87,7 +89,7 @@ fn nesting_within_the_bound_fits_the_stack() {
                 let _ = eval(&text);
                 let _ = when::eval(&text);
                 if count % 20 == 0 {
-                    let _ = jq(&text, "{}");
+                    let _ = jq_fault(&text);
                 }
                 let _ = jsonpath("{\"a\": [[1]]}", &format!("$[?({text})]"));
             }

@@ -1,35 +1,53 @@
 //! `valueFrom.jqFilter`, by jaq.
+//!
+//! jaq has no budget, so a filter is given one: `ration.rs` puts steps into its parse tree, and those of the
+//! definitions that it may call; `budget.rs` counts them.
 
-use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Cv, Error, Exn, Native, ValXs, Vars, data, unwrap_valr};
+mod budget;
+mod ration;
+#[cfg(test)]
+mod tests;
+
+use jaq_core::load::parse::Def;
+use jaq_core::load::{self, Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Vars};
 use jaq_json::{Val, read};
 
 use crate::base::limits;
+use budget::{Budget, Held, Kind};
+use ration::Ration;
 
 /// Bytes of a filter: jaq's parser recurses over it.
-const FILTER_BYTES_MAX: usize = 16 << 10;
+const FILTER_BYTES_MAX: usize = 2 << 10;
 
 /// How deep a filter's brackets may nest.
 const FILTER_DEPTH_MAX: usize = 64;
 
-/// What would reach outside, or end the process; a filter is pure here.
-const IMPURE: [&str; 8] = ["env", "now", "halt", "input", "inputs", "localtime", "strflocaltime", "stderr_empty"];
+/// The filter as a definition: definitions can be given as parse trees.
+const MAIN: &str = "wf_main";
 
-/// What a filter runs on: its own definitions, and nothing else.
-type Data = data::JustLut<Val>;
+type Compiled = jaq_core::Filter<Kind>;
 
-/// Runs a filter over a JSON text and returns its outputs, one a line; texts without quotes,
-/// as `jq -r` does.
+/// Runs a filter over a JSON text and returns its outputs, one a line; texts without quotes, as `jq -r` does.
 ///
-/// A filter that never gives an output and never ends is not bounded: jaq has no budget.
+/// It recurses: whoever calls it has [`limits::JQ_STACK_BYTES`] of stack left.
 pub fn jq(filter: &str, input: &str) -> Result<String, String> {
+    run(filter, input, limits::JQ_WORK_MAX)
+}
+
+fn run(filter: &str, input: &str, work_max: u64) -> Result<String, String> {
     check_size(filter)?;
+    budget::check_json(input.as_bytes())?;
     let input = read::parse_single(input.as_bytes()).map_err(|fault| format!("the input is not JSON: {fault}"))?;
-    let compiled = compile(filter)?;
-    let context = Ctx::<Data>::new(&compiled.lut, Vars::new([]));
+    let compiled = compile(filter, true)?;
+    let budget = Budget::new(work_max);
+    let context = Ctx::<Kind>::new(Held { lut: &compiled.lut, budget: &budget }, Vars::new([]));
     let mut out = String::new();
-    for value in compiled.id.run((context, input)).map(unwrap_valr) {
-        let value = value.map_err(|fault| format!("jq filter `{filter}` fails: {fault}"))?;
+    for value in compiled.id.run((context, input)) {
+        let value = value.and_then(|value| budget.weigh(&value).map(|()| value)).map_err(|exception| {
+            let Ok(fault) = exception.get_err() else { return format!("jq filter `{filter}` {}", budget.fault()) };
+            format!("jq filter `{filter}` fails: {fault}")
+        })?;
         if !out.is_empty() {
             out.push('\n');
         }
@@ -44,9 +62,10 @@ pub fn jq(filter: &str, input: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// Returns why a filter cannot be run, whatever it is given.
+/// Returns why a filter cannot be run, whatever it is given. It needs no more than the stack of any thread, so it
+/// compiles the filter without what it spends, which nests thrice as deep.
 pub fn jq_fault(filter: &str) -> Option<String> {
-    check_size(filter).and_then(|()| compile(filter)).err()
+    check_size(filter).and_then(|()| compile(filter, false).map(drop)).err()
 }
 
 fn check_size(filter: &str) -> Result<(), String> {
@@ -67,27 +86,24 @@ fn check_size(filter: &str) -> Result<(), String> {
     }
 }
 
-fn compile(filter: &str) -> Result<jaq_core::compile::Filter<Native<Data>>, String> {
-    let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let loader = Loader::new(definitions);
+fn compile(filter: &str, spends: bool) -> Result<Compiled, String> {
+    let body = load::parse(filter, |parser| parser.term().map(Some)).flatten();
+    let body = body.ok_or_else(|| format!("jq filter `{filter}` cannot be read"))?;
+    let functions: Vec<_> = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).collect();
+    let ration = Ration::new(functions.iter().map(|(name, args, _)| (*name, args.len())));
+    let library = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let mut plain: Vec<Def<&str>> = library.collect();
+    plain.push(Def { name: MAIN, args: Vec::new(), body });
+    let spending = ration.definitions(plain.clone()).ok_or_else(|| format!("jq filter `{filter}` nests too deep"))?;
+    let loader = Loader::new(if spends { spending } else { plain });
     let arena = Arena::default();
     let modules = loader
-        .load(&arena, File { code: filter, path: () })
+        .load(&arena, File { code: MAIN, path: () })
         .map_err(|_| format!("jq filter `{filter}` cannot be read"))?;
     Compiler::default()
-        .with_funs(functions.map(|(name, args, native)| {
-            let native = if IMPURE.contains(&name) { Native::<Data>::new(refuse) } else { native };
-            (name, args, native)
-        }))
+        .with_funs(budget::functions(functions))
         .compile(modules)
         .map_err(|_| format!("jq filter `{filter}` uses an unknown function or variable"))
-}
-
-/// Takes the place of a function that is not pure.
-fn refuse(_: Cv<'_, Data>) -> ValXs<'_, Val> {
-    let fault = Error::str("functions that reach outside of the filter are not supported");
-    Box::new(std::iter::once(Err(Exn::from(fault))))
 }
 
 fn raw(value: &Val) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::base::limits;
 use crate::engine::FileOutput;
 use crate::expr;
 use crate::expr::conditions::{find, text_of};
@@ -16,12 +17,22 @@ pub(super) fn parameters(template: &spec::Template, object: &Value) -> BTreeMap<
         let from = parameter.value_from.as_ref()?;
         let value = match (&from.json_path, &from.jq_filter) {
             (Some(path), _) => template_text(path, object),
-            (None, Some(filter)) => expr::jq(filter, &object.to_string()).map(|text| text.trim().to_owned()),
+            (None, Some(filter)) => jq(filter, object).map(|text| text.trim().to_owned()),
             (None, None) => return None,
         };
         Some((parameter.name.clone(), value.map_or_else(FileOutput::Unusable, FileOutput::Found)))
     });
     given.collect()
+}
+
+/// Evaluates a filter where there is stack enough.
+fn jq(filter: &str, object: &Value) -> Result<String, String> {
+    std::thread::scope(|scope| {
+        let stack = std::thread::Builder::new().stack_size(limits::JQ_STACK_BYTES);
+        let thread = stack.spawn_scoped(scope, || expr::jq(filter, &object.to_string()));
+        let thread = thread.map_err(|fault| format!("jq filter `{filter}` cannot be run: {fault}"))?;
+        thread.join().map_err(|_| format!("jq filter `{filter}` cannot be run: jaq panics"))?
+    })
 }
 
 /// Evaluates a `jsonpath` template of `kubectl`: text with paths in braces. A path that finds nothing is
