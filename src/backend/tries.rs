@@ -1,10 +1,12 @@
 //! How often the command of a container of a set is tried, within its pod. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::TimeSpan;
 use crate::spec::ContainerSetRetryStrategy;
 
 /// How often a command is tried, and how long is waited in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tries {
     /// How often at most; at least once.
     pub count: u32,

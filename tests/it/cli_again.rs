@@ -242,6 +242,44 @@ fn the_containers_of_a_set_run_here_as_they_depend_on_each_other() {
 }
 
 #[test]
+fn the_containers_of_a_set_are_tried_again_here() {
+    let env = TestEnv::new();
+    let set = "
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: set}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    containerSet:
+      retryStrategy: {retries: 3, duration: 50ms}
+      containers:
+      - {name: a, image: busybox, command: [sh, -c], args: ['echo try; echo >> /tmp/count; test $(wc -l < /tmp/count) -ge 3']}
+      - {name: b, image: busybox, command: [sh, -c], args: ['echo fails; exit 3'], dependencies: [a]}
+      - {name: c, image: busybox, command: ['true'], dependencies: [b]}
+";
+    env.write("set.yaml", set);
+    assert_eq!(env.wf(&["submit", "--local", "set.yaml", "--name", "set"]).code, 1);
+    let shown = r#"jsonpath={range .status.nodes.*}{.displayName}: {.phase} ({.message}){"\n"}{end}"#;
+    assert_snapshot!(env.wf(&["get", "--local", "set", "-o", shown]).success(), @"
+    set: Failed (b: Error (exit code 3))
+    a: Succeeded ()
+    b: Failed (b: Error (exit code 3))
+    c: Failed (c: Error (exit code 64))
+    ");
+    assert_snapshot!(env.wf(&["logs", "--local", "set"]).success(), @"
+    [a] try
+    [a] try
+    [a] try
+    [b] fails
+    [b] fails
+    [b] fails
+    ");
+    assert_snapshot!(env.wf(&["logs", "--local", "set", "b", "--tail", "1"]).success(), @"fails");
+}
+
+#[test]
 fn a_request_is_sent_from_here() {
     use std::io::{Read, Write};
     let env = TestEnv::new();

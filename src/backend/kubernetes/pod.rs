@@ -257,7 +257,12 @@ fn ended(pod: &Pod, status: &PodStatus, due: &Due, phase: Phase, message: String
         phase,
         exit_code: main.map(|end| end.exit_code),
         message,
-        started_at: began.map(instant).min().or(status.start_time.as_ref().map(instant)),
+        // Of a container that could not be started, kubelets say that it began in 1970.
+        started_at: began
+            .map(instant)
+            .filter(|at| *at > Timestamp(0))
+            .min()
+            .or(status.start_time.as_ref().map(instant)),
         finished_at: ends.filter_map(|end| end.finished_at.as_ref()).map(instant).max(),
         host: host(pod),
         containers: ends_of_set(status, due),
@@ -547,5 +552,11 @@ mod tests {
         assert_eq!(end.started_at.map(Timestamp::rfc3339).as_deref(), Some("2026-01-01T00:00:01Z"));
         assert_eq!(end.finished_at.map(Timestamp::rfc3339).as_deref(), Some("2026-01-01T00:00:09Z"));
         assert_eq!(end.host.as_deref(), Some("n1"));
+        let mut unstarted = exited("main", 128, "StartError", "no such device");
+        unstarted["state"]["terminated"]["startedAt"] = "1970-01-01T00:00:00Z".into();
+        let status =
+            json!({ "phase": "Failed", "startTime": "2026-01-01T00:00:00Z", "containerStatuses": [unstarted] });
+        let PodState::Ended(end, _) = state(&pod(status, None)) else { panic!("it ended") };
+        assert_eq!(end.started_at.map(Timestamp::rfc3339).as_deref(), Some("2026-01-01T00:00:00Z"));
     }
 }

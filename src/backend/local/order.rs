@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::tries::Tries;
 use crate::base::{NodeIx, Timestamp};
 use crate::spec;
 
@@ -20,6 +21,8 @@ pub(super) struct Order {
     pub sidecars: Vec<Container>,
     /// The containers of a set, which run in the place of the main one.
     pub set: Vec<Member>,
+    /// How often each of these is tried.
+    pub tries: Tries,
     /// What the containers' mounts refer to.
     pub volumes: Vec<Volume>,
     /// Files that are placed before anything runs.

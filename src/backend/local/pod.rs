@@ -67,6 +67,8 @@ pub(super) struct Pod<'a> {
     kill_at: Option<Instant>,
     running_at: Option<Instant>,
     deadline: Option<Instant>,
+    /// When a container of the set is to be started again.
+    pub(super) again_at: Option<Instant>,
 }
 
 impl<'a> Pod<'a> {
@@ -83,6 +85,7 @@ impl<'a> Pod<'a> {
             kill_at: None,
             running_at: None,
             deadline: None,
+            again_at: None,
         }
     }
 
@@ -191,12 +194,21 @@ impl<'a> Pod<'a> {
             return Err(Fault::refused(format!("two containers are called `{}`", container.name)));
         }
         let log = self.at.folder.log(&container.name);
-        let process = Process::start(container, &self.at.order.main, &self.at.site, log)?;
-        // Whoever finds the monitor dead ends what it started.
-        let birth = platform::birth(process.pid).unwrap_or_default();
-        let noted = writeln!(self.held, "{} {birth}", process.pid);
-        self.processes.push(process);
-        noted.doing("note the processes in", &self.at.folder.monitor())
+        self.processes.push(Process::start(container, &self.at.order.main, &self.at.site, log)?);
+        self.note(self.processes.len() - 1)
+    }
+
+    /// Starts a container again whose process, the one of that number, has ended.
+    pub(super) fn start_again(&mut self, process: usize, container: &Container) -> Result<(), Fault> {
+        self.processes[process].again(container, &self.at.order.main, &self.at.site)?;
+        self.note(process)
+    }
+
+    /// Whoever finds the monitor dead ends what it started.
+    fn note(&mut self, process: usize) -> Result<(), Fault> {
+        let pid = self.processes[process].pid;
+        let birth = platform::birth(pid).unwrap_or_default();
+        writeln!(self.held, "{pid} {birth}").doing("note the processes in", &self.at.folder.monitor())
     }
 
     fn watch_readiness(&mut self) {
@@ -258,7 +270,8 @@ impl<'a> Pod<'a> {
     }
 
     fn wait(&self) -> Result<(), Fault> {
-        let timers = [self.deadline, self.kill_at, self.running_at, self.prober.as_ref().map(Prober::due)];
+        let probe_at = self.prober.as_ref().map(Prober::due);
+        let timers = [self.deadline, self.kill_at, self.running_at, self.again_at, probe_at];
         let next = timers.into_iter().flatten().min();
         let timeout = next.map_or(PollTimeout::NONE, |at| poll_timeout(at.saturating_duration_since(Instant::now())));
         let mut fds = vec![PollFd::new(self.wake.fd(), PollFlags::POLLIN)];

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::files::LocalFiles;
 use super::order::{Container, InputArtifact, Member, Order, OutputArtifact, OutputParameter, Source, Volume};
 use super::{repository, volumes};
+use crate::backend::tries::Tries;
 use crate::engine::PodRequest;
 use crate::plan::Resolved;
 use crate::spec;
@@ -60,7 +61,13 @@ pub(super) fn order(request: &PodRequest, resolved: &Resolved, around: &Surround
         main,
         sidecars,
         set,
+        tries: tries(template)?,
     })
+}
+
+fn tries(template: &spec::Template) -> Result<Tries, Fault> {
+    let strategy = template.container_set.as_ref().and_then(|set| set.retry_strategy.as_ref());
+    Tries::of(strategy).map_err(Fault::refused)
 }
 
 /// Returns what is known of the pod that `request` asks for, in the run called `run`.

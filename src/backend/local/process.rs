@@ -102,6 +102,14 @@ impl Process {
         })
     }
 
+    /// Starts the container again, once it has ended. What it writes follows what it wrote before.
+    pub(super) fn again(&mut self, container: &Container, main: &Container, site: &Site) -> Result<(), Fault> {
+        let fresh = Self::start(container, main, site, self.log.path.clone())?;
+        let Self { log, tail, .. } = std::mem::replace(self, fresh);
+        (self.log, self.tail) = (log, tail);
+        Ok(())
+    }
+
     /// Sends a signal to all processes of the group.
     pub(super) fn signal(&self, signal: Signal) {
         // A group that is gone needs no signal.

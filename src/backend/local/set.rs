@@ -2,6 +2,7 @@
 //! and its emissary, whose containers wait for each other's exit codes.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::fault::Fault;
 use super::order::Member;
@@ -20,6 +21,8 @@ enum State {
     Waiting,
     /// It runs, as the process of that number.
     Running(usize),
+    /// It failed, and is started again at that time, in the place of the process of that number.
+    Pausing(usize, Instant),
     /// It ended.
     Ended(i32),
     /// It never ran, since one that it waits for failed.
@@ -30,7 +33,11 @@ enum State {
 
 impl State {
     fn has_failed(&self) -> bool {
-        !matches!(self, State::Waiting | State::Running(_) | State::Ended(0))
+        !matches!(self, State::Waiting | State::Running(_) | State::Pausing(..) | State::Ended(0))
+    }
+
+    fn goes_on(&self) -> bool {
+        matches!(self, State::Running(_) | State::Pausing(..))
     }
 }
 
@@ -60,7 +67,9 @@ fn end_of(name: &str, state: &State) -> ContainerEnd {
         State::Ended(code) => failed(format!("Error (exit code {code})")),
         State::Unwanted => failed(format!("Error (exit code {EXIT_CODE_NOT_WANTED})")),
         State::Broken(why) => failed(format!("failed to start: {why}")),
-        State::Waiting | State::Running(_) => ContainerEnd { phase: Phase::Failed, message: String::new() },
+        State::Waiting | State::Running(_) | State::Pausing(..) => {
+            ContainerEnd { phase: Phase::Failed, message: String::new() }
+        }
     }
 }
 
@@ -82,6 +91,7 @@ impl Pod<'_> {
         }
         let set = &order.set;
         let mut states = vec![State::Waiting; set.len()];
+        let mut tries_left = vec![order.tries.count - 1; set.len()];
         loop {
             let due = if self.is_ending() { Vec::new() } else { due(set, &mut states) };
             for at in &due {
@@ -90,22 +100,43 @@ impl Pod<'_> {
                     Err(why) => State::Broken(why.to_string()),
                 };
             }
-            if due.is_empty() && !states.iter().any(|state| matches!(state, State::Running(_))) {
+            if due.is_empty() && !states.iter().any(State::goes_on) {
                 break;
             }
             self.turn()?;
-            for state in &mut states {
-                if let State::Running(process) = state
-                    && let Some(code) = self.processes[*process].code
-                {
-                    *state = State::Ended(code);
-                }
+            for ((state, left), member) in states.iter_mut().zip(&mut tries_left).zip(set) {
+                self.follow(state, left, member);
             }
+            let pauses =
+                states.iter().filter_map(|state| if let State::Pausing(_, at) = state { Some(*at) } else { None });
+            self.again_at = pauses.min();
         }
         self.end_the_rest(STOP_GRACE);
         let end = self.ended_set(&states);
         self.turn_until(|pod| pod.processes.iter().all(|process| process.code.is_some()))?;
         Ok(end)
+    }
+
+    /// Takes a container on from where it is: to its end, or while it has tries left, to the next one.
+    fn follow(&mut self, state: &mut State, tries_left: &mut u32, member: &Member) {
+        if let State::Running(process) = *state
+            && let Some(code) = self.processes[process].code
+        {
+            let is_last = code == 0 || *tries_left == 0;
+            *tries_left = tries_left.saturating_sub(1);
+            let again_at = Instant::now().checked_add(self.at.order.tries.pause.to_std()).filter(|_| !is_last);
+            *state = again_at.map_or(State::Ended(code), |at| State::Pausing(process, at));
+        }
+        if let State::Pausing(process, at) = *state {
+            if self.is_ending() {
+                *state = State::Ended(self.processes[process].code.unwrap_or_default());
+            } else if at <= Instant::now() {
+                *state = match self.start_again(process, &member.container) {
+                    Ok(()) => State::Running(process),
+                    Err(why) => State::Broken(why.to_string()),
+                };
+            }
+        }
     }
 
     /// Returns the pod's end after its set's.

@@ -88,9 +88,6 @@ fn template_faults(template: &Template, workflow: &spec::WorkflowSpec) -> Faults
     }
     let mut faults = Faults::new();
     faults.extend(template.data.as_deref().and_then(data::refusal).map(|what| (what, IN_A_CLUSTER)));
-    if template.container_set.as_ref().is_some_and(|set| set.retry_strategy.is_some()) {
-        faults.push(("its container set tries containers again".to_owned(), "give the template a `retryStrategy`"));
-    }
     for container in containers(template) {
         container_faults(container, template, workflow, &mut faults);
     }
