@@ -26,4 +26,6 @@ pub use history::{check_cluster_seed, run_cluster_seed};
 pub use weather::{Mode, Tampering, Trouble, Weather};
 
 #[cfg(test)]
+mod scripted;
+#[cfg(test)]
 mod tests;
