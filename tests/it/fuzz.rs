@@ -2,9 +2,14 @@
 //!
 //! `cargo test` looks at the corpus in `tests/fuzz` and tries each parser for a moment;
 //! `WF_FUZZ_SECONDS=600 cargo test --test it fuzz` goes on that long, by the processor's clock, for each, and
-//! `WF_FUZZ_TARGET` names one of them, `WF_FUZZ_SEED` repeats what was found. Texts are made by changing those of the corpus: parts are
-//! copied, moved, cut, doubled and mixed, and words that mean something are put in.
+//! `WF_FUZZ_TARGET` names one of them. Texts are made by changing those of the corpus: parts are copied, moved,
+//! cut, doubled and mixed, and words that mean something are put in.
+//!
+//! Each target tells what a text came to: kinds of syntax, and complaints without their names. A text that comes
+//! to something new joins the corpus of that call; `WF_FUZZ_GROW=1` keeps those texts in `tests/fuzz`.
 
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,6 +33,12 @@ const TRIAL_MAX: Duration = Duration::from_secs(30);
 
 /// A text grows no longer than this: parsers are linear, and short texts are tried more often.
 const BYTES_MAX: usize = 4096;
+
+/// A text that the corpus of a call grows by is no longer than this, so that it stays small.
+const GROWN_BYTES_MAX: usize = 400;
+
+/// The file of a target's corpus with the texts that it grew by.
+const GROWN: &str = "grown.jsonl";
 
 /// Words that parsers look for.
 const WORDS: [&str; 40] = [
@@ -76,24 +87,48 @@ const WORDS: [&str; 40] = [
 /// One target: what it reads, and what must hold of any text.
 struct Target {
     name: &'static str,
-    run: fn(&str),
+    /// Returns what the text came to, one a line.
+    run: fn(&str) -> String,
 }
 
 const TARGETS: [Target; 8] = [
     Target { name: "manifest", run: manifest },
-    Target {
-        name: "template",
-        run: |text| drop(TemplateStr::parse_lenient(text).map(|read| read.variables().count())),
-    },
+    Target { name: "template", run: |text| outcome(TemplateStr::parse_lenient(text), |read| read.variables().count()) },
     Target { name: "expr", run: expression },
-    Target { name: "when", run: |text| drop(when::eval(text)) },
-    Target { name: "depends", run: |text| drop(depends::parse(text).map(|read| read.tasks().count())) },
-    Target { name: "cron", run: |text| drop(Schedule::parse(text).map(|schedule| schedule.comes())) },
+    Target { name: "when", run: |text| outcome(when::eval(text), |_| ()) },
+    Target { name: "depends", run: |text| outcome(depends::parse(text), |read| read.tasks().count()) },
+    Target { name: "cron", run: |text| outcome(Schedule::parse(text), Schedule::comes) },
     Target { name: "selector", run: selector },
     Target { name: "layout", run: layout_of },
 ];
 
-fn manifest(text: &str) {
+/// Returns what a text came to: the kinds of syntax in it, or the complaint; and has the syntax used.
+fn outcome<T: Debug, E: Debug, R>(read: Result<T, E>, using: impl Fn(&T) -> R) -> String {
+    match read {
+        Ok(read) => {
+            drop(using(&read));
+            kinds(&read)
+        }
+        Err(fault) => format!("{fault:?}"),
+    }
+}
+
+/// Returns the names of the variants in a value, one a line.
+fn kinds(value: &impl Debug) -> String {
+    let text = format!("{value:?}");
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with(char::is_uppercase));
+    words.collect::<BTreeSet<_>>().into_iter().fold(String::new(), |text, word| text + word + "\n")
+}
+
+/// Returns the lines of an outcome without what a text may choose: what is quoted, and numbers.
+fn shapes(outcome: &str) -> impl Iterator<Item = String> {
+    outcome.lines().map(|line| {
+        let said = line.split(['`', '"', '\'']).step_by(2);
+        said.flat_map(str::chars).filter(|c| c.is_ascii() && !c.is_ascii_digit()).take(80).collect()
+    })
+}
+
+fn manifest(text: &str) -> String {
     let mut sources = Sources::new();
     let file = sources.add("fuzz.yaml", text);
     let (reads, mut diagnostics) = spec::read_all(&sources);
@@ -102,38 +137,48 @@ fn manifest(text: &str) {
         wf::source::render::full(diagnostic, &sources, wf::source::render::Style::default());
     }
     fix::apply(sources.text(file), file, &diagnostics, Choice::Likely);
+    diagnostics.iter().fold(String::new(), |mut text, diagnostic| {
+        writeln!(text, "{:?} {}", diagnostic.rule, diagnostic.message).expect("a text takes all");
+        text
+    })
 }
 
-fn expression(text: &str) {
-    let Ok(ast) = lang::parse(text) else { return };
+fn expression(text: &str) -> String {
+    let ast = match lang::parse(text) {
+        Ok(ast) => ast,
+        Err(fault) => return format!("{fault:?}"),
+    };
     let ambient = wf::expr::Ambient { now: wf::base::Timestamp(0), seed: 1 };
     let scope = std::collections::BTreeMap::from([("inputs.parameters.a".to_owned(), wf::expr::Value::from("1"))]);
-    drop(lang::eval(&ast, &scope, &ambient));
     drop(lang::check_texts(&ast, &|name| name == "inputs.parameters.a"));
+    format!("{}{:?}", kinds(&ast), lang::eval(&ast, &scope, &ambient).err())
 }
 
 /// Conditions of resource templates, and selectors of nodes.
-fn selector(text: &str) {
+fn selector(text: &str) -> String {
     let object =
         serde_json::json!({ "status": { "succeeded": 3, "phase": "Done", "conditions": [{ "status": "True" }] } });
-    if let Ok(condition) = Condition::parse(text) {
+    let condition = Condition::parse(text);
+    if let Ok(condition) = &condition {
         let holds = condition.holds(&object);
         // Of requirements that all hold the first one does, unless there is none.
-        assert!(!holds || condition.first(&object).is_some() || condition == Condition::default(), "{text}");
+        assert!(!holds || condition.first(&object).is_some() || *condition == Condition::default(), "{text}");
     }
-    drop(Selector::parse(text));
+    outcome(condition, |_| ()) + "\n" + &outcome(Selector::parse(text), |_| ())
 }
 
 /// What is laid out says the same, and stays as it is when it is laid out again.
-fn layout_of(text: &str) {
+fn layout_of(text: &str) -> String {
     let laid = |text: &str| {
         let mut sources = Sources::new();
         let file = sources.add("fuzz.yaml", text);
         layout::laid_out(&sources, file)
     };
-    if let Ok(once) = laid(text) {
-        assert_eq!(laid(&once).as_deref(), Ok(once.as_str()));
+    let once = laid(text);
+    if let Ok(once) = &once {
+        assert_eq!(laid(once).as_deref(), Ok(once.as_str()));
     }
+    once.err().map(|fault| format!("{fault:?}")).unwrap_or_default()
 }
 
 /// Chance that can be repeated (splitmix64).
@@ -193,13 +238,23 @@ fn corpus(target: &str) -> Vec<String> {
     texts
 }
 
-/// A file is one text; one that ends in `.txt` has a text in each line.
+/// A file is one text; one that ends in `.txt` has a text in each line, one in `.jsonl` a quoted one.
 fn seeds(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).expect("a corpus is text");
-    match path.extension().is_some_and(|extension| extension == "txt") {
-        true => text.lines().map(str::to_owned).collect(),
-        false => vec![text],
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("txt") => text.lines().map(str::to_owned).collect(),
+        Some("jsonl") => text.lines().map(|line| serde_json::from_str(line).expect("a quoted text")).collect(),
+        _ => vec![text],
     }
+}
+
+/// Keeps the texts that a target's corpus grew by.
+fn keep(target: &str, grown: &[String]) {
+    let path = package().join("tests/fuzz").join(target).join(GROWN);
+    let mut lines: BTreeSet<String> = grown.iter().map(|text| serde_json::json!(text).to_string()).collect();
+    lines.extend(std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned));
+    let text = lines.into_iter().fold(String::new(), |text, line| text + &line + "\n");
+    std::fs::write(&path, text).expect("the corpus can be written");
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -216,37 +271,42 @@ fn on_processor() -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
-fn fuzz(target: &Target) -> usize {
-    let corpus = corpus(target.name);
+fn fuzz(target: &Target) {
+    let mut corpus = corpus(target.name);
+    let given = corpus.len();
     let until = number("WF_FUZZ_SECONDS").map(|seconds| on_processor() + Duration::from_secs(seconds));
-    let first = number("WF_FUZZ_SEED").unwrap_or(0);
-    corpus.iter().for_each(|text| (target.run)(text));
+    let mut known: BTreeSet<String> =
+        corpus.iter().flat_map(|text| shapes(&(target.run)(text)).collect::<Vec<_>>()).collect();
     let (mut trials, mut now) = (0, on_processor());
     while until.map_or(trials < TRIALS, |until| now < until) {
-        let seed = first + trials as u64;
-        let mut chance = Chance(seed);
-        let text = chance.changed(&corpus[chance.0 as usize % corpus.len()].clone(), &corpus);
+        let mut chance = Chance(trials as u64);
+        let of = chance.below(corpus.len());
+        let text = chance.changed(&corpus[of], &corpus);
         let begin = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(&text)));
-        assert!(outcome.is_ok(), "{}: WF_FUZZ_SEED={seed} panics on {text:?}", target.name);
+        let Ok(outcome) = outcome else { panic!("{} panics on {text:?}", target.name) };
         // Asking for the processor's time takes longer than a parser does.
         let took = if begin.elapsed() < TRIAL_MAX { Duration::ZERO } else { on_processor() - now };
-        assert!(took < TRIAL_MAX, "{}: WF_FUZZ_SEED={seed} hangs on {text:?}", target.name);
+        assert!(took < TRIAL_MAX, "{} hangs on {text:?}", target.name);
+        let news = shapes(&outcome).filter(|shape| known.insert(shape.clone())).count();
+        if news > 0 && text.len() <= GROWN_BYTES_MAX {
+            corpus.push(text);
+        }
         trials += 1;
         if trials % TRIALS == 0 {
             now = on_processor();
         }
-        if number("WF_FUZZ_SEED").is_some() {
-            break;
-        }
     }
-    trials
+    if number("WF_FUZZ_GROW") == Some(1) {
+        keep(target.name, &corpus[given..]);
+    }
+    println!("fuzz {}: {trials} texts, {} kinds of outcomes, nothing found", target.name, known.len());
 }
 
 #[test]
 fn no_text_makes_a_parser_panic() {
     let only = std::env::var("WF_FUZZ_TARGET").ok();
     for target in TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name)) {
-        println!("fuzz {}: {} texts, nothing found", target.name, fuzz(target));
+        fuzz(target);
     }
 }
