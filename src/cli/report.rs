@@ -374,8 +374,5 @@ fn open_events(path: &Path) -> Result<Box<dyn Write>, Error> {
 
 /// Returns the end of a command that waited for a run in this phase.
 pub fn end_of(phase: Phase) -> Result<(), Error> {
-    match phase {
-        Phase::Failed | Phase::Error => Err(Error::told(Kind::Failed)),
-        Phase::Pending | Phase::Running | Phase::Succeeded | Phase::Skipped | Phase::Omitted => Ok(()),
-    }
+    if phase.is_bad() { Err(Error::told(Kind::Failed)) } else { Ok(()) }
 }

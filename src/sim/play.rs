@@ -11,8 +11,8 @@ use super::seed::{Report, Scenario};
 use super::world::{BEGINNING, Pid, World};
 use crate::base::{RunName, RunUid, TimeSpan};
 use crate::driver::{self, DriveError, End};
-use crate::engine::{Batch, Run};
-use crate::store::{FORMAT_VERSION, Header, Store, StoreError, Stored};
+use crate::engine::{Batch, Phase, Run};
+use crate::store::{FORMAT_VERSION, Header, Store, StoreError, Stored, Tail as _};
 
 /// How long whoever cannot drive waits before the next try.
 pub(super) const TRY_AGAIN_AFTER: TimeSpan = TimeSpan(2_000);
@@ -27,6 +27,16 @@ pub(super) struct Play {
     pub(super) asks_left: Cell<usize>,
     /// The run as it ended, once it has.
     pub(super) ended: RefCell<Option<Stored>>,
+    /// What one who waits took for the end.
+    pub(super) waited: RefCell<Option<Waited>>,
+}
+
+/// The end of a run, as one who waits sees it.
+pub(super) struct Waited {
+    uid: RunUid,
+    /// How many records had been read.
+    records: usize,
+    phase: Phase,
 }
 
 /// A world with a run in it.
@@ -56,6 +66,7 @@ impl Play {
             name: RunName::new("simulated").expect("a valid name"),
             asks_left: Cell::new(scenario.asks.len()),
             ended: RefCell::new(None),
+            waited: RefCell::new(None),
         }
     }
 
@@ -86,6 +97,7 @@ impl Play {
     pub(super) fn report(&self) -> Report {
         let stored = self.ended.borrow().clone();
         let run = stored.as_ref().map(|stored| self.fold(stored));
+        self.check_waited();
         Report {
             trace_hash: self.world.trace_hash(),
             trace: self.world.lines(),
@@ -104,6 +116,73 @@ impl Play {
             stored,
         }
     }
+}
+
+impl Play {
+    /// I14: the exit code of `wf wait` is that of a phase, and it is the run's. People may have made the run go on
+    /// since then.
+    fn check_waited(&self) {
+        let (waited, ended) = (self.waited.borrow(), self.ended.borrow());
+        let (Some(waited), Some(ended)) = (&*waited, &*ended) else { return };
+        if ended.header.uid != waited.uid || ended.records.len() < waited.records {
+            return;
+        }
+        let then = Stored { records: ended.records[..waited.records].to_vec(), ..ended.clone() };
+        let phase = self.fold(&then).phase();
+        if phase != waited.phase {
+            self.world.violation(format!("one who waited saw {}, and the run was {phase}", waited.phase));
+        }
+    }
+}
+
+/// Returns whether somebody waits for the end in the history of a seed: it takes time.
+pub(super) fn has_waiter(seed: u64) -> bool {
+    seed.is_multiple_of(4)
+}
+
+/// Returns a process that waits for the end as `wf wait` does, without driving.
+pub(super) fn waiter<S: Stage>(stage: &Rc<S>) -> Process {
+    let stage = stage.clone();
+    Process::new(false, move |pid| {
+        let stage = stage.clone();
+        Box::pin(async move {
+            let play = stage.play();
+            loop {
+                // Who looks after the end sees it at once, or never.
+                let is_late = play.ended.borrow().is_some();
+                match wait(&*stage, pid).await {
+                    Ok(waited) => return drop(play.waited.replace(Some(waited))),
+                    Err(error) => play.world.note(|| format!("{pid} waits in vain: {error}")),
+                }
+                if is_late {
+                    return;
+                }
+                play.world.sleep(LOOK_AGAIN_AFTER).await;
+            }
+        })
+    })
+}
+
+async fn wait(stage: &impl Stage, pid: Pid) -> Result<Waited, StoreError> {
+    let play = stage.play();
+    let (stored, mut tail) = stage.store(pid).follow(&play.name).await?;
+    let (mut run, mut records) = (play.fold(&stored), stored.records.len());
+    while !run.phase().is_final() {
+        let told = tokio::select! {
+            biased;
+            told = tail.next() => told?,
+            () = play.world.sleep(LOOK_AGAIN_AFTER) => match play.ended.borrow().is_some() {
+                // Events are lost; `wf wait` finds that nobody drives, and reads anew.
+                true => return Err(StoreError::Deleted { run: play.name.clone() }),
+                false => continue,
+            },
+        };
+        for record in told {
+            record.batches.iter().for_each(|batch| run.apply(batch));
+            records += 1;
+        }
+    }
+    Ok(Waited { uid: stored.header.uid, records, phase: run.phase() })
 }
 
 /// Returns a process that drives the run to its end, whoever began it.

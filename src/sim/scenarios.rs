@@ -69,7 +69,10 @@ spec:
       - {name: c, template: pod, depends: a, withItems: [1, 2, 3]}
       - {name: d, template: pod, depends: b && c}
   - name: pod
-    container: {image: x, command: [sh]}
+    container:
+      image: x
+      command: [sh]
+      env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: simulated, key: token}}}]
 ";
 
 const LIST: &str = "

@@ -155,6 +155,7 @@ pub fn run_seed(seed: u64, scenario: &Scenario, faults: &Faults) -> Report {
     let mut processes = vec![play::driver(&stage)];
     processes.extend(faults.has_rival.then(|| play::driver(&stage)));
     processes.extend((!scenario.asks.is_empty()).then(|| play::person(&stage)));
+    processes.extend(play::has_waiter(seed).then(|| play::waiter(&stage)));
     executor::run(&world, &mut processes, || {
         if faults.loses_power && world.draw(|chance| chance.below(2)) == 0 {
             world.note(|| "power is lost".to_owned());

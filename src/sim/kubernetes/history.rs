@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::jobs::has_ended;
-use super::network::{NAMESPACE, Remote};
+use super::network::{self, NAMESPACE, Remote};
 use super::time;
 use super::weather::{Mode, Weather};
 use crate::backend::kubernetes::{KubernetesBackend, Options, Owner};
@@ -59,6 +59,7 @@ pub fn run_cluster_seed(seed: u64, scenario: &Scenario, weather: &Weather) -> Re
         }
         processes.extend((0..=weather.rivals).map(|_| play::driver(&stage)));
         processes.extend((!scenario.asks.is_empty()).then(|| play::person(&stage)));
+        processes.extend(play::has_waiter(seed).then(|| play::waiter(&stage)));
         executor::run_in_virtual_time(&world, &mut processes, |pid| stage.before(pid)).await;
         if world.violations().is_empty() {
             processes.push(stage.heir());
@@ -250,6 +251,11 @@ impl Stage {
         let play = &self.play;
         if play.ended.borrow().is_none() && play.world.violations().is_empty() {
             play.world.violation("nobody saw the run end".to_owned());
+        }
+        // What lies in the log is packed, so that requests do not show it.
+        let log = play.ended.borrow().as_ref().map(|stored| serde_json::to_vec(&stored.records));
+        if log.is_some_and(|log| network::holds_secret(&log.expect("records can be written"))) {
+            play.world.violation("a secret is in the log".to_owned());
         }
         let (writes, pods) = (self.remote.writes(), self.remote.jobs_made());
         let is_fair = play.world.counts().is_empty() && self.weather.rivals == 0 && !self.weather.is_slow;

@@ -15,7 +15,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use kube::Client;
 use kube::client::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, Service};
@@ -32,6 +32,9 @@ use crate::sim::world::{BEGINNING, Pid, World};
 
 /// The namespace of all that there is.
 pub(super) const NAMESPACE: &str = "ci";
+
+/// What a Secret of the cluster holds that pods use, and how the Secret shows it.
+const SECRETS: [&str; 2] = ["s3cr3t-0f-the-cluster", "czNjcjN0LTBmLXRoZS1jbHVzdGVy"];
 
 /// How long a request or an answer is on its way: on a good day, and else.
 const CALL_MILLIS: u64 = 8;
@@ -81,6 +84,11 @@ pub(super) struct Inner {
     receiver: RefCell<Option<mpsc::UnboundedReceiver<Call>>>,
 }
 
+/// Returns whether a text shows what the Secret holds.
+pub(super) fn holds_secret(text: &[u8]) -> bool {
+    SECRETS.iter().any(|secret| text.windows(secret.len()).any(|part| part == secret.as_bytes()))
+}
+
 /// A request under way.
 pub(super) struct Call {
     pid: Pid,
@@ -113,6 +121,8 @@ impl Remote {
             sender,
             receiver: RefCell::new(Some(receiver)),
         }));
+        let secret = json!({"metadata": {"name": "simulated"}, "data": {"token": SECRETS[1]}});
+        remote.0.state.borrow_mut().create("secrets", NAMESPACE, secret).expect("the namespace is there, and empty");
         remote.begin_disturbances();
         remote
     }
@@ -261,9 +271,12 @@ impl Remote {
         }
         let shown = trouble.map(|trouble| format!(", {trouble:?}")).unwrap_or_default();
         self.0.world.note(|| format!("{} call {number} {} {}{shown}", call.pid, asked.method, asked.about()));
+        // I13: what was never read cannot be told; nor is it, in what can be seen of objects.
         if asked.plural == "secrets" {
-            // I13: what was never read cannot be told.
             self.0.world.violation(format!("a secret is read: {}", asked.about()));
+        }
+        if holds_secret(&call.body) {
+            self.0.world.violation(format!("a secret is written: {}", asked.about()));
         }
         let (pid, sent_at, answer) = (call.pid, self.now(), call.answer);
         self.after(self.latency(), move |remote| remote.perform(pid, sent_at, asked, trouble, answer));
