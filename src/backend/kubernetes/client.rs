@@ -413,6 +413,9 @@ impl Backend for KubernetesBackend {
             track.stop();
             track.live_pods().cloned().collect()
         };
+        if let Some(fence) = &self.fence {
+            fence.outlast().await;
+        }
         if grace < STOP_GRACE && !pods.is_empty() {
             // They are about to be deleted; who wants to know why it was ended may read what they wrote.
             let _ = self.leave(Leave::Logs, vec![node]).await;

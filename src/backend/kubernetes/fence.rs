@@ -3,7 +3,7 @@
 //! An append is refused to a driver that another has replaced, but a POST is not: a driver that was stopped
 //! between the two, by its machine or a debugger, would start what its successor may have seen end, and
 //! cleaned up. So before a start that the last proof of ours does not stand behind any more, the log is
-//! looked at again. Jobs outlive their ends by more than what lies between the proof and the POST.
+//! looked at again. What may still be started on an old proof, whoever took over does not delete.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Fence {
     run: RunName,
     maps: Api<ConfigMap>,
     proof: Arc<Mutex<Proof>>,
+    /// When the last proof of the driver before us is stale, if there was one.
+    alone_at: Option<Instant>,
 }
 
 /// The segment of the log that is open, as we left it.
@@ -45,7 +47,19 @@ impl Fence {
     /// Returns the fence of the log of `run` whose open segment is `segment`, in that version.
     pub fn new(run: RunName, maps: Api<ConfigMap>, segment: String, version: Option<String>) -> Self {
         let proof = Proof { segment, version, at: Instant::now() };
-        Self { run, maps, proof: Arc::new(Mutex::new(proof)) }
+        Self { run, maps, proof: Arc::new(Mutex::new(proof)), alone_at: None }
+    }
+
+    /// Takes note that the log was just taken over from a driver that may live.
+    pub fn succeed(&mut self) {
+        self.alone_at = Some(Instant::now() + Duration::from_secs(LATE_ACTION_SECONDS));
+    }
+
+    /// Returns once no driver before us starts anything any more: what is deleted before may be made again.
+    pub(super) async fn outlast(&self) {
+        if let Some(alone_at) = self.alone_at {
+            tokio::time::sleep_until(alone_at).await;
+        }
     }
 
     /// Takes note that the log was written: it is ours, and its open segment is now this one.

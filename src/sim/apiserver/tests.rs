@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{ApiServer, Fault, Refused};
-use crate::backend::kubernetes::{ApiErrorKind, Cluster};
+use crate::backend::kubernetes::{ApiErrorKind, Cluster, names};
 use crate::base::{RunName, RunUid, Timestamp};
 use crate::engine::{Batch, Control, Event};
 use crate::store::kubernetes::Identity;
@@ -128,6 +128,8 @@ async fn who_is_taken_over_can_append_nothing_more() {
             other => panic!("{other:?}"),
         }
         second.append(&batch(60), &[]).await.expect("it is ours");
+        first.release().await;
+        assert!(server.state().object("leases", NAMESPACE, &format!("wf.{run_name}")).is_some(), "it is not its own");
         let stored = store(&server, "reader").load(&name(&run_name)).await.expect("it can be read");
         assert_eq!(times(&stored).last(), Some(&60));
         assert!(!times(&stored).contains(&50));
@@ -189,6 +191,31 @@ async fn a_request_that_waits_is_there_when_a_driver_comes() {
     let (mut log, _) = asker.acquire(&name("a")).await.expect("nobody holds it");
     let requests = futures_util::FutureExt::now_or_never(log.requests()).expect("at once").expect("a request");
     assert_eq!(requests.len(), 1);
+    // Whoever obeyed it dies before it answers.
+    log.append(&batch(8), &[requests[0].id.clone()]).await.expect("it can be appended to");
+    log.release().await;
+    let (mut log, _) = asker.acquire(&name("a")).await.expect("nobody holds it");
+    assert!(futures_util::FutureExt::now_or_never(log.requests()).is_none(), "it is not obeyed again");
+}
+
+/// Returns the epoch of the driver that wrote the first segment of a log.
+fn epoch(server: &ApiServer, run: &str) -> u64 {
+    let segment =
+        server.state().object("configmaps", NAMESPACE, &format!("wf.log.{run}.0")).expect("a segment").clone();
+    segment["metadata"]["annotations"][names::EPOCH].as_str().and_then(|text| text.parse().ok()).expect("an epoch")
+}
+
+#[tokio::test]
+async fn each_driver_has_an_epoch_of_its_own() {
+    let server = ApiServer::new(&[NAMESPACE]);
+    let mut log = run(&server, "a").await;
+    log.append(&batch(1), &[]).await.expect("it can be appended to");
+    log.release().await;
+    let first = epoch(&server, "a");
+    // The same process is another driver the second time.
+    let (log, _) = store(&server, "first").acquire(&name("a")).await.expect("nobody holds it");
+    log.release().await;
+    assert_eq!(epoch(&server, "a"), first + 1);
 }
 
 #[tokio::test]

@@ -232,10 +232,7 @@ impl Store for KubernetesStore {
     }
 
     async fn acquire(&self, run: &RunName) -> Result<(KubernetesLog, Stored), StoreError> {
-        let job = self.jobs().get_opt(run.as_str()).await;
-        let job = job.map_err(|error| ApiError::new(&format!("read run `{run}`"), &error))?;
-        let Some(job) = job else { return Err(self.not_found(run).await) };
-        let Some(head) = Head::read(&job.metadata) else { return Err(self.not_found(run).await) };
+        let head = self.head(run).await?;
         let uid = head.uid.clone();
         let opening = self.reader.opening(run, head).await;
         let opening = self.unless_it_goes(run, &uid, opening).await?;
@@ -243,7 +240,7 @@ impl Store for KubernetesStore {
         if let Wanted::Held(holder) = lease.take().await? {
             return Err(driven_by(run, &holder));
         }
-        let taken_over = self.take_over(&job, opening, lease.clone()).await;
+        let taken_over = self.take_over(opening, lease.clone()).await;
         if taken_over.is_err() {
             // Others need not wait for an answer of ours.
             let _ = lease.release().await;
@@ -363,13 +360,14 @@ impl KubernetesStore {
     }
 
     /// Reads a run whose Lease is ours, and keeps the driver before us from writing any more.
-    async fn take_over(
-        &self,
-        job: &Job,
-        opening: Opening,
-        lease: RunLease,
-    ) -> Result<(KubernetesLog, Stored), StoreError> {
+    async fn take_over(&self, opening: Opening, lease: RunLease) -> Result<(KubernetesLog, Stored), StoreError> {
         let owner = opening.owner.clone();
+        // A run that was deleted before the Lease was ours would begin anew.
+        let job = self.jobs().get_opt(owner.run.as_str()).await;
+        let job = job.map_err(|error| ApiError::new(&format!("read run `{}`", owner.run), &error))?;
+        let job = job
+            .filter(|job| job.metadata.uid.as_ref() == Some(&owner.uid) && job.metadata.deletion_timestamp.is_none());
+        let Some(job) = job else { return Err(StoreError::Deleted { run: owner.run }) };
         let segments = self.reader.segments(&owner).await?;
         let assembled = read::assemble(&owner.run, &segments)?;
         let part = self.reader.records(&owner, &assembled.text, opening.chain).await?;
@@ -388,7 +386,7 @@ impl KubernetesStore {
             owner,
             uid: opening.header.uid.clone(),
             lease,
-            standing: standing(job),
+            standing: standing(&job),
             pinged: annotations.and_then(|annotations| annotations.get(names::PING)).cloned(),
             chain: part.chain,
             segmenter,
@@ -398,6 +396,7 @@ impl KubernetesStore {
             ttl: opening.header.resolved.spec.ttl_strategy.clone(),
         });
         log.make_ours().await?;
+        log.fence.succeed();
         log.inbox.see(inbox::requests(annotations));
         Ok((log, read::stored(opening.header, part)))
     }
