@@ -65,8 +65,8 @@ pub const EXPR_BYTES_MADE_MAX: usize = 64 << 20;
 /// JSON texts end at 128.
 pub const EXPR_VALUE_DEPTH_MAX: usize = 256;
 
-/// Work and memory of one jq filter, in bytes: a step counts as 64. One or two seconds, and less
-/// than half a gigabyte.
+/// Work and memory of one jq filter, in bytes: a step counts as 128. A second or two, and 300 MB of iterators that
+/// wait for each other at worst.
 pub const JQ_WORK_MAX: u64 = 256 << 20;
 
 /// One value of a jq filter, what is shared in it counted as often as it is there. An API server takes objects of

@@ -40,7 +40,7 @@ const REFUSED: [&str; 10] =
     ["env", "now", "halt", "input", "inputs", "localtime", "strflocaltime", "stderr_empty", "jn", "yn"];
 
 /// What a step costs: a hundred nanoseconds, and the iterators that wait for it.
-const STEP_COST: u64 = 64;
+const STEP_COST: u64 = 128;
 
 /// What a node of a value costs.
 const NODE_COST: u64 = 16;
