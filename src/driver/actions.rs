@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::clock::{Clock, backoff, sleep_until};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
-use crate::engine::{Action, Phase, PodEnd, PodReport};
+use crate::engine::{Action, Phase, PodEnd, PodReport, PodRequest};
 
 /// How many actions are under way at once: enough to hide the latency of a remote backend, few
 /// enough not to be refused by it.
@@ -55,9 +55,9 @@ impl<'a, B: Backend, C: Clock> Actions<'a, B, C> {
     }
 
     /// Begins what may begin: what failed and is due, then the first actions whose nodes are free.
-    /// A start whose node `is_final` meanwhile is forgotten.
-    pub(super) fn begin(&mut self, is_final: impl Fn(NodeIx) -> bool) {
-        let is_vain = |action: &Action| matches!(action, Action::Start(request) if is_final(request.node));
+    /// A start that `is_vain` meanwhile is forgotten.
+    pub(super) fn begin(&mut self, is_vain: impl Fn(&PodRequest) -> bool) {
+        let is_vain = |action: &Action| matches!(action, Action::Start(request) if is_vain(request));
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= self.clock.now()) {
             let (action, failures) = entry.remove();
             if is_vain(&action) {

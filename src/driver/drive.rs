@@ -140,7 +140,7 @@ impl<'a, B: Backend, L: Log, C: Clock, M: Machine> Driver<'a, B, L, C, M> {
                 backend.recorded(&ended);
             }
             actions.add(owner.run.pending());
-            actions.begin(|node| owner.run.is_final(node));
+            actions.begin(|request| owner.run.is_vain(request));
             sharing.begin(&mut owner.run);
             end = (actions.is_idle() && sharing.is_idle()).then(|| end_of(&owner.run, options)).flatten();
             if end.is_none() {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::{NodeIx, Timestamp};
-use crate::engine::{Action, Batch, Control, ControlError, Event, Memo, Memory, Observation, Phase, Run, Want};
+use crate::engine::{
+    Action, Batch, Control, ControlError, Event, Memo, Memory, Observation, Phase, PodRequest, Run, Want,
+};
 use crate::plan::Plan;
 use crate::store::{Stored, Summary};
 
@@ -29,8 +31,9 @@ pub trait Machine {
     fn next_wake(&self) -> Option<Timestamp>;
     /// Returns the pod nodes that were asked for and have not ended.
     fn live_pods(&self) -> Vec<NodeIx>;
-    /// Returns whether a node has ended, so that it must not be started any more.
-    fn is_final(&self, node: NodeIx) -> bool;
+    /// Returns whether a start is in vain: its node has ended, or its pod was seen to run, whatever became of the
+    /// answer to an attempt.
+    fn is_vain(&self, request: &PodRequest) -> bool;
     /// Returns the phase of the run.
     fn phase(&self) -> Phase;
     /// Returns what a listing says of the run.
@@ -83,8 +86,9 @@ impl Machine for Run {
         Run::live_pods(self)
     }
 
-    fn is_final(&self, node: NodeIx) -> bool {
-        self.node(node).phase.is_final()
+    fn is_vain(&self, request: &PodRequest) -> bool {
+        let phase = self.node(request.node).phase;
+        phase.is_final() || phase == Phase::Running && !request.is_running
     }
 
     fn phase(&self) -> Phase {

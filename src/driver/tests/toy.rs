@@ -110,8 +110,8 @@ impl Machine for Toy {
         self.asked_for().filter(|node| !self.ended.contains_key(node)).collect()
     }
 
-    fn is_final(&self, node: NodeIx) -> bool {
-        self.ended.contains_key(&node)
+    fn is_vain(&self, request: &PodRequest) -> bool {
+        self.ended.contains_key(&request.node)
     }
 
     fn phase(&self) -> Phase {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::jobs::has_ended;
 use super::network::{self, NAMESPACE, Remote};
 use super::time;
@@ -181,11 +183,8 @@ impl Stage {
                 Ok((log, Stored { header, records: Vec::new(), torn: None }))
             }
             Err(StoreError::Damaged { place, reason, .. }) if place.contains("header") => {
-                // Whoever submitted it died amid it. People would delete it, and submit it again; not when they
-                // have seen it end meanwhile.
-                if play.ended.borrow().is_none() {
-                    let _ = store.delete(&play.name).await;
-                }
+                // Whoever submitted it died amid it. People would delete it, and submit it again.
+                self.delete_torso();
                 Err(StoreError::Io {
                     action: format!("read {place}: {reason}"),
                     source: std::io::ErrorKind::NotFound.into(),
@@ -196,6 +195,17 @@ impl Stage {
                 play.checker.loads(pid, &held.1, true);
                 Ok(held)
             }
+        }
+    }
+
+    /// Deletes the head of a run that was submitted in part, in one stroke: a whole run that has its name by now is
+    /// not meant.
+    fn delete_torso(&self) {
+        let key = |kind: &str, name: String| (kind.to_owned(), NAMESPACE.to_owned(), name);
+        let log = key("configmaps", format!("wf.log.{}.0", self.play.name));
+        if self.remote.0.state.borrow().find(&log).is_none() {
+            // One that is gone needs no deletion.
+            let _ = self.remote.change(|state| state.delete(&key("jobs", self.play.name.to_string()), &Value::Null));
         }
     }
 
