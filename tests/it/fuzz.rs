@@ -9,7 +9,7 @@
 //! to something new joins the corpus of that call; `WF_FUZZ_GROW=1` keeps those texts in `tests/fuzz`.
 
 use std::collections::BTreeSet;
-use std::fmt::{Debug, Write as _};
+use std::fmt::{Debug, Display, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ const TRIAL_MAX: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 4096;
 
 /// A text that the corpus of a call grows by is no longer than this, so that it stays small.
-const GROWN_BYTES_MAX: usize = 400;
+const GROWN_BYTES_MAX: usize = 800;
 
 /// The file of a target's corpus with the texts that it grew by.
 const GROWN: &str = "grown.jsonl";
@@ -103,28 +103,35 @@ const TARGETS: [Target; 8] = [
 ];
 
 /// Returns what a text came to: the kinds of syntax in it, or the complaint; and has the syntax used.
-fn outcome<T: Debug, E: Debug, R>(read: Result<T, E>, using: impl Fn(&T) -> R) -> String {
+fn outcome<T: Debug, E: Display, R>(read: Result<T, E>, using: impl Fn(&T) -> R) -> String {
     match read {
         Ok(read) => {
             drop(using(&read));
             kinds(&read)
         }
-        Err(fault) => format!("{fault:?}"),
+        Err(fault) => complaint(&fault),
     }
+}
+
+/// Returns the first line of a complaint: the others may quote the text.
+fn complaint(fault: &impl Display) -> String {
+    fault.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Returns the names of the variants in a value, one a line.
 fn kinds(value: &impl Debug) -> String {
-    let text = format!("{value:?}");
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with(char::is_uppercase));
-    words.collect::<BTreeSet<_>>().into_iter().fold(String::new(), |text, word| text + word + "\n")
+    let text = format!("{value:?}").replace(r"\\", "").replace(r#"\""#, "");
+    let words = text.split('"').step_by(2).flat_map(|part| part.split(|c: char| !c.is_alphanumeric()));
+    let variants: BTreeSet<&str> = words.filter(|word| word.starts_with(char::is_uppercase)).collect();
+    variants.into_iter().fold(String::new(), |text, word| text + word + "\n")
 }
 
-/// Returns the lines of an outcome without what a text may choose: what is quoted, and numbers.
+/// Returns the lines of an outcome without what a text may choose: what stands before the first name, and its
+/// letters alone.
 fn shapes(outcome: &str) -> impl Iterator<Item = String> {
     outcome.lines().map(|line| {
-        let said = line.split(['`', '"', '\'']).step_by(2);
-        said.flat_map(str::chars).filter(|c| c.is_ascii() && !c.is_ascii_digit()).take(80).collect()
+        let said = line.split(['`', '"', '\'']).next().unwrap_or_default();
+        said.chars().filter(char::is_ascii_alphabetic).take(30).collect()
     })
 }
 
@@ -138,7 +145,7 @@ fn manifest(text: &str) -> String {
     }
     fix::apply(sources.text(file), file, &diagnostics, Choice::Likely);
     diagnostics.iter().fold(String::new(), |mut text, diagnostic| {
-        writeln!(text, "{:?} {}", diagnostic.rule, diagnostic.message).expect("a text takes all");
+        writeln!(text, "{} {}", diagnostic.rule.0, complaint(&diagnostic.message)).expect("a text takes all");
         text
     })
 }
@@ -146,12 +153,13 @@ fn manifest(text: &str) -> String {
 fn expression(text: &str) -> String {
     let ast = match lang::parse(text) {
         Ok(ast) => ast,
-        Err(fault) => return format!("{fault:?}"),
+        Err(fault) => return complaint(&fault),
     };
     let ambient = wf::expr::Ambient { now: wf::base::Timestamp(0), seed: 1 };
     let scope = std::collections::BTreeMap::from([("inputs.parameters.a".to_owned(), wf::expr::Value::from("1"))]);
     drop(lang::check_texts(&ast, &|name| name == "inputs.parameters.a"));
-    format!("{}{:?}", kinds(&ast), lang::eval(&ast, &scope, &ambient).err())
+    let fault = lang::eval(&ast, &scope, &ambient).err().map(|fault| complaint(&fault));
+    kinds(&ast) + &fault.unwrap_or_default()
 }
 
 /// Conditions of resource templates, and selectors of nodes.
@@ -178,7 +186,7 @@ fn layout_of(text: &str) -> String {
     if let Ok(once) = &once {
         assert_eq!(laid(once).as_deref(), Ok(once.as_str()));
     }
-    once.err().map(|fault| format!("{fault:?}")).unwrap_or_default()
+    once.err().map(|fault| complaint(&fault)).unwrap_or_default()
 }
 
 /// Chance that can be repeated (splitmix64).
@@ -250,6 +258,9 @@ fn seeds(path: &Path) -> Vec<String> {
 
 /// Keeps the texts that a target's corpus grew by.
 fn keep(target: &str, grown: &[String]) {
+    if grown.is_empty() {
+        return;
+    }
     let path = package().join("tests/fuzz").join(target).join(GROWN);
     let mut lines: BTreeSet<String> = grown.iter().map(|text| serde_json::json!(text).to_string()).collect();
     lines.extend(std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned));
