@@ -37,7 +37,11 @@ impl Ground {
         }
         let folder = tempfile::tempdir().expect("a folder");
         let ground = Self { folder };
-        std::fs::write(ground.path("helper"), program()).expect("the program is written");
+        // Written by another process: a program cannot be started while a fork of this one, which another test
+        // made, has it open for writing.
+        std::fs::write(ground.path("program"), program()).expect("the program is written");
+        let copied = Command::new("cp").args([ground.path("program"), ground.path("helper")]).status();
+        assert!(copied.expect("there is `cp`").success());
         std::fs::set_permissions(ground.path("helper"), PermissionsExt::from_mode(0o555)).expect("its mode");
         std::fs::write(ground.path("message"), "").expect("a kubelet makes the file");
         Some(ground)

@@ -217,7 +217,15 @@ fn sequence(sequence: &spec::Sequence) -> Result<Vec<Json>, String> {
 
 /// Returns the number as C's `printf` writes it: `%d`, `%x`, `%X`, `%o`, with `0`, `-`, `+` and a width.
 fn printf(format: &str, number: i64) -> String {
-    let Some((before, rest)) = format.split_once('%') else { return format.to_owned() };
+    let (mut before, mut left) = (String::new(), format);
+    let rest = loop {
+        let Some((text, rest)) = left.split_once('%') else { return before + left };
+        before.push_str(text);
+        match rest.strip_prefix('%') {
+            Some(behind) => (before, left) = (before + "%", behind),
+            None => break rest,
+        }
+    };
     let flags_end = rest.find(|c| !matches!(c, '0' | '-' | '+' | ' ' | '#')).unwrap_or(rest.len());
     let (flags, rest) = rest.split_at(flags_end);
     let width_end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -228,7 +236,6 @@ fn printf(format: &str, number: i64) -> String {
         "X" => format!("{:X}", number.unsigned_abs()),
         "o" => format!("{:o}", number.unsigned_abs()),
         "b" => format!("{:b}", number.unsigned_abs()),
-        "%" => return format!("{before}%{after}"),
         _ => number.unsigned_abs().to_string(),
     };
     let sign = if number < 0 {
@@ -246,7 +253,7 @@ fn printf(format: &str, number: i64) -> String {
         (false, true) => format!("{sign}{}{digits}", "0".repeat(room)),
         (false, false) => format!("{}{sign}{digits}", " ".repeat(room)),
     };
-    format!("{before}{padded}{after}")
+    before + &padded + &after.replace("%%", "%")
 }
 
 #[cfg(test)]
@@ -280,5 +287,24 @@ mod tests {
         assert_eq!(text(2, 0), r#"["2","1","0"]"#);
         let endless = spec::Sequence { count: Some(spec::IntOrString::Int(i64::MAX)), ..Default::default() };
         assert!(sequence(&endless).unwrap_err().contains("LOOP_ITEMS_MAX"));
+    }
+
+    #[test]
+    fn numbers_are_written_as_c_does() {
+        for (format, number, expected) in [
+            ("n%d.txt", 7, "n7.txt"),
+            ("%03d", 7, "007"),
+            ("%+d", 7, "+7"),
+            ("%4d|", -7, "  -7|"),
+            ("%-4d|", 7, "7   |"),
+            ("%x%%", 255, "ff%"),
+            ("100%% of %d", 7, "100% of 7"),
+            ("%X", 255, "FF"),
+            ("%o", 8, "10"),
+            ("%b", 5, "101"),
+            ("none", 5, "none"),
+        ] {
+            assert_eq!(printf(format, number), expected, "{format}");
+        }
     }
 }

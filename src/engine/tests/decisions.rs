@@ -13,6 +13,10 @@ fn check(spec: &str, ends: &str, expected: &str) -> Played {
         match end {
             None => prints(request),
             Some("error") => PodEnd { phase: Phase::Error, message: "lost".to_owned(), ..PodEnd::exited(1) },
+            Some("reset") => {
+                let message = "read: connection reset by peer".to_owned();
+                PodEnd { phase: Phase::Error, message, ..PodEnd::exited(1) }
+            }
             Some(code) => PodEnd { phase: Phase::Failed, exit_code: code.parse().ok(), ..prints(request) },
         }
     });
@@ -95,6 +99,8 @@ fn a_policy_of_retries_says_what_is_tried_again() {
         ("OnError", "error", "Succeeded: .a(0) Error, .a(1) Succeeded"),
         ("OnFailure", "1", "Succeeded: .a(0) Failed, .a(1) Succeeded"),
         ("OnFailure", "error", "Failed: .a(0) Error, .a(1) missing"),
+        ("OnTransientError", "reset", "Succeeded: .a(0) Error, .a(1) Succeeded"),
+        ("OnTransientError", "error", "Failed: .a(0) Error, .a(1) missing"),
     ] {
         let spec = format!(
             "  entrypoint: main
@@ -202,6 +208,41 @@ fn a_template_that_fails_fast_waits_for_what_is_at_work() {
     // What failed before the retry is no failure after it.
     assert_eq!(played.again(&super::again::retry("", "", &[]), &ok), ".a .c");
     assert_eq!(played.run.phase(), Phase::Succeeded);
+}
+
+#[test]
+fn failing_fast_needs_a_failure() {
+    let spec = "  entrypoint: main
+  templates:
+  - {name: main, failFast: true, steps: [[{name: a, template: echo}, {name: b, template: echo}], [{name: c, template: echo}]]}
+";
+    check(spec, "", "Succeeded: .a Succeeded, .b Succeeded, .c Succeeded");
+    check(spec, ".a 1", "Failed: .a Failed, .b Succeeded, .c missing");
+}
+
+#[test]
+fn containers_go_with_their_pod() {
+    let text = workflow(
+        "  entrypoint: main
+  templates:
+  - {name: main, containerSet: {containers: [{name: a, image: a, command: [a]}, {name: main, image: a, command: [a]}]}}
+",
+    );
+    let mut played = Played::new(&text);
+    played.observe(Observation::Begin);
+    let pod = played.run.find("wf").expect("it was made").ix;
+    played.observe(Observation::Pod(pod, PodReport::Lost { message: "its machine is gone".to_owned() }));
+    assert!(played.run.nodes().count() == 3 && played.run.nodes().all(|node| node.phase.is_bad()), "{}", played.show());
+}
+
+#[test]
+fn a_stop_that_matches_nothing_is_refused() {
+    let mut played = Played::new(&workflow(PAUSED));
+    played.play(&ok);
+    let stop = |selector: &str| Control::Stop { selector: selector.to_owned(), message: String::new() };
+    for (selector, is_allowed) in [("", true), ("displayName=wait", true), ("displayName=other", false)] {
+        assert_eq!(played.run.check_control(&stop(selector)).is_ok(), is_allowed, "`{selector}`");
+    }
 }
 
 const PAUSED: &str = "  entrypoint: main
