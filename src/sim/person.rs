@@ -2,7 +2,7 @@
 
 use super::play::Play;
 use crate::base::TimeSpan;
-use crate::driver::control::{self, Outcome, RequestError};
+use crate::driver::control::{self, Outcome};
 use crate::engine::Control;
 use crate::store::{Answer, Store, StoreError, Stored};
 
@@ -64,8 +64,6 @@ impl<S: Store, F: Fn() -> S> Person<'_, F> {
                     refusals += 1;
                     refusals_max = if reason.contains("is at work") { RETRIES_MAX } else { REFUSALS_MAX };
                 }
-                // Whoever found it in part, and only then deleted what bore its name, has deleted it after its end.
-                Err(RequestError::Store(StoreError::NotFound { .. })) if self.play.ended.borrow().is_some() => return,
                 Err(_) => {}
             }
             self.play.world.sleep(LOOK_AGAIN_AFTER).await;

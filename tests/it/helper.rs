@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use wf::backend::kubernetes::helper::{self, Needs, OutputFile, Report, Said, read_message};
+use wf::backend::kubernetes::helper::{self, Needs, OutputFile, Report, Said, Turn, read_message};
 use wf::base::limits::{OUTPUT_PARAMETER_BYTES_MAX, RESULT_BYTES_MAX};
 use wf::engine::FileOutput;
 
@@ -61,7 +61,7 @@ impl Ground {
     fn command(&self, needs: &Needs, words: &[&str]) -> Command {
         let message = self.path("message");
         let mut container = json!({ "command": words, "terminationMessagePath": message });
-        helper::wrap_main(&mut container, needs, 1).expect("it has a command");
+        helper::wrap_worker(&mut container, needs, &Turn::default(), 1).expect("it has a command");
         self.started(&container)
     }
 

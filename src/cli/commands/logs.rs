@@ -150,11 +150,7 @@ impl Logs {
     fn choose<'v>(&self, view: &'v RunView) -> Result<Chosen<'v>, Error> {
         let is_pod = |node: &&NodeView| node.kind == NodeType::Pod;
         let Some(wanted) = &self.node else {
-            return Ok(Chosen {
-                view,
-                pods: view.nodes.iter().filter(is_pod).collect(),
-                container: self.container.clone(),
-            });
+            return Ok(Chosen::new(view, view.nodes.iter().filter(is_pod).collect(), self.container.clone()));
         };
         let found = view.find(wanted).ok_or_else(|| runs::no_such_node(view, wanted))?;
         let (found, container) = self.pod_of(view, found);
@@ -166,7 +162,7 @@ impl Logs {
                 format!("node `{wanted}` started no container: {}", found.reason(view.now)),
             ));
         }
-        Ok(Chosen { view, pods, container })
+        Ok(Chosen::new(view, pods, container))
     }
 
     /// Returns the node that has the logs of `node`, and the container: one of a set is a node, too.
@@ -205,25 +201,26 @@ struct Chosen<'v> {
     view: &'v RunView,
     pods: Vec<&'v NodeView>,
     container: Option<String>,
+    /// The nodes whose pods run container sets.
+    sets: BTreeSet<NodeIx>,
 }
 
-impl Chosen<'_> {
+impl<'v> Chosen<'v> {
+    fn new(view: &'v RunView, pods: Vec<&'v NodeView>, container: Option<String>) -> Self {
+        let of_sets = view.nodes.iter().filter(|node| node.kind == NodeType::Container);
+        let sets = of_sets.filter_map(|node| Some(view.nodes[node.boundary?].ix)).collect();
+        Self { view, pods, container, sets }
+    }
+
     /// Returns the label of what a container of a node's pod wrote: its own, when it is one of a set.
     fn label(&self, pod: &NodeView, container: &str) -> String {
         let run = &self.view.name;
         let label = pod.label(run);
-        if self.is_set(pod) { logs::label_in_set(&label, run, container) } else { label }
+        if self.sets.contains(&pod.ix) { logs::label_in_set(&label, run, container) } else { label }
     }
 
     /// Returns whether lines must say whose they are.
     fn labels(&self) -> bool {
-        self.pods.len() > 1 || self.container.is_none() && self.pods.iter().any(|pod| self.is_set(pod))
-    }
-
-    fn is_set(&self, pod: &NodeView) -> bool {
-        let is_of_set = |node: &NodeView| {
-            node.kind == NodeType::Container && node.boundary.map(|at| self.view.nodes[at].ix) == Some(pod.ix)
-        };
-        self.view.nodes.iter().any(is_of_set)
+        self.pods.len() > 1 || self.container.is_none() && self.pods.iter().any(|pod| self.sets.contains(&pod.ix))
     }
 }

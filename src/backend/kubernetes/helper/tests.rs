@@ -44,7 +44,7 @@ fn read_log<'a>(message: &str, lines: impl IntoIterator<Item = &'a [u8]>, needs:
 }
 
 fn wrapped(mut container: Value, needs: &Needs) -> Result<String, String> {
-    wrap_main(&mut container, needs, 1).map_err(|fault| fault.to_string())?;
+    wrap_worker(&mut container, needs, &Turn::default(), 1).map_err(|fault| fault.to_string())?;
     assert_eq!(container["volumeMounts"][0]["mountPath"], "/wf.internal");
     let words = |field: &str| container[field].as_array().cloned().unwrap_or_default();
     let show = |words: Vec<Value>| words.iter().map(|word| word.as_str().unwrap_or("?").to_owned()).collect::<Vec<_>>();
@@ -98,7 +98,7 @@ fn sidecars_stay() {
 fn a_pod_has_room_for_the_messages_of_all_its_containers() {
     for (containers, room) in [(1, "3072"), (2, "2457"), (9, "1024"), (100, "119")] {
         let mut container = json!({ "command": ["x"] });
-        wrap_main(&mut container, &needs(true, &[]), containers).expect("it can be wrapped");
+        wrap_worker(&mut container, &needs(true, &[]), &Turn::default(), containers).expect("it can be wrapped");
         assert_eq!(container["command"][4], room, "{containers}");
     }
 }

@@ -95,15 +95,10 @@ pub fn template_fault(template: &spec::Template, result: bool) -> Option<Unwrapp
     command(main).err()
 }
 
-/// Has the main container of a node run by the helper, which reports what `needs` says.
+/// Has a container that does a node's work run by the helper when it is its turn, which reports what `needs` says.
 ///
 /// The container is complete: a script's file is in its `args`. `containers` counts all containers
 /// of the pod, init containers and sidecars too, since they share the room for messages.
-pub fn wrap_main(container: &mut Value, needs: &Needs, containers: usize) -> Result<(), Unwrappable> {
-    wrap_worker(container, needs, &Turn::default(), containers)
-}
-
-/// Has a container run by the helper when it is its turn; see [`wrap_main`].
 pub fn wrap_worker(container: &mut Value, needs: &Needs, turn: &Turn, containers: usize) -> Result<(), Unwrappable> {
     if !is_built_in() {
         return Err(Unwrappable::NotBuiltIn);
