@@ -253,9 +253,10 @@ impl play::Stage for Stage {
     async fn drive(&self, pid: Pid) -> Result<End, DriveError> {
         let (store, play) = (self.store(pid), &self.play);
         let (log, stored) = match store.acquire(&play.name).await {
+            // Driven as it was made: what taking it over does first is not done.
             Err(StoreError::NotFound { .. }) => {
-                drop(store.create(&play.header(0)).await?);
-                store.acquire(&play.name).await?
+                let header = play.header(0);
+                (store.create(&header).await?, Stored { header, records: Vec::new(), torn: None })
             }
             held => held?,
         };

@@ -186,3 +186,76 @@ where
 fn is_forgotten(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 410)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::Client;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Returns a watch of one who gives these answers, in turn, and what it is asked.
+    fn watch(answers: Vec<String>) -> (Watch<ConfigMap>, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answers, asks) = (Arc::new(Mutex::new(VecDeque::from(answers))), asked.clone());
+        let service = tower::service_fn(move |request: Request<Body>| {
+            asks.lock().expect("no test panicked").push(request.uri().query().unwrap_or_default().to_owned());
+            let answer = answers.lock().expect("no test panicked").pop_front().expect("an answer is left");
+            async move { Ok::<_, Infallible>(Response::new(Body::from(answer.into_bytes()))) }
+        });
+        let api = Api::namespaced(Client::new(service, "here"), "here");
+        (Watch::new(api, Which::Labels("run=x".to_owned())), asked)
+    }
+
+    fn list(version: &str) -> String {
+        json!({ "kind": "ConfigMapList", "apiVersion": "v1", "metadata": { "resourceVersion": version }, "items": [] })
+            .to_string()
+    }
+
+    fn told(events: &[Value]) -> String {
+        events.iter().map(|event| format!("{event}\n")).collect()
+    }
+
+    fn change(what: &str, name: &str, version: &str) -> Value {
+        json!({ "type": what, "object": {
+            "kind": "ConfigMap", "apiVersion": "v1", "metadata": { "name": name, "resourceVersion": version },
+        } })
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_broke_off_goes_on_after_what_it_saw_last() {
+        let first = told(&[change("ADDED", "a", "6"), change("MODIFIED", "a", "8")]);
+        let (mut watch, asked) = watch(vec![list("5"), first, told(&[change("DELETED", "a", "9")])]);
+        assert!(!watch.is_listed());
+        watch.list().await.expect("a list");
+        for _ in 0..2 {
+            assert!(matches!(watch.next().await, Ok(News::Is(_))));
+        }
+        assert!(matches!(watch.next().await, Ok(News::Gone(_))));
+        let asked = asked.lock().expect("no test panicked");
+        let from: Vec<_> = asked[1..].iter().filter_map(|query| query.split("resourceVersion=").nth(1)).collect();
+        assert_eq!(from, ["5", "8"], "{asked:?}");
+    }
+
+    /// What was deleted in a time that the server has forgotten is told by a list alone.
+    #[tokio::test]
+    async fn a_watch_whose_history_is_gone_has_to_be_listed_again() {
+        let gone = json!({ "type": "ERROR", "object": {
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410,
+            "message": "too old resource version",
+        } });
+        let (mut watch, asked) = watch(vec![list("5"), told(&[gone])]);
+        watch.list().await.expect("a list");
+        assert!(matches!(watch.next().await, Ok(News::Forgotten)));
+        assert!(!watch.is_listed());
+        assert!(matches!(watch.next().await, Ok(News::Forgotten)));
+        assert_eq!(asked.lock().expect("no test panicked").len(), 2);
+    }
+}

@@ -20,11 +20,11 @@ use super::{run_cluster_seed, time};
 use crate::backend::Backend as _;
 use crate::backend::kubernetes::{Cluster, KubernetesBackend, Options, Owner};
 use crate::driver::Machine as _;
-use crate::engine::Action;
+use crate::engine::{Action, Batch, Event};
 use crate::sim::executor::{self, Process};
 use crate::sim::play::Play;
 use crate::sim::scenarios;
-use crate::sim::world::{Deaths, World};
+use crate::sim::world::{BEGINNING, Deaths, World};
 use crate::store::kubernetes::Identity;
 use crate::store::{Header, KubernetesLog, KubernetesStore, Log as _, Store as _, StoreError, Stored};
 
@@ -177,6 +177,33 @@ fn who_submits_late_leaves_a_later_run_of_the_name_alone() {
             assert_eq!(place.owners("leases"), [format!("\"{head}\"")], "{plural}");
         });
     }
+}
+
+/// A record of several segments, the last of which never arrives.
+#[test]
+fn a_record_that_was_written_in_part_is_no_part_of_the_log() {
+    play(|place| async move {
+        let header = place.play.header(1);
+        let queued = |message: String| Event::Queued { m: message.into() };
+        let record = |events: Vec<Event>| [Batch { at: BEGINNING, events }];
+        let short = |message: &str| record(vec![queued(message.to_owned())]);
+        let mut log = place.store("driver").create(&header).await.expect("the cluster is empty and works");
+        log.append(&short("first"), &[]).await.expect("the log is ours");
+        drop(log);
+        let is_next = |request: &Request<Body>| is_post(request, "configmaps");
+        let stuck = store(before(&place.cluster(), is_next, std::future::pending().boxed()), "driver");
+        let (mut log, _) = stuck.acquire(&header.name).await.expect("it can be taken over");
+        // Digits of roots: they do not compress to less than a third. In one text, they would be kept beside the log.
+        let long = (2_u64..20_000).map(|number| queued(format!("{:.9}", (number as f64).sqrt().fract()))).collect();
+        assert!(timeout(DECAY, log.append(&record(long), &[])).await.is_err(), "a segment more is needed");
+        drop(log);
+        let (mut log, stored) = place.store("driver").acquire(&header.name).await.expect("the log is whole");
+        assert_eq!(stored.records.len(), 1);
+        log.append(&short("second"), &[]).await.expect("the log is ours");
+        let stored = place.store("reader").load(&header.name).await.expect("the log is whole");
+        let kept: Vec<_> = stored.records.iter().map(|record| &record.batches[..]).collect();
+        assert_eq!(kept, [short("first"), short("second")]);
+    });
 }
 
 #[test]
