@@ -158,3 +158,35 @@ fn a_template_that_fails_fast_lets_no_failure_of_a_pod_pass() {
         &["run Succeeded", "Succeeded", "[0] Succeeded", "[0].a Succeeded", "[1] Succeeded", "[1].b Succeeded"],
     );
 }
+
+#[test]
+fn a_step_that_was_not_called_has_no_hooks() {
+    let hook = "when: '1 == 2', hooks: {h: {template: echo, expression: \"KIND['a'].status != 'Pending'\"}}";
+    check(
+        &format!("  - {{name: main, steps: [[{{name: a, template: echo, {}}}]]}}", hook.replace("KIND", "steps")),
+        &["run Succeeded", "Succeeded", "[0] Succeeded", "[0].a Skipped when '1 == 2' evaluated false"],
+    );
+    check(
+        &format!(
+            "  - {{name: main, dag: {{tasks: [{{name: a, template: echo, {}}}]}}}}",
+            hook.replace("KIND", "tasks")
+        ),
+        &["run Succeeded", "Succeeded", ".a Skipped when '1 == 2' evaluated false", ".a.hooks.h Succeeded"],
+    );
+}
+
+#[test]
+fn the_result_of_what_was_not_called_is_unknown() {
+    let words = "Unable to resolve: \"steps.a.outputs.result\"";
+    check(
+        "  - name: main
+    outputs: {parameters: [{name: o, valueFrom: {parameter: '{{steps.a.outputs.result}}'}}]}
+    steps: [[{name: a, template: list, when: '1 == 2'}]]",
+        &[
+            &format!("run Error error in entry template execution: {words}"),
+            &format!("Error {words}"),
+            "[0] Succeeded",
+            "[0].a Skipped when '1 == 2' evaluated false",
+        ],
+    );
+}
