@@ -28,8 +28,7 @@ impl Decider<'_> {
             }
         }
         if self.is_given_up(ix) {
-            let words = "template has failed or errored children and failFast enabled";
-            return self.finish(ix, Phase::Failed, words);
+            return self.finish(ix, Phase::Failed, super::FAILED_FAST);
         }
         let Frame::Dag(frame) = &self.run.slot(ix).frame else { return };
         if frame.open == 0 && frame.ready.is_empty() {
@@ -151,8 +150,8 @@ impl Decider<'_> {
                 continue;
             }
             let caller = Caller::Task(ix, number, planned.item);
-            if let Some(words) = planned.skip {
-                todo.push_back(Todo::Skip(name, caller, Phase::Skipped, words));
+            if let Some((phase, words)) = planned.skip {
+                todo.push_back(Todo::Skip(name, caller, phase, words));
                 continue;
             }
             let rendered = planned.what.as_ref().map_err(Clone::clone);

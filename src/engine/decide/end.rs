@@ -6,7 +6,7 @@ use super::Decider;
 use super::call::{Call, Outcome};
 use crate::base::NodeIx;
 use crate::engine::event::{Caller, Event};
-use crate::engine::model::Phase;
+use crate::engine::model::{NodeType, Phase};
 use crate::engine::run::Shutdown;
 use crate::plan::TemplateIx;
 use crate::spec;
@@ -151,18 +151,33 @@ impl Decider<'_> {
     }
 
     fn end(&mut self, root: NodeIx, exit: Phase) {
-        let node = self.run.node(root);
-        let (phase, message) = (node.phase, node.message.clone());
+        let phase = self.run.node(root).phase;
         match phase {
             Phase::Failed | Phase::Error => match self.run.shutdown {
                 Some(how) => self.end_with(phase, &format!("Stopped with strategy '{}'", how.as_str())),
-                None => self.end_with(phase, &message),
+                None => {
+                    let words = self.words_of(root, "error in entry template execution: ");
+                    self.end_with(phase, &words);
+                }
             },
             _ if exit.is_bad() => {
-                let words = self.run.find(&format!("{}.onExit", self.run.name)).map(|node| node.message.clone());
+                let handler = self.run.find(&format!("{}.onExit", self.run.name)).map(|node| node.ix);
+                let words = handler.map(|ix| self.words_of(ix, "error in exit template execution : "));
                 self.end_with(exit, &words.unwrap_or_default());
             }
             _ => self.end_with(Phase::Succeeded, ""),
+        }
+    }
+
+    /// Returns what a run says that ends as this node did. Steps and tasks that did well, of which the outputs
+    /// cannot be had, are an error of the run's own there.
+    fn words_of(&self, ix: NodeIx, of_run: &str) -> String {
+        let node = self.run.node(ix);
+        let is_broken = node.phase == Phase::Error && matches!(node.kind, NodeType::Steps | NodeType::Dag);
+        if is_broken && !node.message.is_empty() {
+            format!("{of_run}{}", node.message)
+        } else {
+            node.message.to_string()
         }
     }
 

@@ -23,7 +23,11 @@ impl Decider<'_> {
         let caller = self.run.slot(ix).caller.clone();
         let Some(task) = task_in(&plan, self.run, &caller) else { return };
         let looped_item = matches!(caller, Caller::Task(_, _, Some(_)));
-        for (name, template) in task.hooks.iter().filter(|(name, _)| !looped_item || &***name == "exit") {
+        // Argo looks at no step again that was not called, nor at any once an error has ended their group.
+        let is_skipped = self.run.node(ix).kind == NodeType::Skipped;
+        let is_left = matches!(caller, Caller::Step(group, ..)
+            if is_skipped || self.run.node(group).phase == Phase::Error);
+        for (name, template) in task.hooks.iter().filter(|(name, _)| !is_left && (!looped_item || &***name == "exit")) {
             if !self.advance_hook(ix, task, name, *template) {
                 return;
             }

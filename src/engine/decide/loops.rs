@@ -11,8 +11,9 @@ use super::call::Call;
 use super::render::{Part, Rendered};
 use crate::base::{NodeIx, limits};
 use crate::engine::event::Caller;
+use crate::engine::model::Phase;
 use crate::engine::scope::item::round_name;
-use crate::expr::when;
+use crate::expr::when::{self, WhenError};
 use crate::plan::{Task, TemplateIx};
 use crate::spec;
 
@@ -34,8 +35,8 @@ pub(super) struct Planned {
     pub name: Arc<str>,
     pub item: Option<u32>,
     pub what: Result<Rendered, String>,
-    /// The condition that came out false.
-    pub skip: Option<String>,
+    /// What its node says instead of being called: that its condition is false, or no condition.
+    pub skip: Option<(Phase, String)>,
 }
 
 /// A template, and the words that name it when they were made of tags.
@@ -82,11 +83,11 @@ impl Decider<'_> {
     }
 
     /// A loop whose condition is false without looking at an item: its rounds are skipped, and what
-    /// it goes over may be broken.
+    /// it goes over may be broken. Argo does not look up what others handed out for it: it has no rounds then.
     fn expand_unwanted(&self, of: NodeIx, task: &Task, name: &str) -> Expanded {
         match self.items(of, task) {
-            Ok(items) => Expanded::Each(self.rounds(of, task, name, &items)),
-            Err(_) => Expanded::Each(VecDeque::new()),
+            Ok(items) if !goes_over_outputs(task) => Expanded::Each(self.rounds(of, task, name, &items)),
+            _ => Expanded::Each(VecDeque::new()),
         }
     }
 
@@ -95,8 +96,8 @@ impl Decider<'_> {
             let name = round_name(name, index, item).into();
             let (what, skip) = match self.condition(of, task, Some(item)) {
                 Ok(None) => (self.task(of, task, Part::Call, Some(item), true), None),
-                Ok(Some(words)) => (Ok(Rendered::as_declared(task)), Some(words)),
-                Err(words) => (Err(words), None),
+                Ok(Some(words)) => (Ok(Rendered::as_declared(task)), Some((Phase::Skipped, words))),
+                Err(words) => (Ok(Rendered::as_declared(task)), Some((Phase::Error, words))),
             };
             Planned { name, item: Some(index as u32), what, skip }
         };
@@ -116,7 +117,7 @@ impl Decider<'_> {
         match when::eval(text) {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(format!("when '{text}' evaluated false"))),
-            Err(fault) => Err(fault.to_string()),
+            Err(fault) => Err(no_condition(text, &fault)),
         }
     }
 
@@ -179,6 +180,27 @@ impl Decider<'_> {
             Some(target) => Ok((target, Some((scope, name)))),
             None => Err(format!("template `{name}` not found")),
         }
+    }
+}
+
+/// Returns whether other steps or tasks say what a loop goes over.
+fn goes_over_outputs(task: &Task) -> bool {
+    let mut over = task.texts.iter().filter(|text| Part::Loop.has(text)).flat_map(|text| text.text.variables());
+    over.any(|variable| variable.name.starts_with("steps.") || variable.name.starts_with("tasks."))
+}
+
+/// Says why a text is no condition. Source: Argo's `shouldExecute`.
+fn no_condition(text: &str, fault: &WhenError) -> String {
+    match fault {
+        WhenError::Parse(fault) => match fault.message.strip_prefix("invalid token `") {
+            Some(token) => {
+                let hint = "(hint: try wrapping the affected expression in quotes (\"))";
+                format!("Invalid 'when' expression '{text}': Invalid token: '{}' {hint}", token.trim_end_matches('`'))
+            }
+            None => format!("Invalid 'when' expression '{text}': {fault}"),
+        },
+        WhenError::Eval(fault) => format!("Failed to evaluate 'when' expression '{text}': {fault}"),
+        WhenError::NotBool(value) => format!("Expected boolean evaluation for '{text}'. Got {value}"),
     }
 }
 

@@ -47,6 +47,9 @@ impl Run {
 /// The words of a node that stayed pending for longer than it may; its group takes them over.
 pub(super) const TIMED_OUT: &str = "timeout";
 
+/// What a template says that ends because of its `failFast`.
+pub(super) const FAILED_FAST: &str = "template has failed or errored children and failFast enabled";
+
 /// One decision as it is made.
 pub(super) struct Decider<'r> {
     pub plan: Arc<Plan>,

@@ -90,6 +90,8 @@ impl Decider<'_> {
             (Ok(Some(value)), _) if !value.is_nil() => Ok(value.to_text().into()),
             (_, Some(default)) => Ok(default),
             (Err(fault), None) => Err(fault),
+            // No template declares a result, so that Argo knows of none.
+            (Ok(Some(_)), None) if reads_result(from) => Err(unresolved(from.parameter.as_deref())),
             (Ok(Some(_)), None) => Err(format!(
                 "output parameter \"{}\": \"{}\" is an absent optional (skipped/omitted node output with no default)",
                 parameter.name,
@@ -222,6 +224,12 @@ impl Decider<'_> {
         }
         self.within(ix, None, |scope| self.below(text, scope)).unwrap_or_else(|_| text.to_owned())
     }
+}
+
+fn reads_result(from: &spec::ValueFrom) -> bool {
+    from.parameter
+        .as_deref()
+        .is_some_and(|reference| reference.trim_end_matches('}').trim_end().ends_with(".outputs.result"))
 }
 
 /// Returns Argo's words for a reference to what is not there, which name it without its braces.

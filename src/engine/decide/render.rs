@@ -112,7 +112,8 @@ pub(super) enum Part {
 }
 
 impl Part {
-    fn has(self, text: &Text) -> bool {
+    /// Returns whether a text is of this part.
+    pub(super) fn has(self, text: &Text) -> bool {
         let Some(Segment::Key(first)) = text.pointer.first() else { return false };
         match self {
             Part::When => &**first == "when",

@@ -57,9 +57,23 @@ impl Decider<'_> {
                 self.finish_with(ix, Phase::Succeeded, "", outputs);
                 self.share_outputs(ix);
             }
-            Err(words) => self.finish(ix, Phase::Error, words),
+            Err(words) => self.break_down(ix, words),
         }
         self.stop_daemons(Some(ix));
+    }
+
+    /// Ends a steps or DAG node that did well, and whose outputs cannot be had, in the words of its caller.
+    /// Source: what Argo's `executeDAGTask` and `executeStepGroup` make of an error of `executeTemplate`.
+    fn break_down(&mut self, ix: NodeIx, words: String) {
+        let name = self.run.node(ix).name.clone();
+        match self.run.slot(ix).caller.clone() {
+            Caller::Task(..) => self.finish(ix, Phase::Error, format!("task '{name}' errored: {words}")),
+            Caller::Step(group, ..) => {
+                self.finish(ix, Phase::Error, words.clone());
+                self.finish(group, Phase::Error, child_broken(&name, &words));
+            }
+            _ => self.finish(ix, Phase::Error, words),
+        }
     }
 
     pub(super) fn advance_group(&mut self, ix: NodeIx) {
@@ -113,12 +127,12 @@ impl Decider<'_> {
         caller: Caller,
         todo: &mut VecDeque<Todo>,
     ) -> Result<(), String> {
-        if let Some(words) = planned.skip {
-            todo.extend(self.skip(group, caller, &planned.name, words));
-            return Ok(());
-        }
         let name: Arc<str> = format!("{}.{}", self.run.node(group).name, planned.name).into();
         if self.run.find_ix(&name).is_some() {
+            return Ok(());
+        }
+        if let Some((phase, words)) = planned.skip {
+            todo.push_back(Todo::Skip(name, caller, phase, words));
             return Ok(());
         }
         let rendered = planned.what.as_ref().map_err(Clone::clone)?;
@@ -153,6 +167,9 @@ impl Decider<'_> {
                 Todo::Make(call) => call,
                 Todo::Skip(name, caller, phase, words) => {
                     self.never_run(name, caller, vec![ix], phase, &words);
+                    if phase == Phase::Error {
+                        return self.finish(ix, Phase::Error, words);
+                    }
                     continue;
                 }
             };
@@ -163,8 +180,7 @@ impl Decider<'_> {
                     break;
                 }
                 Outcome::Broken(words) => {
-                    let words = format!("step group deemed errored due to child {} error: {words}", call.name);
-                    return self.finish(ix, Phase::Error, words);
+                    return self.finish(ix, Phase::Error, child_broken(&call.name, &words));
                 }
             }
         }
@@ -198,12 +214,19 @@ impl Decider<'_> {
             Some(child) if *self.run.node(*child).message == *super::TIMED_OUT => {
                 self.finish(ix, Phase::Failed, super::TIMED_OUT);
             }
-            Some(child) => {
+            Some(child) if !self.is_given_up(ix) || self.has_inside(*child) => {
                 let words = format!("child '{}' failed", self.run.node(*child).id(self.run.name.as_str()));
                 self.finish(ix, Phase::Failed, words);
             }
-            None => self.finish(ix, Phase::Succeeded, ""),
+            // A failure that its step lets pass is one all the same.
+            _ if self.is_given_up(ix) => self.finish(ix, Phase::Failed, super::FAILED_FAST),
+            _ => self.finish(ix, Phase::Succeeded, ""),
         }
+    }
+
+    /// Returns whether a node's template has steps or tasks: Argo looks at those of it before it looks for failures.
+    fn has_inside(&self, ix: NodeIx) -> bool {
+        self.run.template_of(ix).is_some_and(|template| matches!(template.body, Body::Steps(_) | Body::Dag(_)))
     }
 
     /// Returns the nodes of a group's steps, hooks left out.
@@ -264,4 +287,8 @@ impl Decider<'_> {
             }
         }
     }
+}
+
+fn child_broken(child: &str, words: &str) -> String {
+    format!("step group deemed errored due to child {child} error: {words}")
 }
