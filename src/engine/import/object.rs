@@ -34,7 +34,7 @@ pub fn complete(mut workflow: Json) -> Result<Json, ImportError> {
     }
     let status = &mut workflow["status"];
     let phase = text(&status["phase"]).to_owned();
-    if status.as_object().is_none_or(serde_json::Map::is_empty) || phase.is_empty() {
+    if phase.is_empty() {
         return Err(ImportError::NoStatus);
     }
     if matches!(phase.as_str(), "Pending" | "Running") {
@@ -44,20 +44,19 @@ pub fn complete(mut workflow: Json) -> Result<Json, ImportError> {
         return Ok(workflow);
     }
     if let Some(packed) = status["compressedNodes"].as_str().filter(|packed| !packed.is_empty()) {
-        status["nodes"] = unpack(packed)?;
+        status["nodes"] = unpack(packed, limits::IMPORT_BYTES_MAX)?;
     } else if !text(&status["offloadNodeStatusVersion"]).is_empty() {
         return Err(ImportError::Offloaded);
     }
     Ok(workflow)
 }
 
-/// Returns the nodes that Argo packed: JSON, compressed, in base64. Source: Argo's `packer`.
-fn unpack(packed: &str) -> Result<Json, ImportError> {
+/// Returns the nodes that Argo packed: JSON of at most so many bytes, compressed, in base64. Source: Argo's `packer`.
+fn unpack(packed: &str, most: usize) -> Result<Json, ImportError> {
     let bytes = STANDARD.decode(packed.trim()).map_err(|fault| ImportError::Packed(format!("not base64: {fault}")))?;
     if !bytes.starts_with(&GZIP) {
         return Err(ImportError::Packed("compressed, but not by gzip".to_owned()));
     }
-    let most = limits::IMPORT_BYTES_MAX;
     let mut json = Vec::new();
     let read = GzDecoder::new(&bytes[..]).take(most as u64 + 1).read_to_end(&mut json);
     read.map_err(|fault| ImportError::Packed(fault.to_string()))?;

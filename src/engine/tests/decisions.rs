@@ -144,6 +144,53 @@ fn attempts_count_among_the_pods_of_a_run() {
     assert!(shown.starts_with("Succeeded"), "{shown}");
 }
 
+/// A skipped task gives no place back, and a retry of the run lets no more in than its beginning did.
+#[test]
+fn nodes_with_attempts_hold_places_of_the_run_from_their_first_moment() {
+    let spec = workflow(
+        "  entrypoint: main
+  parallelism: 1
+  templates:
+  - {name: main, dag: {tasks: [{name: a, template: tries}, {name: b, template: tries, when: 'false'}, {name: c, template: tries}]}}
+  - {name: tries, retryStrategy: {limit: 0}, container: {image: a, command: [a]}}
+",
+    );
+    let mut played = Played::new(&spec);
+    played.observe(Observation::Begin);
+    assert!(played.run.find("wf.a(0)").is_some() && played.run.find("wf.c").is_none(), "{}", played.show());
+    played.play(&|_| PodEnd::exited(1));
+    assert_eq!(played.run.phase(), Phase::Failed);
+    played.observe(Observation::Control(super::again::retry("", "", &[])));
+    let started = |played: &mut Played| played.run.live_pods().len();
+    assert_eq!(started(&mut played), 1, "{}", played.show());
+    assert!(played.play(&ok).show().starts_with("Succeeded"), "{}", played.show());
+}
+
+/// What a retry opens again takes its place in its template, and what it keeps as failed counts for `failFast`.
+#[test]
+fn a_retry_keeps_the_places_of_a_template() {
+    let spec = |more: &str| {
+        workflow(&format!(
+            "  entrypoint: main
+  templates:
+  - {{name: main, {more}, dag: {{failFast: false, tasks: [{{name: inner, template: inner}}, {{name: other, template: echo}}]}}}}
+  - {{name: inner, dag: {{tasks: [{{name: x, template: echo}}]}}}}{ECHO}"
+        ))
+    };
+    let again = |text: &str, selector: &str| {
+        let mut played = Played::new(text);
+        played.play(&|_| PodEnd::exited(1));
+        played.observe(Observation::Control(super::again::retry(selector, "", &[])));
+        let live = played.run.live_pods();
+        let names = live.iter().map(|ix| played.run.node(*ix).name.to_string()).collect::<Vec<_>>();
+        (names.join(" "), played.run.phase())
+    };
+    assert_eq!(again(&spec("parallelism: 1"), ""), ("wf.inner.x".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("parallelism: 2"), ""), ("wf.other wf.inner.x".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("parallelism: 1"), "displayName=other"), ("wf.other".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("failFast: true"), "displayName=other"), (String::new(), Phase::Failed));
+}
+
 #[test]
 fn a_failing_exit_handler_fails_the_run() {
     let spec = "  entrypoint: echo
