@@ -1,6 +1,7 @@
 //! Runs played without a backend: text in, a list of nodes out.
 
 mod again;
+mod calls;
 mod controller;
 mod decisions;
 mod facts;

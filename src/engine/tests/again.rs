@@ -226,7 +226,7 @@ fn a_pause_that_ran_out_is_decided_anew_14282() {
 fn what_depends_on_a_changed_parameter_runs_again_and_sees_it() {
     let text = workflow(&format!(
         "  entrypoint: main
-  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: one}}]}}
+  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: other}}]}}
   templates:
   - name: main
     inputs: {{parameters: [{{name: p}}, {{name: q}}]}}
@@ -245,7 +245,7 @@ fn what_depends_on_a_changed_parameter_runs_again_and_sees_it() {
     ));
     let mut played = Played::new(&text);
     played.play(&fails(&["wf[1].last"]));
-    let control = retry("", "", &[("p", "two"), ("q", "one")]);
+    let control = retry("", "", &[("p", "two"), ("q", "other")]);
     insta::assert_snapshot!(played.foretell(&control), @"
     free REUSE it succeeded [--from-node wf[0].free]
     handed RUN parameter `p` changed, on which it depends [without -p p]
@@ -466,4 +466,90 @@ spec: {{entrypoint: echo, {spec}, arguments: {{parameters: [{{name: p, value: on
         let parameters = json(spec["arguments"]["parameters"].clone());
         assert_eq!(parameters, r#"[{"name":"p","value":"one"},{"name":"q","value":"other"}]"#);
     }
+}
+
+/// Each task says in another way what it depends on; `p` is another now, and the last task failed.
+#[test]
+fn every_way_to_name_a_parameter_is_followed() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: one}}]}}
+  templates:
+  - name: main
+    inputs: {{parameters: [{{name: p}}, {{name: q}}]}}
+    dag:
+      failFast: false
+      tasks:
+      - {{name: text, template: text}}
+      - {{name: never, template: text, when: 'false'}}
+      - {{name: whole, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{workflow.parameters}}}}'}}]}}}}
+      - {{name: json, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{workflow.parameters.json}}}}'}}]}}}}
+      - {{name: inputs, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{=toJson(inputs.parameters)}}}}'}}]}}}}
+      - {{name: default, template: default, arguments: {{parameters: [{{name: a, value: same}}]}}}}
+      - {{name: second, template: second, arguments: {{parameters: [{{name: a, value: '{{{{inputs.parameters.q}}}}'}}, {{name: b, value: '{{{{inputs.parameters.p}}}}'}}]}}}}
+      - {{name: other, template: second, arguments: {{parameters: [{{name: b, value: same}}, {{name: a, value: '{{{{inputs.parameters.q}}}}'}}]}}}}
+      - {{name: inner, template: inner, arguments: {{parameters: [{{name: x, value: '{{{{inputs.parameters.p}}}}'}}]}}}}
+      - {{name: fails, template: echo}}
+  - name: text
+    container: {{image: a, command: [a, '{{{{workflow.parameters.p}}}}']}}
+  - name: default
+    inputs: {{parameters: [{{name: a, value: '{{{{workflow.parameters.p}}}}'}}, {{name: b, value: '{{{{workflow.parameters.q}}}}'}}]}}
+    container: {{image: a, command: [a, '{{{{inputs.parameters.b}}}}']}}
+  - name: second
+    inputs: {{parameters: [{{name: a}}, {{name: b}}]}}
+    container: {{image: a, command: [a, '{{{{inputs.parameters.b}}}}']}}
+  - name: inner
+    inputs: {{parameters: [{{name: x}}]}}
+    dag: {{tasks: [{{name: uses, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{inputs.parameters.x}}}}'}}]}}}}]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.play(&fails(&["wf.fails"]));
+    let control = retry("", "", &[("p", "two")]);
+    let runs = forecast::retry(&played.run, &control).expect("it can be retried");
+    let runs = runs.iter().filter(|it| it.verdict == Verdict::Run).map(|it| it.display_name.to_string());
+    assert_eq!(runs.collect::<Vec<_>>().join(" "), "text whole json inputs default second fails uses");
+    played.again(&control, &ok);
+    let uses = played.run.find("wf.inner.uses").and_then(|node| node.inputs.clone()).expect("it was given something");
+    assert_eq!(uses.parameter("m").map(|value| &**value), Some("two"));
+}
+
+#[test]
+fn what_can_be_retried_is_said_before_it_is_done() {
+    let text = dag("      - {name: a, template: tries}\n      - {name: b, template: echo}", TRIES);
+    let restart = |selector: &str| Control::Retry {
+        restart_successful: true,
+        selector: selector.to_owned(),
+        from: String::new(),
+        parameters: BTreeMap::new(),
+    };
+    for (ends, control, expected) in [
+        (&["wf.a(0)"][..], retry("", "", &[]), "the run succeeded"),
+        (&["wf.a(0)"], retry("displayName=a", "", &[]), "the run succeeded"),
+        (&["wf.a(0)"], restart(""), "the run succeeded"),
+        (&["wf.a(0)"], restart("displayName=x"), "no node matches `displayName=x`"),
+        (&["wf.a(0)"], restart("displayName=b"), ".b"),
+        // One attempt that is picked takes the others along.
+        (&["wf.a"], restart("displayName=a(1)"), ".a(0)"),
+        (&["wf.a"], retry("displayName=b", "", &[]), ""),
+        (&["wf.a"], retry("displayName=x", "", &[]), "no node matches `displayName=x`"),
+    ] {
+        let mut played = Played::new(&text);
+        played.play(&fails(ends));
+        match played.run.check_control(&control) {
+            Ok(()) => assert_eq!(played.again(&control, &ok), expected, "{control:?}"),
+            Err(fault) => assert!(fault.to_string().contains(expected), "{control:?}: {fault}"),
+        }
+    }
+}
+
+#[test]
+fn hooks_of_a_group_that_is_opened_again_run_again() {
+    let text = dag(
+        "      - {name: a, template: inner, hooks: {exit: {template: echo}}}",
+        "\n  - {name: inner, steps: [[{name: first, template: echo}], [{name: last, template: echo}]]}",
+    );
+    let mut played = Played::new(&text);
+    played.play(&fails(&["wf.a[1].last"]));
+    assert_eq!(played.again(&retry("", "", &[]), &ok), ".a[1].last .a.onExit");
+    assert_eq!(played.run.phase(), Phase::Succeeded);
 }
