@@ -4,6 +4,7 @@ mod again;
 mod controller;
 mod decisions;
 mod facts;
+mod imports;
 mod metering;
 mod oracle;
 mod pods;

@@ -93,6 +93,26 @@ mod tests {
     }
 
     #[test]
+    fn nodes_that_are_there_need_no_unpacking() {
+        let nodes = json!({"a": {"name": "a"}});
+        for elsewhere in ["compressedNodes", "offloadNodeStatusVersion"] {
+            let status = json!({"phase": "Failed", "nodes": nodes, elsewhere: "%"});
+            assert_eq!(complete(workflow(status)).expect("complete")["status"]["nodes"], nodes, "{elsewhere}");
+        }
+        let status = json!({"phase": "Failed", "nodes": {}, "compressedNodes": packed(&nodes.to_string())});
+        assert_eq!(complete(workflow(status)).expect("complete")["status"]["nodes"], nodes);
+    }
+
+    #[test]
+    fn unpacking_ends_at_its_bound() {
+        let nodes = json!({"name": "x".repeat(100)}).to_string();
+        let unpacked = |most: usize| unpack(&packed(&nodes), most);
+        assert_eq!(unpacked(nodes.len()).expect("it fits").to_string(), nodes);
+        let fault = unpacked(nodes.len() - 1).expect_err("it does not fit").to_string();
+        assert!(fault.contains("IMPORT_BYTES_MAX"), "{fault}");
+    }
+
+    #[test]
     fn what_cannot_become_a_run_is_refused_in_words() {
         let failed = |field: &str, value: &str| workflow(json!({"phase": "Failed", field: value}));
         for (object, part) in [
