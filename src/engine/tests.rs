@@ -3,6 +3,7 @@
 mod again;
 mod calls;
 mod controller;
+mod controls;
 mod decisions;
 mod facts;
 mod imports;

@@ -64,7 +64,10 @@ fn a_run_is_suspended_once_and_resumed_as_a_whole() {
 fn a_stop_with_a_selector_fails_the_pauses_that_it_matches() {
     let mut played = begun(&workflow(TWO_PAUSES));
     played.observe(Observation::Control(stop("displayName=a")));
-    assert_eq!((played.run.phase(), &*came_to(&played, &[".a", ".b"])), (Phase::Running, ".a Failed enough, .b Running"));
+    assert_eq!(
+        (played.run.phase(), &*came_to(&played, &[".a", ".b"])),
+        (Phase::Running, ".a Failed enough, .b Running")
+    );
     assert_eq!(played.run.shutdown(), None);
     played.observe(Observation::Control(resume("")));
     assert_eq!((played.run.phase(), &*came_to(&played, &[".b"])), (Phase::Failed, ".b Succeeded"));
@@ -190,5 +193,8 @@ fn hooks_come_in_after_a_failure_but_not_beyond_the_places() {
     played.observe(Observation::Pod(a, PodReport::Ended(PodEnd::exited(1))));
     assert_eq!(played.run.live_pods().len(), 1, "{}", played.show());
     played.play(&ok);
-    assert_eq!(came_to(&played, &[".hooks.bad", ".onExit", "wf[0].a"]), ".hooks.bad Succeeded, .onExit Succeeded, wf[0].a Failed main: Error (exit code 1)");
+    assert_eq!(
+        came_to(&played, &[".hooks.bad", ".onExit", "wf[0].a"]),
+        ".hooks.bad Succeeded, .onExit Succeeded, wf[0].a Failed main: Error (exit code 1)"
+    );
 }
