@@ -43,7 +43,7 @@ impl Run {
             by_name: Default::default(),
             live: Default::default(),
             live_pods: 0,
-            attempts_ahead: 0,
+            let_in: Default::default(),
             doomed: Default::default(),
             daemons: Default::default(),
             paused: Default::default(),
@@ -221,9 +221,8 @@ impl Run {
             }
             Caller::Attempt(retry, _) => {
                 if let Frame::Retry(attempts) = &mut self.slot_mut(retry).frame {
-                    let is_first = attempts.is_empty();
                     attempts.push(ix);
-                    self.attempts_ahead = self.attempts_ahead.saturating_sub(u32::from(is_first));
+                    self.let_in.remove(&retry);
                 }
             }
             Caller::Hook(of, _) => self.slot_mut(of).hooks_open += 1,
@@ -250,7 +249,9 @@ impl Run {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
-        self.attempts_ahead += u32::from(kind == NodeType::Retry && !is_gated);
+        if !is_gated {
+            self.let_in(ix);
+        }
         if kind == NodeType::Suspend {
             self.paused.insert(ix);
         }
@@ -270,10 +271,11 @@ impl Run {
         }
     }
 
-    /// Returns whether a node is a retry node that was let in and has made no attempt yet.
-    fn has_attempt_ahead(&self, ix: NodeIx) -> bool {
-        let is_new = matches!(&self.slot(ix).frame, Frame::Retry(attempts) if attempts.is_empty());
-        is_new && !self.gated.contains(&ix)
+    /// Notes that a retry node has a place for its first attempt.
+    pub(super) fn let_in(&mut self, ix: NodeIx) {
+        if self.node(ix).kind == NodeType::Retry {
+            self.let_in.insert(ix);
+        }
     }
 
     /// Returns whether a node that ends gives a place back: a retry node does so when it has no attempt.
@@ -326,7 +328,7 @@ impl Run {
             self.daemons.remove(&ix);
         }
         self.discharge(ix);
-        self.attempts_ahead = self.attempts_ahead.saturating_sub(u32::from(self.has_attempt_ahead(ix)));
+        self.let_in.remove(&ix);
         self.release_locks(ix);
         if let Some(boundary) = boundary.filter(|_| self.has_place(ix)) {
             let slot = self.slot_mut(boundary);
@@ -555,7 +557,8 @@ impl Run {
 
     /// Makes frames and counters anew: the one walk over a run, for the rare event that undoes others.
     fn recount(&mut self) {
-        (self.pods_done, self.pods_known, self.attempts_ahead) = (0, 0, 0);
+        (self.pods_done, self.pods_known) = (0, 0);
+        self.let_in.clear();
         self.agenda.clear();
         self.starved = Default::default();
         let kept: Vec<NodeIx> = self.slots.iter().filter(|slot| !slot.gone).map(|slot| slot.node.ix).collect();
@@ -589,7 +592,6 @@ impl Run {
             slot.children_open += u32::from(!phase.is_final());
             slot.children_bad += u32::from(phase.is_bad() && counts_as_child(kind));
         }
-        self.attempts_ahead += u32::from(!phase.is_final() && self.has_attempt_ahead(ix));
         if self.node(ix).is_fulfilled() {
             self.fulfilled(ix);
         } else {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::Caller;
-use super::model::NodeType;
 use super::run::Run;
 use crate::base::NodeIx;
 
@@ -35,7 +34,7 @@ impl Run {
         let (mut hosts, mut seen, mut next) = (BTreeSet::new(), BTreeSet::from([retry]), vec![retry]);
         while let Some(ix) = next.pop() {
             let node = self.node(ix);
-            if node.kind == NodeType::Pod && node.phase.is_bad() {
+            if node.phase.is_bad() {
                 hosts.extend(node.host.clone());
             }
             next.extend(node.children.iter().copied().filter(|child| seen.insert(*child)));

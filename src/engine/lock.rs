@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::{NodeType, Phase};
+use super::model::Phase;
 use super::run::{LockState, Run, Wake};
 use crate::base::NodeIx;
 
@@ -153,7 +153,7 @@ impl Run {
             self.enlist(ix);
             self.outbox.push_back(ix);
         }
-        self.attempts_ahead += u32::from(kind == NodeType::Retry);
+        self.let_in(ix);
         debug_assert_eq!(self.node(ix).phase, Phase::Pending, "nobody begins before it has its locks");
         self.wake(Wake::Node(ix));
     }

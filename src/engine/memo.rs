@@ -120,7 +120,14 @@ mod tests {
     #[test]
     fn entries_are_read_as_they_were_written() {
         let parameter = Parameter { name: "hello".into(), value: Some("there".into()) };
-        let outputs = Outputs { parameters: vec![parameter], exit_code: Some(0), ..Outputs::default() };
+        let location = serde_json::from_value(json!({"s3": {"key": "k"}})).expect("a location");
+        let artifact = crate::spec::Artifact { name: "file".to_owned(), location, ..Default::default() };
+        let outputs = Outputs {
+            parameters: vec![parameter],
+            artifacts: vec![Arc::new(artifact)],
+            result: Some("said".into()),
+            exit_code: Some(0),
+        };
         let made = Made { outputs: Some(Arc::new(outputs.clone())), at: Timestamp(5_000) };
         let expected = Recollection::Result { outputs: Some(Arc::new(outputs)), made_at: Some(Timestamp(5_000)) };
         assert_eq!(Recollection::read(&made.entry("wf-1")), expected);

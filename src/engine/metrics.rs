@@ -4,7 +4,6 @@
 //! that cannot be had is left out, and said.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::decide::render;
 use super::durations::ResourcesDurations;
@@ -64,7 +63,7 @@ pub fn of(run: &Run) -> Metrics {
         else {
             continue;
         };
-        let resolved = render::part(template, texts_of(run, node), &["metrics"]);
+        let resolved = render::part(template, run.last_texts(slot), &["metrics"]);
         let words = words(run, node, &held);
         let global = Global { run, at: node.finished_at.unwrap_or(run.created_at) };
         let ambient = ambient(run, global.at, u64::from(node.ix.0));
@@ -84,14 +83,6 @@ fn has_run(run: &Run, node: &Node) -> bool {
     let is_attempt =
         matches!(run.slot(node.ix).caller, Caller::Attempt(..) | Caller::Container(..) | Caller::Group(..));
     !is_attempt && matches!(node.phase, Phase::Succeeded | Phase::Failed | Phase::Error)
-}
-
-/// The texts of a node that has attempts are those of the last.
-fn texts_of<'r>(run: &'r Run, node: &Node) -> &'r [Arc<str>] {
-    match &run.slot(node.ix).frame {
-        Frame::Retry(attempts) => attempts.last().map_or(&[], |last| &run.slot(*last).texts),
-        _ => &run.slot(node.ix).texts,
-    }
 }
 
 /// What metrics may name of their node. Source: Argo's `prepareMetricScope`.

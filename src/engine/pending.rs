@@ -82,11 +82,6 @@ impl Run {
             }
         }
     }
-
-    /// Returns whether nothing is left to be observed: the run has ended and every pod with it.
-    pub fn is_over(&self) -> bool {
-        self.phase.is_final() && self.live.is_empty() && self.phase != Phase::Pending
-    }
 }
 
 /// Returns how long a pod may run: the lesser of `activeDeadlineSeconds` and `timeout`.

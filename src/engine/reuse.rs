@@ -36,7 +36,7 @@ pub fn reuse(old: &Run) -> Event {
         let attempt = matches!(slot.caller, Caller::Attempt(..));
         // The exit handler says how a run ended: each run has its own.
         let of_exit = slot.on_exit && slot.node.name.starts_with(&exit);
-        !slot.gone && !attempt && !of_exit && slot.node.phase == Phase::Succeeded && !slot.node.daemoned
+        !slot.gone && !attempt && !of_exit && slot.node.phase == Phase::Succeeded
     });
     let reusable = pods.filter_map(|slot| {
         let template = old.plan.template(slot.template?);
@@ -45,7 +45,7 @@ pub fn reuse(old: &Run) -> Event {
         let daemon = template.spec.daemon == Some(true);
         (is_pod && is_node && !daemon).then(|| {
             let inputs = slot.node.inputs.clone().unwrap_or_default();
-            let texts = texts_of(old, slot);
+            let texts = old.last_texts(slot);
             Reusable {
                 name: slot.node.name[old.name.as_str().len()..].into(),
                 digest: digest(template, &inputs, texts),
@@ -54,14 +54,6 @@ pub fn reuse(old: &Run) -> Event {
         })
     });
     Event::Reuses { from: old.name.as_str().into(), nodes: reusable.collect() }
-}
-
-/// A retried node's texts are those of its last attempt.
-fn texts_of<'r>(run: &'r Run, slot: &'r super::run::Slot) -> &'r [Arc<str>] {
-    match &slot.frame {
-        super::run::Frame::Retry(attempts) => attempts.last().map_or(&[], |last| &run.slot(*last).texts),
-        _ => &slot.texts,
-    }
 }
 
 /// Returns what a call of `template` is given, as a digest: its inputs, and those of its texts that

@@ -76,7 +76,7 @@ pub struct Run {
     /// How many of them are pods: what the workflow's `parallelism` counts.
     pub(super) live_pods: u32,
     /// Retry nodes that are about to make their first attempt: each has the place that it was let in for.
-    pub(super) attempts_ahead: u32,
+    pub(super) let_in: BTreeSet<NodeIx>,
     /// Pods that were finished by decree and may still run: they are to be stopped.
     pub(super) doomed: BTreeSet<NodeIx>,
     /// Pods that are daemons and up.
@@ -426,6 +426,14 @@ impl Run {
 
     pub(super) fn slot_mut(&mut self, ix: NodeIx) -> &mut Slot {
         &mut self.slots[ix.index()]
+    }
+
+    /// Returns the texts of a node; those of one that has attempts are the last attempt's.
+    pub(super) fn last_texts<'r>(&'r self, slot: &'r Slot) -> &'r [Arc<str>] {
+        match &slot.frame {
+            Frame::Retry(attempts) => attempts.last().map_or(&[], |last| &self.slot(*last).texts),
+            _ => &slot.texts,
+        }
     }
 
     /// Notes that somebody is to carry the node out.

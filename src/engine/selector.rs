@@ -104,5 +104,8 @@ mod tests {
         assert_eq!(parsed.conditions[2].value, "1");
         assert!(Selector::parse("displyName=a").unwrap_err().contains("did you mean `displayName`?"));
         assert!(Selector::parse("displayName").unwrap_err().contains("field=value"));
+        for half in ["inputs.parameters.x=1", "outputs.x.value=1"] {
+            assert!(Selector::parse(half).unwrap_err().contains("inputs.parameters.NAME.value"), "{half}");
+        }
     }
 }

@@ -1,12 +1,17 @@
 //! Runs played without a backend: text in, a list of nodes out.
 
 mod again;
+mod calls;
 mod controller;
 mod decisions;
+mod facts;
+mod imports;
 mod metering;
 mod oracle;
+mod pods;
 mod sharing;
 mod variables;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,16 +38,28 @@ impl Played {
         let (read, diagnostics) = spec::read(&sources, file);
         let errors: Vec<_> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
         assert!(errors.is_empty(), "{errors:?}");
-        let Some(Manifest::Workflow(workflow)) = read.into_iter().map(|read| read.manifest).next() else {
-            panic!("the text is a workflow");
-        };
-        let resolved = Resolved {
+        let mut manifests = read.into_iter().map(|read| read.manifest);
+        let Some(Manifest::Workflow(workflow)) = manifests.next() else { panic!("the text begins with a workflow") };
+        let mut resolved = Resolved {
             metadata: workflow.metadata,
             spec: workflow.spec,
             templates: BTreeMap::new(),
             cluster_templates: BTreeMap::new(),
             config_maps: BTreeMap::new(),
         };
+        for manifest in manifests {
+            let named = |metadata: &spec::ObjectMeta| metadata.name.clone().expect("a name");
+            match manifest {
+                Manifest::WorkflowTemplate(it) => drop(resolved.templates.insert(named(&it.metadata), it.spec)),
+                Manifest::ClusterWorkflowTemplate(it) => {
+                    resolved.cluster_templates.insert(named(&it.metadata), it.spec);
+                }
+                Manifest::ConfigMap(it) => {
+                    resolved.config_maps.insert(named(&it.metadata), it.data.into_iter().collect());
+                }
+                other => panic!("{other:?} is nothing that a workflow refers to"),
+            }
+        }
         let plan = Plan::compile(resolved).unwrap_or_else(|problems| panic!("{problems:?}"));
         let name = RunName::new("wf").expect("a good name");
         let run = Run::new(Arc::new(plan), name, RunUid("uid".into()), Timestamp(0));

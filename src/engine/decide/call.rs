@@ -271,11 +271,8 @@ impl Decider<'_> {
     }
 
     pub(super) fn made(&mut self, node: Created) -> Outcome {
-        let shares = node.outputs.is_some() && node.phase.is_final();
         let ix = self.create(node);
-        if shares {
-            self.share_outputs(ix);
-        }
+        self.share_outputs(ix);
         Outcome::Made
     }
 

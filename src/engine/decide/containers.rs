@@ -50,10 +50,8 @@ impl Decider<'_> {
 
     /// Ends the nodes of a pod's containers with the pod, which was given up or is gone.
     pub(super) fn give_containers_up(&mut self, pod: NodeIx, phase: Phase, message: &str) {
-        if self.has_containers(pod) {
-            for (ix, _) in self.container_nodes(pod) {
-                self.finish(ix, phase, message);
-            }
+        for (ix, _) in self.container_nodes(pod) {
+            self.finish(ix, phase, message);
         }
     }
 
@@ -65,8 +63,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn has_containers(&self, ix: NodeIx) -> bool {
-        self.run.node(ix).kind == NodeType::Pod
-            && self.run.template_of(ix).is_some_and(|template| template.spec.container_set.is_some())
+        self.run.template_of(ix).is_some_and(|template| template.spec.container_set.is_some())
     }
 
     /// Collects the containers that no other depends on: what comes after the pod is linked below them.

@@ -307,6 +307,12 @@ mod tests {
         };
         assert_eq!(text(1, 3), r#"["1","2","3"]"#);
         assert_eq!(text(2, 0), r#"["2","1","0"]"#);
+        let named = spec::Sequence {
+            count: Some(spec::IntOrString::Int(2)),
+            format: Some("f%02d".to_owned()),
+            ..Default::default()
+        };
+        assert_eq!(sequence(&named).unwrap(), ["f00", "f01"]);
         let endless = spec::Sequence { count: Some(spec::IntOrString::Int(i64::MAX)), ..Default::default() };
         assert!(sequence(&endless).unwrap_err().contains("LOOP_ITEMS_MAX"));
     }

@@ -56,7 +56,7 @@ impl Decider<'_> {
 
     /// Returns what the cache of a memoized template has for a call of it.
     pub(super) fn remember(&mut self, call: &Call, template: &Template, inputs: &Arc<Inputs>) -> Remembered {
-        if template.spec.memoize.is_none() || !self.run.recalling {
+        if template.spec.memoize.is_none() {
             return Remembered::No;
         }
         let locals = self.locals(call, template, Vec::new());

@@ -72,7 +72,7 @@ impl Decider<'_> {
     }
 
     fn attempt(&mut self, ix: NodeIx, number: u32) {
-        if number > 0 && !self.workflow_has_room() {
+        if !self.run.let_in.contains(&ix) && !self.workflow_has_room() {
             return self.put_off(ix, Block::Workflow);
         }
         if self.run.node(ix).waiting.is_some() {

@@ -90,7 +90,8 @@ impl Decider<'_> {
     }
 
     pub(super) fn workflow_has_room(&self) -> bool {
-        self.plan.spec().parallelism.is_none_or(|most| i64::from(self.run.live_pods + self.run.attempts_ahead) < most)
+        let taken = self.run.live_pods as usize + self.run.let_in.len();
+        self.plan.spec().parallelism.is_none_or(|most| (taken as i64) < most)
     }
 
     fn template_has_room(&self, boundary: NodeIx) -> bool {

@@ -142,13 +142,8 @@ impl Run {
     fn display_name(&self, name: &Arc<str>, boundary: Option<NodeIx>) -> Arc<str> {
         let Some(boundary) = boundary else { return name.clone() };
         let rest = name.strip_prefix(&*self.node(boundary).name).unwrap_or(name);
-        match rest.strip_prefix('.') {
-            Some(rest) => rest.into(),
-            None => match rest.split_once("].") {
-                Some((group, step)) if group[1..].bytes().all(|b| b.is_ascii_digit()) => step.into(),
-                _ => rest.into(),
-            },
-        }
+        let step = rest.strip_prefix('.').or_else(|| rest.split_once("].").map(|(_, step)| step));
+        step.unwrap_or(rest).into()
     }
 
     /// Returns the template that a new node is of.

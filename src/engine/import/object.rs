@@ -34,7 +34,7 @@ pub fn complete(mut workflow: Json) -> Result<Json, ImportError> {
     }
     let status = &mut workflow["status"];
     let phase = text(&status["phase"]).to_owned();
-    if status.as_object().is_none_or(serde_json::Map::is_empty) || phase.is_empty() {
+    if phase.is_empty() {
         return Err(ImportError::NoStatus);
     }
     if matches!(phase.as_str(), "Pending" | "Running") {
@@ -44,20 +44,19 @@ pub fn complete(mut workflow: Json) -> Result<Json, ImportError> {
         return Ok(workflow);
     }
     if let Some(packed) = status["compressedNodes"].as_str().filter(|packed| !packed.is_empty()) {
-        status["nodes"] = unpack(packed)?;
+        status["nodes"] = unpack(packed, limits::IMPORT_BYTES_MAX)?;
     } else if !text(&status["offloadNodeStatusVersion"]).is_empty() {
         return Err(ImportError::Offloaded);
     }
     Ok(workflow)
 }
 
-/// Returns the nodes that Argo packed: JSON, compressed, in base64. Source: Argo's `packer`.
-fn unpack(packed: &str) -> Result<Json, ImportError> {
+/// Returns the nodes that Argo packed: JSON of at most so many bytes, compressed, in base64. Source: Argo's `packer`.
+fn unpack(packed: &str, most: usize) -> Result<Json, ImportError> {
     let bytes = STANDARD.decode(packed.trim()).map_err(|fault| ImportError::Packed(format!("not base64: {fault}")))?;
     if !bytes.starts_with(&GZIP) {
         return Err(ImportError::Packed("compressed, but not by gzip".to_owned()));
     }
-    let most = limits::IMPORT_BYTES_MAX;
     let mut json = Vec::new();
     let read = GzDecoder::new(&bytes[..]).take(most as u64 + 1).read_to_end(&mut json);
     read.map_err(|fault| ImportError::Packed(fault.to_string()))?;
@@ -91,6 +90,26 @@ mod tests {
         let nodes = r#"{"a": {"name": "a"}}"#;
         let complete = complete(workflow(json!({"phase": "Failed", "compressedNodes": packed(nodes)})));
         assert_eq!(complete.expect("complete")["status"]["nodes"]["a"]["name"], "a");
+    }
+
+    #[test]
+    fn nodes_that_are_there_need_no_unpacking() {
+        let nodes = json!({"a": {"name": "a"}});
+        for elsewhere in ["compressedNodes", "offloadNodeStatusVersion"] {
+            let status = json!({"phase": "Failed", "nodes": nodes, elsewhere: "%"});
+            assert_eq!(complete(workflow(status)).expect("complete")["status"]["nodes"], nodes, "{elsewhere}");
+        }
+        let status = json!({"phase": "Failed", "nodes": {}, "compressedNodes": packed(&nodes.to_string())});
+        assert_eq!(complete(workflow(status)).expect("complete")["status"]["nodes"], nodes);
+    }
+
+    #[test]
+    fn unpacking_ends_at_its_bound() {
+        let nodes = json!({"name": "x".repeat(100)}).to_string();
+        let unpacked = |most: usize| unpack(&packed(&nodes), most);
+        assert_eq!(unpacked(nodes.len()).expect("it fits").to_string(), nodes);
+        let fault = unpacked(nodes.len() - 1).expect_err("it does not fit").to_string();
+        assert!(fault.contains("IMPORT_BYTES_MAX"), "{fault}");
     }
 
     #[test]

@@ -79,8 +79,8 @@ impl Calls<'_> {
     fn step_name<'s>(&'s self, group: NodeIx, step: &'s Task, called: &Called) -> &'s str {
         let made = match called {
             Called::One(ix) => *ix,
-            Called::Items(items) if !items.is_empty() => items[0],
-            _ => return &step.name,
+            Called::Items(items) => items[0],
+            Called::Not => return &step.name,
         };
         if !step.name.contains("{{") {
             return &step.name;

@@ -23,13 +23,8 @@ impl Scope for Item<'_> {
         if root != "item" {
             return;
         }
-        match self.value {
-            Json::Object(map) => {
-                for (key, value) in map {
-                    each(&format!("item.{key}"), text(go_print(value)));
-                }
-            }
-            value => each("item", text(item_text(value))),
+        for (key, value) in self.value.as_object().into_iter().flatten() {
+            each(&format!("item.{key}"), text(go_print(value)));
         }
     }
 

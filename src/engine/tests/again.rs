@@ -226,7 +226,7 @@ fn a_pause_that_ran_out_is_decided_anew_14282() {
 fn what_depends_on_a_changed_parameter_runs_again_and_sees_it() {
     let text = workflow(&format!(
         "  entrypoint: main
-  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: one}}]}}
+  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: other}}]}}
   templates:
   - name: main
     inputs: {{parameters: [{{name: p}}, {{name: q}}]}}
@@ -245,7 +245,7 @@ fn what_depends_on_a_changed_parameter_runs_again_and_sees_it() {
     ));
     let mut played = Played::new(&text);
     played.play(&fails(&["wf[1].last"]));
-    let control = retry("", "", &[("p", "two"), ("q", "one")]);
+    let control = retry("", "", &[("p", "two"), ("q", "other")]);
     insta::assert_snapshot!(played.foretell(&control), @"
     free REUSE it succeeded [--from-node wf[0].free]
     handed RUN parameter `p` changed, on which it depends [without -p p]
@@ -287,6 +287,12 @@ fn a_failure_that_was_got_over_stays() {
     cures REUSE it succeeded [--from-node wf.cures]
     c RUN it comes after `b` []
     ");
+    // It is named by what it is, not by what it is not.
+    for (selector, expected) in [("displayName=a", "a cures"), ("displayName!=b", "")] {
+        let planned = forecast::retry(&played.run, &retry(selector, "", &[])).expect("it can be");
+        let runs = planned.iter().filter(|it| it.verdict == Verdict::Run).map(|it| it.display_name.to_string());
+        assert_eq!(runs.collect::<Vec<_>>().join(" "), expected, "{selector}");
+    }
     assert_eq!(played.again(&control, &ok), ".b .c");
     assert_eq!(played.again(&retry("", "a", &[]), &ok), ".a", "what follows from `a` is omitted now");
 }
@@ -361,4 +367,189 @@ fn a_submission_is_foretold() {
     wait RUN it waits for a person or its time []
     perhaps RUN decided when what comes before it has run []
     ");
+}
+
+#[test]
+fn only_what_pods_made_can_be_reused_and_by_the_name_of_what_called_them() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  onExit: inner
+  templates:
+  - name: main
+    dag:
+      failFast: false
+      tasks:
+      - {{name: pod, template: made, hooks: {{exit: {{template: echo}}}}}}
+      - {{name: skipped, template: echo, when: 'false'}}
+      - {{name: failed, template: echo}}
+      - {{name: tried, template: tries}}
+      - {{name: steps, template: inner, hooks: {{exit: {{template: inner}}}}}}
+      - {{name: retried, template: again}}
+      - {{name: set, template: set}}
+      - {{name: daemon, template: daemon}}
+      - {{name: wait, template: wait}}
+  - {{name: inner, steps: [[{{name: x, template: echo}}]]}}
+  - {{name: again, retryStrategy: {{limit: 1}}, steps: [[{{name: x, template: echo}}]]}}
+  - {{name: set, containerSet: {{containers: [{{name: main, image: a, command: [a]}}]}}}}
+  - {{name: daemon, daemon: true, container: {{image: a, command: [a]}}}}
+  - {{name: wait, suspend: {{duration: 1s}}}}
+  - {{name: made, outputs: {{artifacts: [{{name: o, path: /o}}]}}, container: {{image: a, command: [a]}}}}{TRIES}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.play(&|request| match request.node_name.ends_with(".failed") {
+        true => PodEnd::exited(1),
+        false => super::variables::makes(request),
+    });
+    let event = reuse(&played.run);
+    assert_eq!(event.artifacts().map(|artifact| &*artifact.name).collect::<Vec<_>>(), ["o"]);
+    assert_eq!(Event::Suspended.artifacts().count(), 0);
+    let Event::Reuses { nodes, .. } = event else { panic!("it says what may be reused") };
+    let names: Vec<&str> = nodes.iter().map(|node| &*node.name).collect();
+    assert_eq!(names.join(" "), ".pod .tried .set .steps[0].x .retried(0)[0].x .pod.onExit .steps.onExit[0].x");
+}
+
+/// Names of the run are not what a pod is given: they differ between any two runs.
+#[test]
+fn what_is_given_the_same_is_reused_whatever_the_run_is_called() {
+    let text = dag(
+        "      - {name: a, template: tells}
+      - {name: tried, template: tries}
+      - {name: b, template: echo, dependencies: [a, tried]}",
+        &format!(
+            "{TRIES}  - {{name: tells, container: {{image: a, command: [a], args: ['{{{{workflow.uid}}}}', '{{{{workflow.parameters.p}}}}']}}}}"
+        ),
+    );
+    let mut old = Played::new(&text);
+    old.play(&fails(&["wf.b"]));
+    for (text, expected) in [(text.clone(), ".a .tried"), (text.replace("value: one", "value: two"), ".tried")] {
+        let Run { plan, name, .. } = Played::new(&text).run;
+        let mut run = Run::new(plan, name, RunUid("another".into()), Timestamp(0));
+        run.apply(&Batch { at: Timestamp(0), events: vec![reuse(&old.run)] });
+        let mut new = Played { run, batches: Vec::new(), clock: 1_000 };
+        new.play(&ok);
+        let reused = new.run.nodes().filter(|node| &*node.message == "reused from wf").map(|node| &node.name[2..]);
+        assert_eq!(reused.collect::<Vec<_>>().join(" "), expected);
+    }
+}
+
+#[test]
+fn a_resubmission_has_what_the_user_wrote_and_nothing_of_the_old_run() {
+    for (metadata, spec, expected_metadata, expected_spec) in [
+        (
+            "generateName: g-, namespace: team, labels: {l: '1', workflows.argoproj.io/phase: Failed}, annotations: {a: b}",
+            "shutdown: Stop, activeDeadlineSeconds: 0",
+            r#"{"generateName":"g-","namespace":"team","labels":{"l":"1","workflows.argoproj.io/resubmitted-from-workflow":"wf"},"annotations":{"a":"b"}}"#,
+            "null null",
+        ),
+        (
+            "name: wf, generateName: ''",
+            "activeDeadlineSeconds: 60",
+            r#"{"generateName":"wf-","labels":{"workflows.argoproj.io/resubmitted-from-workflow":"wf"}}"#,
+            "60 null",
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{{metadata}}}
+spec: {{entrypoint: echo, {spec}, arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: two}}]}}, templates: [{{name: echo, container: {{image: a, command: [a]}}}}]}}
+"
+        );
+        let mut played = Played::new(&text);
+        played.play(&fails(&["wf"]));
+        played.again(&retry("", "", &[("q", "other")]), &ok);
+        let made = crate::engine::resubmit::resolved(&played.run.plan().resolved, &played.run);
+        let json = |value: serde_json::Value| value.to_string();
+        assert_eq!(json(serde_json::to_value(&made.metadata).expect("it is JSON")), expected_metadata);
+        let spec = serde_json::to_value(&made.spec).expect("it is JSON");
+        assert_eq!(format!("{} {}", spec["activeDeadlineSeconds"], spec["shutdown"]), expected_spec);
+        let parameters = json(spec["arguments"]["parameters"].clone());
+        assert_eq!(parameters, r#"[{"name":"p","value":"one"},{"name":"q","value":"other"}]"#);
+    }
+}
+
+/// Each task says in another way what it depends on; `p` is another now, and the last task failed.
+#[test]
+fn every_way_to_name_a_parameter_is_followed() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  arguments: {{parameters: [{{name: p, value: one}}, {{name: q, value: one}}]}}
+  templates:
+  - name: main
+    inputs: {{parameters: [{{name: p}}, {{name: q}}]}}
+    dag:
+      failFast: false
+      tasks:
+      - {{name: text, template: text}}
+      - {{name: never, template: text, when: 'false'}}
+      - {{name: whole, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{workflow.parameters}}}}'}}]}}}}
+      - {{name: json, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{workflow.parameters.json}}}}'}}]}}}}
+      - {{name: inputs, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{=toJson(inputs.parameters)}}}}'}}]}}}}
+      - {{name: default, template: default, arguments: {{parameters: [{{name: a, value: same}}]}}}}
+      - {{name: second, template: second, arguments: {{parameters: [{{name: a, value: '{{{{inputs.parameters.q}}}}'}}, {{name: b, value: '{{{{inputs.parameters.p}}}}'}}]}}}}
+      - {{name: other, template: second, arguments: {{parameters: [{{name: b, value: same}}, {{name: a, value: '{{{{inputs.parameters.q}}}}'}}]}}}}
+      - {{name: inner, template: inner, arguments: {{parameters: [{{name: x, value: '{{{{inputs.parameters.p}}}}'}}]}}}}
+      - {{name: fails, template: echo}}
+  - name: text
+    container: {{image: a, command: [a, '{{{{workflow.parameters.p}}}}']}}
+  - name: default
+    inputs: {{parameters: [{{name: a, value: '{{{{workflow.parameters.p}}}}'}}, {{name: b, value: '{{{{workflow.parameters.q}}}}'}}]}}
+    container: {{image: a, command: [a, '{{{{inputs.parameters.b}}}}']}}
+  - name: second
+    inputs: {{parameters: [{{name: a}}, {{name: b}}]}}
+    container: {{image: a, command: [a, '{{{{inputs.parameters.b}}}}']}}
+  - name: inner
+    inputs: {{parameters: [{{name: x}}]}}
+    dag: {{tasks: [{{name: uses, template: echo, arguments: {{parameters: [{{name: m, value: '{{{{inputs.parameters.x}}}}'}}]}}}}]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.play(&fails(&["wf.fails"]));
+    let control = retry("", "", &[("p", "two")]);
+    let runs = forecast::retry(&played.run, &control).expect("it can be retried");
+    let runs = runs.iter().filter(|it| it.verdict == Verdict::Run).map(|it| it.display_name.to_string());
+    assert_eq!(runs.collect::<Vec<_>>().join(" "), "text whole json inputs default second fails uses");
+    played.again(&control, &ok);
+    let uses = played.run.find("wf.inner.uses").and_then(|node| node.inputs.clone()).expect("it was given something");
+    assert_eq!(uses.parameter("m").map(|value| &**value), Some("two"));
+}
+
+#[test]
+fn what_can_be_retried_is_said_before_it_is_done() {
+    let text = dag("      - {name: a, template: tries}\n      - {name: b, template: echo}", TRIES);
+    let restart = |selector: &str| Control::Retry {
+        restart_successful: true,
+        selector: selector.to_owned(),
+        from: String::new(),
+        parameters: BTreeMap::new(),
+    };
+    for (ends, control, expected) in [
+        (&["wf.a(0)"][..], retry("", "", &[]), "the run succeeded"),
+        (&["wf.a(0)"], retry("displayName=a", "", &[]), "the run succeeded"),
+        (&["wf.a(0)"], restart(""), "the run succeeded"),
+        (&["wf.a(0)"], restart("displayName=x"), "no node matches `displayName=x`"),
+        (&["wf.a(0)"], restart("displayName=b"), ".b"),
+        // One attempt that is picked takes the others along.
+        (&["wf.a"], restart("displayName=a(1)"), ".a(0)"),
+        (&["wf.a"], retry("displayName=b", "", &[]), ""),
+        (&["wf.a"], retry("displayName=x", "", &[]), "no node matches `displayName=x`"),
+    ] {
+        let mut played = Played::new(&text);
+        played.play(&fails(ends));
+        match played.run.check_control(&control) {
+            Ok(()) => assert_eq!(played.again(&control, &ok), expected, "{control:?}"),
+            Err(fault) => assert!(fault.to_string().contains(expected), "{control:?}: {fault}"),
+        }
+    }
+}
+
+#[test]
+fn hooks_of_a_group_that_is_opened_again_run_again() {
+    let text = dag(
+        "      - {name: a, template: inner, hooks: {exit: {template: echo}}}",
+        "\n  - {name: inner, steps: [[{name: first, template: echo}], [{name: last, template: echo}]]}",
+    );
+    let mut played = Played::new(&text);
+    played.play(&fails(&["wf.a[1].last"]));
+    assert_eq!(played.again(&retry("", "", &[]), &ok), ".a[1].last .a.onExit");
+    assert_eq!(played.run.phase(), Phase::Succeeded);
 }

@@ -45,7 +45,7 @@ const LOOP: &str = "  entrypoint: main
 #[test]
 fn rounds_of_a_loop_are_counted_where_there_are_any() {
     for (list, ends, expected) in [
-        ("'[]'", "", "Succeeded: .none Omitted, .some Omitted"),
+        ("'[]'", "", "Succeeded: .each Skipped, .none Omitted, .some Omitted"),
         ("'[1]'", "", "Succeeded: .none Omitted, .some Succeeded"),
         ("'[1, 2]'", ".each(0:1) 1, .each(1:2) 1", "Failed: .none Succeeded, .some Omitted"),
         ("'[1, 2]'", ".each(0:1) 1", "Failed: .none Omitted, .some Succeeded"),
@@ -87,6 +87,142 @@ fn only_what_is_named_lets_a_failure_pass() {
 "
         );
         check(&spec, &format!(".a {ends}"), expected);
+    }
+}
+
+#[test]
+fn only_what_is_named_lets_a_failure_of_a_dependency_pass() {
+    for (on, ends, expected) in [
+        ("failed", "1", "Succeeded: .a Failed, .b Succeeded"),
+        ("failed", "error", "Error: .a Error, .b Omitted"),
+        ("error", "1", "Failed: .a Failed, .b Omitted"),
+        ("error", "error", "Succeeded: .a Error, .b Succeeded"),
+    ] {
+        let spec = format!(
+            "  entrypoint: main
+  templates:
+  - name: main
+    dag: {{tasks: [{{name: a, template: echo, continueOn: {{{on}: true}}}}, {{name: b, template: echo, dependencies: [a]}}]}}
+"
+        );
+        check(&spec, &format!(".a {ends}"), expected);
+    }
+}
+
+#[test]
+fn each_way_in_which_a_task_can_end_may_be_depended_upon() {
+    for (ends, when, expected) in [
+        ("", "true", "Succeeded: .a Succeeded, .Succeeded Succeeded"),
+        (".a 1", "true", "Failed: .a Failed, .Failed Succeeded"),
+        (".a error", "true", "Error: .a Error, .Errored Succeeded"),
+        ("", "false", "Succeeded: .a Skipped, .Skipped Succeeded"),
+        (".first 1", "true", "Failed: .a Omitted, .Omitted Succeeded"),
+    ] {
+        let ways = ["Succeeded", "Failed", "Errored", "Skipped", "Omitted"];
+        let tasks = ways.map(|way| format!("{{name: {way}, template: echo, depends: a.{way}}}")).join(", ");
+        let spec = format!(
+            "  entrypoint: main
+  templates:
+  - name: main
+    dag: {{failFast: false, tasks: [{{name: first, template: echo}}, {{name: a, template: echo, depends: first, when: '{when}'}}, {tasks}]}}
+"
+        );
+        let played = check(&spec, ends, expected);
+        let omitted =
+            ways.iter().filter(|way| played.run.find(&format!("wf.{way}")).map(|it| it.phase) == Some(Phase::Omitted));
+        assert_eq!(omitted.count(), 4, "{ends}");
+    }
+}
+
+#[test]
+fn the_first_bad_target_decides_or_without_fail_fast_the_last() {
+    for (fail_fast, expected) in [("true", "Failed"), ("false", "Error")] {
+        let spec = format!(
+            "  entrypoint: main
+  templates:
+  - {{name: main, dag: {{failFast: {fail_fast}, tasks: [{{name: a, template: echo}}, {{name: b, template: echo}}]}}}}
+"
+        );
+        check(&spec, ".a 1, .b error", &format!("{expected}: .a Failed, .b Error"));
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_judged_is_an_error() {
+    let spec = "  entrypoint: main
+  arguments: {parameters: [{name: w, value: '((('}]}
+  templates:
+  - {name: main, inputs: {parameters: [{name: w}]}, BODY}
+";
+    let when = "template: echo, when: '{{inputs.parameters.w}}'";
+    check(&spec.replace("BODY", &format!("steps: [[{{name: a, {when}}}]]")), "", "Failed: .a missing, [0] Error");
+    check(&spec.replace("BODY", &format!("dag: {{tasks: [{{name: a, {when}}}]}}")), "", "Error: .a Error");
+}
+
+#[test]
+fn an_empty_loop_is_skipped() {
+    let spec = "  entrypoint: main
+  templates:
+  - {name: main, steps: [[{name: a, template: echo, withParam: '[]'}], [{name: b, template: echo}]]}
+";
+    check(spec, "", "Succeeded: .a Skipped, .b Succeeded");
+}
+
+#[test]
+fn templates_call_each_other_so_deep_and_no_deeper() {
+    let played = check(
+        "  entrypoint: main
+  templates:
+  - {name: main, dag: {tasks: [{name: a, template: main}]}}
+",
+        "",
+        "Error: wf Error",
+    );
+    let names = played.run.nodes().filter(|node| node.kind == NodeType::Dag);
+    let deepest = names.map(|node| node.name.matches(".a").count() + 1).max();
+    assert_eq!(deepest, Some(crate::base::limits::TEMPLATE_DEPTH_MAX as usize - 1));
+}
+
+/// An attempt takes a second, and ten are between two.
+#[test]
+fn the_last_moment_for_an_attempt_is_still_in_time() {
+    for (most, attempts, words) in [
+        ("11", 2, "Max duration limit exceeded"),
+        ("10", 1, "Backoff would exceed max duration limit"),
+        ("1", 1, "Backoff would exceed max duration limit"),
+        ("0", 1, "Max duration limit exceeded"),
+    ] {
+        let played = check(
+            &format!(
+                "  entrypoint: main
+  templates:
+  - name: main
+    retryStrategy: {{limit: 9, backoff: {{duration: '10', maxDuration: '{most}'}}}}
+    container: {{image: a, command: [a]}}
+"
+            ),
+            "(0) 1, (1) 1, (2) 1",
+            "Failed: wf(0) Failed",
+        );
+        assert_eq!((played.run.nodes().count() - 1, played.run.message()), (attempts, words), "{most}");
+    }
+}
+
+#[test]
+fn an_expression_of_a_retry_sees_the_attempts_so_far() {
+    for (expression, ends, attempts) in
+        [("asInt(retries) < 2", "(0) 1, (1) 1, (2) 1, (3) 1", 3), ("asInt(lastRetry.exitCode) == 7", "(0) 7, (1) 1", 2)]
+    {
+        let spec = format!(
+            "  entrypoint: main
+  templates:
+  - name: main
+    retryStrategy: {{limit: 9, expression: '{expression}'}}
+    container: {{image: a, command: [a]}}
+"
+        );
+        let played = check(&spec, ends, "Failed: wf(0) Failed");
+        assert_eq!(played.run.nodes().count() - 1, attempts, "{expression}");
     }
 }
 
@@ -142,6 +278,53 @@ fn attempts_count_among_the_pods_of_a_run() {
     assert!(played.run.find("wf.a(0)").is_some() && played.run.find("wf.b").is_none());
     let shown = played.play(&ok).show();
     assert!(shown.starts_with("Succeeded"), "{shown}");
+}
+
+/// A skipped task gives no place back, and a retry of the run lets no more in than its beginning did.
+#[test]
+fn nodes_with_attempts_hold_places_of_the_run_from_their_first_moment() {
+    let spec = workflow(
+        "  entrypoint: main
+  parallelism: 1
+  templates:
+  - {name: main, dag: {tasks: [{name: a, template: tries}, {name: b, template: tries, when: 'false'}, {name: c, template: tries}]}}
+  - {name: tries, retryStrategy: {limit: 0}, container: {image: a, command: [a]}}
+",
+    );
+    let mut played = Played::new(&spec);
+    played.observe(Observation::Begin);
+    assert!(played.run.find("wf.a(0)").is_some() && played.run.find("wf.c").is_none(), "{}", played.show());
+    played.play(&|_| PodEnd::exited(1));
+    assert_eq!(played.run.phase(), Phase::Failed);
+    played.observe(Observation::Control(super::again::retry("", "", &[])));
+    let started = |played: &mut Played| played.run.live_pods().len();
+    assert_eq!(started(&mut played), 1, "{}", played.show());
+    assert!(played.play(&ok).show().starts_with("Succeeded"), "{}", played.show());
+}
+
+/// What a retry opens again takes its place in its template, and what it keeps as failed counts for `failFast`.
+#[test]
+fn a_retry_keeps_the_places_of_a_template() {
+    let spec = |more: &str| {
+        workflow(&format!(
+            "  entrypoint: main
+  templates:
+  - {{name: main, {more}, dag: {{failFast: false, tasks: [{{name: inner, template: inner}}, {{name: other, template: echo}}]}}}}
+  - {{name: inner, dag: {{tasks: [{{name: x, template: echo}}]}}}}{ECHO}"
+        ))
+    };
+    let again = |text: &str, selector: &str| {
+        let mut played = Played::new(text);
+        played.play(&|_| PodEnd::exited(1));
+        played.observe(Observation::Control(super::again::retry(selector, "", &[])));
+        let live = played.run.live_pods();
+        let names = live.iter().map(|ix| played.run.node(*ix).name.to_string()).collect::<Vec<_>>();
+        (names.join(" "), played.run.phase())
+    };
+    assert_eq!(again(&spec("parallelism: 1"), ""), ("wf.inner.x".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("parallelism: 2"), ""), ("wf.other wf.inner.x".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("parallelism: 1"), "displayName=other"), ("wf.other".to_owned(), Phase::Running));
+    assert_eq!(again(&spec("failFast: true"), "displayName=other"), (String::new(), Phase::Failed));
 }
 
 #[test]

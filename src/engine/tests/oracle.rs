@@ -164,6 +164,12 @@ fn each_rule_of_a_retry_decides_as_the_table_says() {
             vec![Fate::Keep, Fate::KeepFailed(Spared::GotOver), Fate::Keep],
         ),
         (
+            "one attempt of several is picked",
+            vec![vertex(Retry, bad, &[], &[1, 2]), attempt(bad, 0), attempt(bad, 0)],
+            Wish { only: Some([2].into()), ..Wish::default() },
+            vec![Fate::Open, forget(Why::Attempt(0)), forget(Why::Failed)],
+        ),
+        (
             "a hook's success is not its node's",
             vec![root(bad, &[1]), vertex(Pod, bad, &[0], &[2]), hook(good, 1)],
             none.clone(),

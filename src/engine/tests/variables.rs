@@ -5,10 +5,10 @@ use super::*;
 use crate::engine::model::node_id;
 
 /// What pods were told: their arguments by node name.
-type Told = BTreeMap<String, Vec<String>>;
+pub(super) type Told = BTreeMap<String, Vec<String>>;
 
 /// Plays a workflow, and returns the arguments of each pod that it starts.
-fn told(text: &str, ends: Ends<'_>) -> (Played, Told) {
+pub(super) fn told(text: &str, ends: Ends<'_>) -> (Played, Told) {
     let told = std::cell::RefCell::new(Told::new());
     let mut played = Played::new(text);
     played.play(&|request| {
@@ -26,7 +26,7 @@ fn args<'v>(variables: impl IntoIterator<Item = &'v str>) -> String {
 }
 
 /// Returns how a pod ends that makes a parameter, an artifact and a result.
-fn makes(request: &PodRequest) -> PodEnd {
+pub(super) fn makes(request: &PodRequest) -> PodEnd {
     let mut end = PodEnd::exited(0);
     end.host = Some("machine".to_owned());
     end.result = request.capture_result.then(|| "\"said\"".to_owned());

@@ -11,6 +11,9 @@ use crate::engine::{Batch, Control, Event};
 use crate::store::kubernetes::Identity;
 use crate::store::{Answer, Header, KubernetesLog, KubernetesStore, Log, Store, StoreError, Stored, Tail};
 
+mod leader;
+mod shared;
+
 const NAMESPACE: &str = "ci";
 
 fn name(text: &str) -> RunName {

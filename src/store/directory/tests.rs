@@ -11,6 +11,8 @@ use super::{DirectoryLog, DirectoryStore};
 use crate::base::{RunName, Timestamp};
 use crate::engine::{Batch, Control, Event};
 
+mod shared;
+
 fn name(text: &str) -> RunName {
     RunName::new(text).expect("a valid name")
 }
