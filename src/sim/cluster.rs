@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::check::Checker;
-use super::program::{self, Fate};
+use super::course::{ASKED, Ending, Member, course};
+use super::program;
 use super::world::{Appointment, Pid, World};
 use crate::backend::{Backend, BackendError};
 use crate::base::{NodeIx, TimeSpan, Timestamp};
@@ -56,9 +57,10 @@ struct State {
 }
 
 struct Pod {
-    name: Arc<str>,
+    request: Arc<PodRequest>,
     report: PodReport,
-    end: PodEnd,
+    members: Vec<Member>,
+    began: Option<Timestamp>,
     deadline: Option<Timestamp>,
     ending: Option<Appointment>,
 }
@@ -89,22 +91,24 @@ impl Cluster {
         }
         self.checker.starts(&request.node_name);
         self.world.note(|| format!("pod {} of {} is made", request.node, request.node_name));
-        let earlier = self.state.borrow().pods.values().filter(|pod| pod.name == request.node_name).count();
-        let Fate { takes, end, .. } = program::fate(request, self.seed, earlier);
+        let earlier =
+            self.state.borrow().pods.values().filter(|pod| pod.request.node_name == request.node_name).count();
+        let members = program::members(request, self.seed, earlier);
         let begins = self.world.now() + self.lateness(LATE_MILLIS_MAX / 10);
         let deadline =
             [request.deadline_after.map(|after| begins + after), request.deadline].into_iter().flatten().min();
         let node = request.node;
         let report = PodReport::Waiting { reason: "ContainerCreating".to_owned() };
-        let pod = Pod { name: request.node_name.clone(), report, end, deadline, ending: None };
+        let pod = Pod { request: Arc::new(request.clone()), report, members, began: None, deadline, ending: None };
         self.state.borrow_mut().pods.insert(node, pod);
         self.report(node);
         let cluster = self.clone();
-        self.world.at(begins, move || cluster.run(node, takes));
+        self.world.at(begins, move || cluster.run(node));
     }
 
-    fn run(&self, node: NodeIx, takes: Option<TimeSpan>) {
-        let deadline = {
+    fn run(&self, node: NodeIx) {
+        let now = self.world.now();
+        let (deadline, takes) = {
             let mut state = self.state.borrow_mut();
             let pod = state.pods.get_mut(&node).expect("it was made");
             if matches!(pod.report, PodReport::Ended(_)) {
@@ -112,21 +116,24 @@ impl Cluster {
             }
             pod.report =
                 PodReport::Running { ready: true, ip: Some("10.0.0.1".to_owned()), host: Some("here".to_owned()) };
-            pod.deadline
+            pod.began = Some(now);
+            (pod.deadline, pod.takes())
         };
         self.report(node);
-        let ends = takes.map(|takes| self.world.now() + takes);
+        let ends = takes.map(|takes| now + takes);
         match (ends, deadline) {
-            (Some(ends), deadline) if deadline.is_none_or(|deadline| ends <= deadline) => self.end_at(node, ends, None),
-            (_, Some(deadline)) => self.end_at(node, deadline, Some(killed())),
+            (Some(ends), deadline) if deadline.is_none_or(|deadline| ends <= deadline) => {
+                self.end_at(node, ends, false)
+            }
+            (_, Some(deadline)) => self.end_at(node, deadline, true),
             (None, None) | (Some(_), None) => {}
         }
     }
 
-    /// Lets a pod end at `at`, as its program does unless `end` says otherwise, and not otherwise.
-    fn end_at(&self, node: NodeIx, at: Timestamp, end: Option<PodEnd>) {
+    /// Lets a pod end at `at`, as its program does or by being asked, and not otherwise.
+    fn end_at(&self, node: NodeIx, at: Timestamp, is_asked: bool) {
         let cluster = self.clone();
-        let appointment = self.world.at(at, move || cluster.end(node, end));
+        let appointment = self.world.at(at, move || cluster.end(node, is_asked));
         let mut state = self.state.borrow_mut();
         let pod = state.pods.get_mut(&node).expect("it was made");
         if let Some(earlier) = pod.ending.replace(appointment) {
@@ -134,12 +141,13 @@ impl Cluster {
         }
     }
 
-    fn end(&self, node: NodeIx, end: Option<PodEnd>) {
+    fn end(&self, node: NodeIx, is_asked: bool) {
+        let now = self.world.now();
         {
             let mut state = self.state.borrow_mut();
             let pod = state.pods.get_mut(&node).expect("it was made");
             pod.ending = None;
-            pod.report = PodReport::Ended(end.unwrap_or_else(|| pod.end.clone()));
+            pod.report = PodReport::Ended(pod.end(now, is_asked));
         }
         self.world.note(|| format!("pod {node} ends"));
         self.report(node);
@@ -151,7 +159,7 @@ impl Cluster {
             return;
         }
         let takes = self.lateness(grace.0.min(STOP_MILLIS_MAX));
-        self.end_at(node, self.world.now() + takes, Some(killed()));
+        self.end_at(node, self.world.now() + takes, true);
     }
 
     /// Sends what is known of a pod now, perhaps twice, to whoever listens when it arrives.
@@ -187,7 +195,7 @@ impl Cluster {
         let state = self.state.borrow();
         let alive = state.pods.iter().find(|(_, pod)| !matches!(pod.report, PodReport::Ended(_)));
         if let Some((node, pod)) = alive {
-            self.world.violation(format!("pod {node} of `{}` runs for ever", pod.name));
+            self.world.violation(format!("pod {node} of `{}` runs for ever", pod.request.node_name));
         }
     }
 
@@ -201,9 +209,32 @@ impl Cluster {
     }
 }
 
-/// The end of a pod that was told to end.
-fn killed() -> PodEnd {
-    PodEnd::exited(143)
+impl Pod {
+    /// Returns what comes of its containers, which begin together.
+    fn course(&self) -> Vec<Ending> {
+        course(&self.members, &vec![TimeSpan::ZERO; self.members.len()], None)
+    }
+
+    /// Returns how long it takes when nobody stops it; nothing when it goes on for ever.
+    fn takes(&self) -> Option<TimeSpan> {
+        let ends: Option<Vec<TimeSpan>> = self.course().iter().map(|ending| ending.ends).collect();
+        ends.and_then(|ends| ends.into_iter().max())
+    }
+
+    /// Returns its end, when it is over or its containers were asked to end.
+    fn end(&self, now: Timestamp, is_asked: bool) -> PodEnd {
+        let mut endings = self.course();
+        if is_asked {
+            let at = self.began.map(|began| now.since(began));
+            // One that was asked before it began has run nothing.
+            let cut = |ending: Ending| match at {
+                Some(at) => ending.cut(at, ASKED),
+                None => Ending { code: ASKED, runs: false, is_killed: true, ..ending },
+            };
+            endings = endings.into_iter().map(cut).collect();
+        }
+        program::end(&self.request, &self.members, &endings)
+    }
 }
 
 /// The cluster as one driver sees it.

@@ -166,7 +166,7 @@ impl Maker {
                 json!([{ "name": "a", "path": "/tmp/a", "raw": { "data": "{{inputs.parameters.p}}" } }]);
         }
         let pod = |words: &str| json!({ "image": "x", "command": ["sh"], "args": ["{{inputs.parameters.p}}", words] });
-        let (mut template, made) = match self.chance.below(9) {
+        let (mut template, made) = match self.chance.below(11) {
             0 | 1 => (json!({ "container": pod("sim:exit=0") }), Made::Nothing),
             2 => (json!({ "script": { "image": "x", "command": ["sh"], "source": "sim:result=[1,2]" } }), Made::Result),
             3 | 4 => (
@@ -184,11 +184,13 @@ impl Maker {
                 let outputs = json!({ "parameters": [{ "name": "o", "valueFrom": { "path": "/tmp/o" } }] });
                 (json!({ "container": pod("sim:out.o=kept"), "memoize": memoize, "outputs": outputs }), Made::Parameter)
             }
+            8 | 9 => self.set(),
             _ if self.has_failures => (json!({ "container": pod("sim:exit=4") }), Made::Nothing),
             _ => (json!({ "container": pod("sim:takes=1s") }), Made::Nothing),
         };
         let is_pod = template.get("suspend").is_none();
-        if !is_pod {
+        let has_files = is_pod && !lacks_main(&template);
+        if !has_files {
             inputs = json!({ "parameters": inputs["parameters"] });
         }
         template["inputs"] = inputs;
@@ -205,10 +207,79 @@ impl Maker {
             template["activeDeadlineSeconds"] = 20_000.into();
         }
         // What is kept under one key is the same, whoever makes it.
-        if is_pod && template["memoize"].is_null() && self.one_in(8) {
+        if has_files && template["memoize"].is_null() && self.one_in(8) {
             template["outputs"]["artifacts"] = json!([{ "name": "a", "path": "/tmp/b", "optional": true }]);
         }
         (self.add(template), made)
+    }
+
+    /// Makes a pod of several containers, some of which wait for others, and returns what its main one hands out.
+    fn set(&mut self) -> (Value, Made) {
+        let fails = self.has_failures && self.one_in(2);
+        let (mut template, made) = match self.chance.below(4) {
+            0 if !fails => (json!({}), Made::Result),
+            1 | 2 if !fails => (json!({ "outputs": { "parameters": [] } }), Made::Parameter),
+            _ => (json!({}), Made::Nothing),
+        };
+        let mut names = vec!["main", "a", "b"];
+        names.truncate(1 + self.chance.below(3) as usize);
+        if made == Made::Nothing && self.one_in(3) {
+            names[0] = "c";
+        }
+        let troubled = self.chance.below(names.len() as u64) as usize;
+        let (words, strategies) = self.troubles(fails);
+        let mut set = json!({ "containers": [] });
+        let mut containers = Vec::new();
+        for at in 0..names.len() {
+            let own = match (names[at], made) {
+                ("main", Made::Result) => "sim:result=[1,2]",
+                ("main", Made::Parameter) => "sim:out.o=made",
+                _ => "",
+            };
+            let mut args = vec!["{{inputs.parameters.p}}", own];
+            args.extend((at == troubled).then_some(words.as_str()));
+            let before: Vec<&str> = names[..at].iter().copied().filter(|_| self.one_in(2)).collect();
+            let container = json!({
+                "name": names[at], "image": "x", "command": ["sh"], "args": args, "dependencies": before,
+            });
+            // They need not stand in the order in which they run.
+            containers.insert(self.chance.below(at as u64 + 1) as usize, container);
+        }
+        set["containers"] = containers.into();
+        let mut path = "/tmp/o";
+        if self.one_in(3) {
+            path = "/work/o";
+            template["volumes"] = json!([{ "name": "work", "emptyDir": {} }]);
+            set["volumeMounts"] = json!([{ "name": "work", "mountPath": "/work" }]);
+        }
+        if made == Made::Parameter {
+            template["outputs"]["parameters"] = json!([{ "name": "o", "valueFrom": { "path": path } }]);
+        }
+        match strategies {
+            (Some(of_set), _) => set["retryStrategy"] = of_set,
+            (None, Some(of_node)) => template["retryStrategy"] = of_node,
+            (None, None) => {}
+        }
+        template["containerSet"] = set;
+        (template, made)
+    }
+
+    /// Returns the words of a container of a set that fails, now and then or for good, and the strategies of the
+    /// set and of its node.
+    fn troubles(&mut self, fails: bool) -> (String, (Option<Value>, Option<Value>)) {
+        let times = self.chance.below(3);
+        let allowed = if fails { 1 } else { times + self.chance.below(2) };
+        match self.chance.below(3) {
+            0 => {
+                let strategy = json!({ "retries": allowed + 1, "duration": format!("{}s", self.chance.below(3)) });
+                (format!("sim:fails={times}"), (Some(strategy), None))
+            }
+            1 => {
+                let strategy = json!({ "limit": allowed, "retryPolicy": "OnFailure" });
+                (format!("sim:fails={times}"), (None, Some(strategy)))
+            }
+            _ => ((if fails { "sim:exit=4" } else { "sim:exit=0" }).to_owned(), (None, None)),
+        }
     }
 
     fn retried(&mut self, pod: impl Fn(&str) -> Value) -> Value {
@@ -337,6 +408,12 @@ impl Maker {
         let is_any = !uses && self.one_in(3);
         terms.join(if is_any { " || " } else { " && " })
     }
+}
+
+/// Returns whether a template is a set without a container that could read and write files for its node.
+fn lacks_main(template: &Value) -> bool {
+    let containers = template["containerSet"]["containers"].as_array();
+    containers.is_some_and(|containers| containers.iter().all(|container| container["name"] != "main"))
 }
 
 /// Returns how others name what a call hands out.

@@ -13,6 +13,7 @@ mod campaign;
 mod chance;
 mod check;
 mod cluster;
+mod course;
 mod disk;
 mod executor;
 mod exhaustive;

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::base::NodeIx;
-use crate::engine::{Batch, Caller, Event, Run};
+use crate::engine::{Batch, Caller, Event, NodeType, Phase, Run};
 use crate::plan::{Body, Template, TemplateIx};
 
 /// Checks the nodes that `batches` make, after which `run` is as it is.
@@ -12,9 +12,29 @@ pub(super) fn check(world: &World, run: &Run, batches: &[Batch]) {
         Event::Created(created) => Some(&created.caller),
         _ => None,
     });
-    for fault in made.filter_map(|caller| fault(run, caller)) {
+    let events = batches.iter().flat_map(|batch| &batch.events);
+    let ended = events.filter_map(|event| if let Event::Finished { n, .. } = event { Some(*n) } else { None });
+    let early = made.filter_map(|caller| fault(run, caller));
+    for fault in early.chain(ended.filter_map(|node| open_container(run, node))) {
         world.violation(fault);
     }
+}
+
+/// A node ends with its containers; and one of these can only end well after those that it depends on.
+fn open_container(run: &Run, pod: NodeIx) -> Option<String> {
+    let pod = run.node(pod);
+    let (_, template) = template(run, pod.ix)?;
+    let set = template.spec.container_set.as_ref().filter(|_| pod.kind == NodeType::Pod)?;
+    let node = |container: &str| run.find(&format!("{}.{container}", pod.name));
+    set.containers.iter().find_map(|member| {
+        let container = node(member.container["name"].as_str()?)?;
+        if pod.phase.is_final() && !container.phase.is_final() {
+            return Some(format!("`{}` has ended, and its container `{}` has not", pod.name, container.name));
+        }
+        let is_good = |name: &String| node(name).is_some_and(|before| before.phase == Phase::Succeeded);
+        let is_too_good = container.phase == Phase::Succeeded && !member.dependencies.iter().all(is_good);
+        is_too_good.then(|| format!("`{}` succeeded, and one that it depends on did not", container.name))
+    })
 }
 
 fn fault(run: &Run, caller: &Caller) -> Option<String> {

@@ -41,6 +41,7 @@ pub fn scenarios() -> Vec<(&'static str, Scenario)> {
         ("diamond", own(DIAMOND)),
         ("list", own(LIST)),
         ("retry", own(RETRY)),
+        ("set", own(SET)),
         ("approval", Scenario { asks: asks(again), ..own(APPROVAL) }),
         ("daemon", own(DAEMON)),
         ("big", own(&BIG.replace("BIG", &"x".repeat(6_000)))),
@@ -121,6 +122,39 @@ spec:
     container: {image: x, command: [sh], args: ['sim:exit=3']}
   - name: steady
     container: {image: x, command: [sh]}
+";
+
+const SET: &str = "
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: set-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: fine, template: fine}
+      - {name: broken, template: broken, continueOn: {failed: true}}
+    - - {name: use, template: use, arguments: {parameters: [{name: made, value: '{{steps.fine.outputs.parameters.o}}'}]}}
+  - name: fine
+    volumes: [{name: work, emptyDir: {}}]
+    containerSet:
+      volumeMounts: [{name: work, mountPath: /work}]
+      retryStrategy: {retries: 2, duration: 1s}
+      containers:
+      - {name: main, image: x, command: [sh], args: ['sim:takes=1s sim:out.o=made'], dependencies: [first]}
+      - {name: first, image: x, command: [sh], args: ['sim:takes=2s']}
+      - {name: late, image: x, command: [sh], args: ['sim:takes=3s sim:fails=1'], dependencies: [first]}
+    outputs: {parameters: [{name: o, valueFrom: {path: /work/o}}]}
+  - name: broken
+    containerSet:
+      containers:
+      - {name: good, image: x, command: [sh], args: ['sim:takes=1s']}
+      - {name: bad, image: x, command: [sh], args: ['sim:exit=3'], dependencies: [good]}
+      - {name: main, image: x, command: [sh], dependencies: [bad]}
+  - name: use
+    inputs: {parameters: [{name: made}]}
+    container: {image: x, command: [sh], args: ['{{inputs.parameters.made}}']}
 ";
 
 const APPROVAL: &str = "

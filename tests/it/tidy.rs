@@ -246,6 +246,27 @@ fn the_lock_file_does_not_grow_unseen() {
     );
 }
 
+/// A defect that no longer fits would be one that nothing looks for.
+#[test]
+fn seeded_defects_fit_the_sources() {
+    let folder = std::fs::read_dir(root().join("tests/mutants")).expect("the folder is part of the checkout");
+    let paths = folder.flatten().map(|entry| entry.path());
+    let mut faults = Vec::new();
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "patch")) {
+        let patch = std::fs::read_to_string(&path).expect("a patch is text");
+        let changed = patch.lines().find_map(|line| line.strip_prefix("+++ b/")).expect("a patch names its file");
+        let source = std::fs::read_to_string(root().join(changed)).unwrap_or_default();
+        for hunk in patch.split("\n@@ ").skip(1) {
+            let before = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
+            let before: String = before.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect();
+            if !source.contains(&before) {
+                faults.push(format!("{}: {changed} is not as it was: make the defect anew", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

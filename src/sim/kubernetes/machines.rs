@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::jobs::{has_ended, key};
 use super::network::Remote;
-use crate::base::Timestamp;
+use crate::base::{TimeSpan, Timestamp};
 use crate::sim::apiserver::Key;
-use crate::sim::program::Fate;
+use crate::sim::course::{ASKED, Ending, KILLED, Member, course};
 use crate::sim::world::Appointment;
 
 /// The longest time between two blows of fate.
@@ -29,7 +29,13 @@ pub(super) struct Machines {
 /// A pod as its kubelet knows it.
 pub(super) struct Kept {
     pub(super) key: Key,
-    pub(super) fate: Fate,
+    pub(super) members: Vec<Member>,
+    /// When its containers begin, since it began itself.
+    pub(super) begins: Vec<TimeSpan>,
+    /// The container that begins late since its image is not there.
+    pub(super) lacks_image: Option<usize>,
+    /// The container that the kernel kills, and when.
+    pub(super) killed: Option<(usize, TimeSpan)>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) ending: Option<Appointment>,
     /// The `activeDeadlineSeconds` that are heeded.
@@ -38,18 +44,78 @@ pub(super) struct Kept {
     pub(super) is_lost: bool,
     /// Whether it was told to end.
     pub(super) is_going: bool,
+    /// Whether it is about to end otherwise than by its own containers.
+    pub(super) is_ending: bool,
+}
+
+/// What comes next of a pod's containers.
+pub(super) enum Next {
+    /// All of them have ended.
+    End,
+    /// After a while one of them begins or ends, and that may be the last.
+    Change {
+        /// How long it takes.
+        wait: TimeSpan,
+        /// Whether the pod ends then.
+        is_last: bool,
+    },
+    /// They go on until they are asked to end.
+    Nothing,
 }
 
 impl Kept {
-    pub(super) fn new(key: Key, fate: Fate) -> Self {
-        Self { key, fate, started_at: None, ending: None, deadline: None, is_lost: false, is_going: false }
+    pub(super) fn new(key: Key, members: Vec<Member>) -> Self {
+        Self {
+            key,
+            begins: vec![TimeSpan::ZERO; members.len()],
+            members,
+            lacks_image: None,
+            killed: None,
+            started_at: None,
+            ending: None,
+            deadline: None,
+            is_lost: false,
+            is_going: false,
+            is_ending: false,
+        }
+    }
+
+    /// Returns what comes of its containers when nobody stops it.
+    pub(super) fn course(&self) -> Vec<Ending> {
+        course(&self.members, &self.begins, self.killed)
+    }
+
+    /// Returns whether it runs until it is asked to end.
+    fn is_endless(&self) -> bool {
+        self.members.iter().any(|member| member.fate.takes.is_none())
+    }
+
+    /// Returns what comes next of its containers when it is that old.
+    pub(super) fn next(&self, age: TimeSpan) -> Next {
+        let ends: Vec<Option<TimeSpan>> = self.course().iter().map(|ending| ending.ends).collect();
+        let begins = self.begins.iter().map(|begins| Some(*begins));
+        let left: Vec<Option<TimeSpan>> =
+            begins.chain(ends.iter().copied()).filter(|change| change.is_none_or(|change| change > age)).collect();
+        match left.iter().flatten().min() {
+            Some(next) => Next::Change {
+                wait: TimeSpan(next.0 - age.0),
+                is_last: left.iter().all(|change| change.as_ref() == Some(next)),
+            },
+            None if left.is_empty() => Next::End,
+            None => Next::Nothing,
+        }
+    }
+
+    /// Returns how long it has been running by `now`.
+    pub(super) fn age(&self, now: Timestamp) -> Option<TimeSpan> {
+        self.started_at.map(|started_at| now.since(started_at))
     }
 }
 
 /// How a pod ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// As its program does.
+    /// As its containers do.
     Own,
     /// By SIGTERM.
     Killed,
@@ -57,26 +123,17 @@ pub(super) enum End {
     Deadline,
     /// By its machine, which lacks memory.
     Evicted,
-    /// By the kernel, since it takes too much memory.
-    OutOfMemory,
     /// Nobody knows: its machine is gone.
     Collected,
 }
 
 impl End {
-    pub(super) fn exit_code(self, fate: &Fate) -> i32 {
+    /// Returns the exit code of the containers that it cuts short.
+    pub(super) fn exit_code(self) -> Option<i32> {
         match self {
-            End::Own => fate.end.exit_code.unwrap_or(0),
-            End::Killed | End::Deadline => 143,
-            End::Evicted | End::OutOfMemory | End::Collected => 137,
-        }
-    }
-
-    pub(super) fn reason(self, code: i32) -> &'static str {
-        match self {
-            End::OutOfMemory => "OOMKilled",
-            _ if code == 0 => "Completed",
-            _ => "Error",
+            End::Own => None,
+            End::Killed | End::Deadline => Some(ASKED),
+            End::Evicted | End::Collected => Some(KILLED),
         }
     }
 
@@ -145,7 +202,7 @@ impl Remote {
     fn disrupt(&self) {
         let Some((key, uid)) = self.any_pod() else { return };
         // A daemon fails when it is disrupted, which would be another end of the run.
-        if self.0.machines.borrow().pods.get(&uid).is_none_or(|kept| kept.fate.takes.is_none()) {
+        if self.0.machines.borrow().pods.get(&uid).is_none_or(Kept::is_endless) {
             return;
         }
         match self.below(3) {
@@ -187,10 +244,7 @@ impl Remote {
                 self.0.world.count("pod deleted by a person");
                 self.delete_pod(&pod);
             }
-            1 => {
-                self.0.world.count("process killed for its memory");
-                self.end_at(&uid, 1, End::OutOfMemory);
-            }
+            1 => self.kill_a_process(&uid),
             _ => {
                 let found = self.0.state.borrow().find(&pod).cloned();
                 let job = found.as_ref().and_then(|pod| pod["metadata"]["ownerReferences"][0]["name"].as_str());
@@ -199,5 +253,24 @@ impl Remote {
                 self.change(|state| state.remove(&job));
             }
         }
+    }
+
+    /// The kernel kills one process of a pod, since it takes too much memory.
+    fn kill_a_process(&self, uid: &str) {
+        let now = self.now();
+        {
+            let mut machines = self.0.machines.borrow_mut();
+            let Some(kept) = machines.pods.get_mut(uid).filter(|kept| !kept.is_lost && !kept.is_ending) else { return };
+            let Some(at) = kept.age(now).filter(|_| kept.killed.is_none()) else { return };
+            let course = kept.course();
+            let runs = |who: &usize| kept.begins[*who] <= at && !course[*who].is_over(at);
+            let alive: Vec<usize> = (0..course.len()).filter(runs).collect();
+            if alive.is_empty() {
+                return;
+            }
+            kept.killed = Some((alive[self.below(alive.len() as u64) as usize], at));
+        }
+        self.0.world.count("process killed for its memory");
+        self.go_on(uid);
     }
 }

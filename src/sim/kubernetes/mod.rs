@@ -7,12 +7,14 @@
 //! | what watches tell: late, twice, broken off, forgotten | `watches` |
 //! | the Job controller: batches of a second, a view that may be old | `jobs` |
 //! | scheduler and kubelets: phases in their order, lost machines, evictions | `pods`, `machines` |
+//! | what kubelets show of containers | `containers` |
 //! | what goes with its owner | `collector` |
 //! | what goes wrong, by chance or at one place | `weather` |
 //! | one history from its beginning to its end | `history` |
 //! | the time | `time` |
 
 mod collector;
+mod containers;
 mod history;
 mod jobs;
 mod machines;

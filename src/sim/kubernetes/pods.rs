@@ -5,14 +5,12 @@ use futures_util::stream;
 use http::Response;
 use serde_json::{Value, json};
 
+use super::containers::{self, set_states};
 use super::jobs::{has_ended, key};
-use super::machines::{End, Kept};
+use super::machines::{End, Kept, Next};
 use super::network::{NAMESPACE, Remote};
-use crate::backend::kubernetes::helper::wire::{LINE_MARK, MESSAGE_MARK, PIECE_BYTES_MAX, sum};
-use crate::backend::kubernetes::names;
 use crate::base::TimeSpan;
 use crate::sim::apiserver::{Answer, Asked, Change, Key, Refused, body, to_response};
-use crate::sim::program::{self, Fate};
 
 /// How long it takes until a pod has a machine, and then until it runs.
 const BIND_MILLIS: u64 = 15;
@@ -25,8 +23,12 @@ const FORGET_MILLIS: u64 = 500;
 /// The longest that a pod waits for a machine, or for its image, in bad weather.
 const LACK_MILLIS_MAX: u64 = 12_000;
 
-/// Bytes that a kubelet keeps of a termination message.
-const MESSAGE_BYTES_MAX: usize = 4_096;
+/// How long a kubelet takes from one container to the next, and how late it sees that one of several has ended.
+const NEXT_MILLIS: u64 = 100;
+const LOOK_MILLIS_MAX: u64 = 1_000;
+
+/// What happens within so many milliseconds, a kubelet tells in one.
+const AT_ONCE_MILLIS: u64 = 2;
 
 impl Remote {
     /// Takes note of a change of a pod.
@@ -56,8 +58,7 @@ impl Remote {
         let job = text("/metadata/ownerReferences/0/name");
         let run = text("/metadata/labels/wf.internal~1head");
         let earlier = self.0.machines.borrow_mut().earlier(&format!("{run}/{name}"), &job);
-        let fate = program::fate_of_pod(pod, &name, self.0.seed, earlier);
-        Kept::new(change.key.clone(), fate)
+        Kept::new(change.key.clone(), containers::members(pod, &name, self.0.seed, earlier))
     }
 
     /// Has the scheduler find a machine for a pod.
@@ -85,7 +86,8 @@ impl Remote {
         if lacks_image {
             self.0.world.count("pod without its image");
             let waiting = json!({ "waiting": { "reason": "ImagePullBackOff", "message": "back-off" } });
-            self.change(|state| state.update(&key, |pod| set_states(pod, &waiting, false)));
+            let all = pod["spec"]["containers"].as_array().map_or(0, Vec::len);
+            self.change(|state| state.update(&key, |pod| set_states(pod, &vec![waiting; all])));
         }
         let uid = uid.to_owned();
         let begins = 1 + self.below(if lacks_image { LACK_MILLIS_MAX } else { BEGIN_MILLIS });
@@ -99,29 +101,63 @@ impl Remote {
             return;
         }
         let now = self.now();
-        let fate = {
+        {
             let mut machines = self.0.machines.borrow_mut();
             let Some(kept) = machines.pods.get_mut(uid).filter(|kept| !kept.is_lost) else { return };
             kept.started_at = Some(now);
-            kept.fate.clone()
+            self.begin_set(kept);
+        }
+        self.change(|state| state.update(&key, |pod| pod["status"]["startTime"] = now.rfc3339().into()));
+        self.go_on(uid);
+        if let Some((_, pod)) = self.find_pod(uid) {
+            self.heed_deadline(uid, &pod);
+        }
+    }
+
+    /// Has the containers of a set begin one after another, one of which may lack its image for a while.
+    fn begin_set(&self, kept: &mut Kept) {
+        let count = kept.members.len();
+        if count == 1 {
+            return;
+        }
+        for at in 1..count {
+            kept.begins[at] = TimeSpan(kept.begins[at - 1].0 + self.below(NEXT_MILLIS));
+        }
+        if self.0.weather.troubles_in_thousand > 0 && self.is_stormy() && self.below(6) == 0 {
+            self.0.world.count("container without its image");
+            let lacking = self.below(count as u64) as usize;
+            kept.lacks_image = Some(lacking);
+            kept.begins[lacking].0 += self.below(LACK_MILLIS_MAX);
+        }
+    }
+
+    /// Has the kubelet show what a pod's containers do now, and look again when that changes.
+    pub(super) fn go_on(&self, uid: &str) {
+        let Some((key, pod)) = self.find_pod(uid).filter(|(_, pod)| !has_ended(pod)) else { return };
+        let now = self.now();
+        let (next, shown) = {
+            let machines = self.0.machines.borrow();
+            let Some(kept) = machines.pods.get(uid) else { return };
+            let Some(age) = kept.age(now) else { return };
+            (kept.next(age), containers::shown(&pod, kept, age))
         };
-        let ends = fate.takes.map(|takes| now + takes);
-        if ends.is_none_or(|ends| ends > now + TimeSpan(2)) {
-            let running = json!({ "running": { "startedAt": now.rfc3339() } });
+        let is_soon = |wait: u64| wait <= AT_ONCE_MILLIS;
+        let wait = match next {
+            Next::End => return self.end(uid, End::Own),
+            Next::Nothing => None,
+            Next::Change { wait, is_last } => Some(wait.0 + if is_last { 0 } else { self.below(LOOK_MILLIS_MAX) }),
+        };
+        if !wait.is_some_and(is_soon) {
             self.change(|state| {
                 state.update(&key, |pod| {
-                    pod["status"]["phase"] = "Running".into();
-                    pod["status"]["startTime"] = now.rfc3339().into();
+                    pod["status"]["phase"] = if containers::wait(&shown) { "Pending" } else { "Running" }.into();
                     pod["status"]["podIP"] = "10.0.0.1".into();
-                    set_states(pod, &running, true);
+                    set_states(pod, &shown);
                 });
             });
         }
-        if let Some(ends) = ends {
-            self.end_at(uid, ends.since(now).0, End::Own);
-        }
-        if let Some((_, pod)) = self.find_pod(uid) {
-            self.heed_deadline(uid, &pod);
+        if let Some(wait) = wait {
+            self.appoint(uid, wait, Remote::go_on);
         }
     }
 
@@ -168,9 +204,17 @@ impl Remote {
 
     /// Lets a pod end after a while in some way, and in no other.
     pub(super) fn end_at(&self, uid: &str, millis: u64, end: End) {
+        if let Some(kept) = self.0.machines.borrow_mut().pods.get_mut(uid) {
+            kept.is_ending = true;
+        }
+        self.appoint(uid, millis, move |remote, uid| remote.end(uid, end));
+    }
+
+    /// Lets a kubelet do something about a pod after a while, and nothing else.
+    fn appoint(&self, uid: &str, millis: u64, then: impl FnOnce(&Remote, &str) + 'static) {
         let (remote, name) = (self.clone(), uid.to_owned());
         let at = self.now() + TimeSpan(millis);
-        let appointment = self.0.world.at(at, move || remote.end(&name, end));
+        let appointment = self.0.world.at(at, move || then(&remote, &name));
         let mut machines = self.0.machines.borrow_mut();
         let Some(kept) = machines.pods.get_mut(uid) else { return };
         if let Some(before) = kept.ending.replace(appointment) {
@@ -181,31 +225,27 @@ impl Remote {
     /// Has the kubelet say that a pod has ended.
     pub(super) fn end(&self, uid: &str, end: End) {
         let Some((key, pod)) = self.find_pod(uid) else { return };
-        let Some(fate) = self.0.machines.borrow().pods.get(uid).map(|kept| kept.fate.clone()) else { return };
         if has_ended(&pod) {
             return self.forget(&key, uid);
         }
-        let started_at = self.0.machines.borrow().pods.get(uid).and_then(|kept| kept.started_at);
-        let (message, log) = if end == End::Own { report(&pod, &fate) } else { (None, String::new()) };
+        let now = self.now();
+        let (states, has_succeeded, log) = {
+            let machines = self.0.machines.borrow();
+            let Some(kept) = machines.pods.get(uid) else { return };
+            let states = kept.age(now).map(|age| containers::ended(&pod, kept, age, end));
+            let has_succeeded = end == End::Own && kept.course().iter().all(|ending| ending.code == 0);
+            (states, has_succeeded, if end == End::Own { containers::log(&pod, kept) } else { String::new() })
+        };
         self.0.machines.borrow_mut().logs.insert(key.2.clone(), log);
-        let code = end.exit_code(&fate);
-        let phase = if code == 0 { "Succeeded" } else { "Failed" };
-        let mut state = json!({
-            "exitCode": code, "reason": end.reason(code),
-            "startedAt": started_at.unwrap_or(self.now()).rfc3339(), "finishedAt": self.now().rfc3339(),
-        });
-        if let Some(message) = message {
-            state["message"] = message.into();
-        }
         self.change(|objects| {
             objects.update(&key, |pod| {
-                pod["status"]["phase"] = phase.into();
+                pod["status"]["phase"] = if has_succeeded { "Succeeded" } else { "Failed" }.into();
                 if let Some((reason, message)) = end.words() {
                     pod["status"]["reason"] = reason.into();
                     pod["status"]["message"] = message.into();
                 }
-                if started_at.is_some() && end != End::Collected {
-                    set_states(pod, &json!({ "terminated": state }), false);
+                if let Some(states) = states.filter(|_| end != End::Collected) {
+                    set_states(pod, &states);
                 }
             });
         });
@@ -267,44 +307,4 @@ impl Remote {
 
 fn uid_of(pod: &Value) -> String {
     pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
-}
-
-/// Sets the state of all main containers of a pod.
-fn set_states(pod: &mut Value, state: &Value, ready: bool) {
-    let names: Vec<Value> =
-        pod["spec"]["containers"].as_array().into_iter().flatten().map(|container| container["name"].clone()).collect();
-    let status = |name: Value| {
-        json!({
-            "name": name, "image": "x", "imageID": "", "restartCount": 0, "ready": ready, "state": state,
-        })
-    };
-    pod["status"]["containerStatuses"] = names.into_iter().map(status).collect::<Vec<_>>().into();
-}
-
-/// Returns the last words of a main container that the helper wraps, and the end of its log.
-fn report(pod: &Value, fate: &Fate) -> (Option<String>, String) {
-    let due =
-        pod["metadata"]["annotations"][names::DUE].as_str().and_then(|due| serde_json::from_str::<Value>(due).ok());
-    let Some(due) = due.filter(|due| due["result"] == true || due["parameters"].is_array()) else {
-        return (None, String::new());
-    };
-    let parameters = due["parameters"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let parameters: Vec<&str> = parameters.map(|name| fate.output(name)).collect();
-    let mut report = json!({ "parameters": parameters });
-    if due["result"] == true {
-        report["result"] = fate.result().into();
-    }
-    let text = report.to_string();
-    if text.len() + MESSAGE_MARK.len() <= MESSAGE_BYTES_MAX {
-        return (Some(format!("{MESSAGE_MARK}{text}")), "words\n".to_owned());
-    }
-    let sum = sum(&text);
-    let pieces: Vec<&[u8]> = text.as_bytes().chunks(PIECE_BYTES_MAX).collect();
-    let line =
-        |(at, piece): (usize, &&[u8])| format!("{LINE_MARK}{sum:016x}:{at}:{}\n", String::from_utf8_lossy(piece));
-    let lines: String = pieces.iter().enumerate().map(line).collect();
-    (
-        Some(format!("{MESSAGE_MARK}{}", json!({ "log": { "lines": pieces.len(), "sum": sum } }))),
-        format!("words\n{lines}"),
-    )
 }

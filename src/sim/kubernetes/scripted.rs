@@ -20,11 +20,11 @@ use super::{run_cluster_seed, time};
 use crate::backend::Backend as _;
 use crate::backend::kubernetes::{Cluster, KubernetesBackend, Options, Owner};
 use crate::driver::Machine as _;
-use crate::engine::{Action, Batch, Event};
+use crate::engine::{Action, Batch, Event, FileOutput, Phase, PodReport, PodRequest};
 use crate::sim::executor::{self, Process};
 use crate::sim::play::Play;
-use crate::sim::scenarios;
 use crate::sim::world::{BEGINNING, Deaths, World};
+use crate::sim::{Scenario, scenarios};
 use crate::store::kubernetes::Identity;
 use crate::store::{Header, KubernetesLog, KubernetesStore, Log as _, Store as _, StoreError, Stored};
 
@@ -59,10 +59,13 @@ fn store(cluster: Cluster, who: &str) -> KubernetesStore {
     KubernetesStore::new(cluster, Identity::new(who.to_owned(), time::wall))
 }
 
-/// Plays a script, in which nothing goes wrong but what it does.
+/// Plays a script about the first scenario, in which nothing goes wrong but what it does.
 fn play<F: Future<Output = ()> + 'static>(script: impl Fn(Place) -> F + 'static) {
+    play_in(scenarios().remove(0).1, script);
+}
+
+fn play_in<F: Future<Output = ()> + 'static>(scenario: Scenario, script: impl Fn(Place) -> F + 'static) {
     let (script, weather) = (Rc::new(script), Weather::fair(Mode::Plain));
-    let (_, scenario) = scenarios().remove(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without input and output can be made").block_on(async {
         time::begin();
@@ -136,10 +139,24 @@ fn backend(cluster: Cluster, log: &KubernetesLog, header: &Header) -> Kubernetes
     KubernetesBackend::new(cluster, owner, Arc::new(header.resolved.clone()), Options::default()).with_clock(time::wall)
 }
 
-/// Returns what a run comes to in fair weather.
+/// Returns what a run of the first scenario comes to in fair weather.
 fn told() -> Stored {
-    let (_, scenario) = scenarios().remove(0);
-    run_cluster_seed(1, &scenario, &Weather::fair(Mode::Plain)).stored.expect("in fair weather it ends")
+    told_in(&scenarios().remove(0).1)
+}
+
+fn told_in(scenario: &Scenario) -> Stored {
+    run_cluster_seed(1, scenario, &Weather::fair(Mode::Plain)).stored.expect("in fair weather it ends")
+}
+
+/// Returns the first pod that a run asks for.
+fn first_start(play: &Play, told: &Stored) -> Box<PodRequest> {
+    let begun = |records| Stored { records: told.records[..records].to_vec(), ..told.clone() };
+    let asked = (0..told.records.len()).flat_map(|records| play.fold(&begun(records)).pending());
+    let start = asked.into_iter().find_map(|action| match action {
+        Action::Start(request) => Some(request),
+        _ => None,
+    });
+    start.expect("the run has pods")
 }
 
 #[test]
@@ -249,13 +266,7 @@ fn who_takes_over_looks_for_no_pods_of_nodes_that_have_ended() {
         async move {
             let log = place.store("driver").create(&told.header).await.expect("the cluster is empty and works");
             let first = backend(place.cluster(), &log, &told.header);
-            let begun = |records| Stored { records: told.records[..records].to_vec(), ..told.clone() };
-            let asked = (0..told.records.len()).flat_map(|records| place.play.fold(&begun(records)).pending());
-            let start = asked.into_iter().find_map(|action| match action {
-                Action::Start(request) => Some(request),
-                _ => None,
-            });
-            first.start(&start.expect("the run has pods")).await.expect("the cluster works");
+            first.start(&first_start(&place.play, &told)).await.expect("the cluster works");
             sleep(DECAY).await;
             // The pod has gone, and its Job has not.
             let pods: Vec<_> = place.remote.0.state.borrow().all("pods").map(|(key, _)| key.clone()).collect();
@@ -270,6 +281,47 @@ fn who_takes_over_looks_for_no_pods_of_nodes_that_have_ended() {
             second.relist(&[]).await.expect("the cluster works");
             let _ = timeout(DECAY, second.next()).await;
             assert_eq!(searches.load(Ordering::Relaxed), 0);
+        }
+    });
+}
+
+#[test]
+fn who_takes_over_while_the_second_container_of_a_set_runs_sees_how_each_comes_out() {
+    let scenario = scenarios().into_iter().find(|(name, _)| *name == "set").expect("there is one").1;
+    let told = told_in(&scenario);
+    play_in(scenario, move |place| {
+        let told = told.clone();
+        async move {
+            let log = place.store("driver").create(&told.header).await.expect("the cluster is empty and works");
+            let start = first_start(&place.play, &told);
+            backend(place.cluster(), &log, &told.header).start(&start).await.expect("the cluster works");
+            sleep(Duration::from_millis(2_500 + 1_500)).await;
+            let states: Vec<String> = {
+                let state = place.remote.0.state.borrow();
+                let (_, pod) = state.all("pods").next().expect("it was made");
+                let of_all = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+                of_all.map(|of_one| format!("{}: {}", of_one["name"], of_one["state"])).collect()
+            };
+            assert!(states[0].starts_with("\"main\": {\"running\""), "{states:?}");
+            assert!(states[1].starts_with("\"first\": {\"terminated\""), "{states:?}");
+            let second = backend(place.cluster(), &log, &told.header);
+            let listed = second.relist(&[start.node]).await.expect("the cluster works");
+            assert!(matches!(&listed[..], [(_, PodReport::Running { ready: false, .. })]), "{listed:?}");
+            let end = loop {
+                let news = second.next().await.expect("the cluster works");
+                if let Some(end) = news.into_iter().find_map(|(_, report)| match report {
+                    PodReport::Ended(end) => Some(end),
+                    _ => None,
+                }) {
+                    break end;
+                }
+            };
+            let ends: Vec<String> = end.containers.iter().map(|(name, end)| format!("{name} {}", end.phase)).collect();
+            assert_eq!(ends, ["first Succeeded", "late Succeeded", "main Succeeded"]);
+            assert_eq!(
+                (end.phase, end.parameters["o"].clone()),
+                (Phase::Succeeded, FileOutput::Found("made".to_owned()))
+            );
         }
     });
 }
