@@ -2,6 +2,7 @@
 //! its smallest form: every node with its phase and its words.
 
 use super::*;
+use crate::engine::model::node_id;
 
 /// Plays a workflow in which the pods of the template `bad` fail, and compares all that it comes to.
 fn check(main: &str, expected: &[&str]) {
@@ -159,6 +160,32 @@ fn a_template_that_fails_fast_lets_no_failure_of_a_pod_pass() {
     );
 }
 
+/// Argo looks at the steps inside before it looks for failures, so that a template's failure is its own.
+#[test]
+fn a_template_that_fails_fast_says_which_child_failed_when_that_has_steps() {
+    let steps = |first: &str| {
+        format!(
+            "  - {{name: main, failFast: true, steps: [[{{name: a, template: {first}}}]]}}
+  - {{name: inner, steps: [[{{name: c, template: bad}}]]}}"
+        )
+    };
+    let fast = "Failed template has failed or errored children and failFast enabled";
+    check(&steps("bad"), &[&format!("run {fast}"), fast, &format!("[0] {fast}"), "[0].a Failed Error (exit code 1)"]);
+    let failed = |name: &str| format!("Failed child '{}' failed", node_id("wf", name));
+    let (outer, inner) = (failed("wf[0].a"), failed("wf[0].a[0].c"));
+    check(
+        &steps("inner"),
+        &[
+            &format!("run {outer}"),
+            &outer,
+            &format!("[0] {outer}"),
+            &format!("[0].a {inner}"),
+            &format!("[0].a[0] {inner}"),
+            "[0].a[0].c Failed Error (exit code 1)",
+        ],
+    );
+}
+
 #[test]
 fn a_step_that_was_not_called_has_no_hooks() {
     let hook = "when: '1 == 2', hooks: {h: {template: echo, expression: \"KIND['a'].status != 'Pending'\"}}";
@@ -189,4 +216,41 @@ fn the_result_of_what_was_not_called_is_unknown() {
             "[0].a Skipped when '1 == 2' evaluated false",
         ],
     );
+}
+
+#[test]
+fn an_output_of_what_was_not_called_is_told_by_its_parameter() {
+    let words = "output parameter \"o\": \"{{steps.a.outputs.parameters.p}}\" is an absent optional \
+        (skipped/omitted node output with no default)";
+    check(
+        "  - name: main
+    outputs: {parameters: [{name: o, valueFrom: {parameter: '{{steps.a.outputs.parameters.p}}'}}]}
+    steps: [[{name: a, template: makes, when: '1 == 2'}]]
+  - name: makes
+    outputs: {parameters: [{name: p, valueFrom: {path: /p}}]}
+    container: {image: a, command: [sh]}",
+        &[
+            &format!("run Error error in entry template execution: {words}"),
+            &format!("Error {words}"),
+            "[0] Succeeded",
+            "[0].a Skipped when '1 == 2' evaluated false",
+        ],
+    );
+}
+
+/// A task that lets one kind of failure pass lets no other pass.
+#[test]
+fn what_depends_on_a_task_goes_on_after_the_failures_that_it_lets_pass() {
+    for (passes, goes_on) in [("failed: true", true), ("error: true", false), ("failed: false, error: true", false)] {
+        let main = format!(
+            "  - {{name: main, dag: {{tasks: [
+      {{name: a, template: bad, continueOn: {{{passes}}}}},
+      {{name: b, template: echo, dependencies: [a]}}]}}}}"
+        );
+        let (run, b) = match goes_on {
+            true => ("Succeeded", ".b Succeeded"),
+            false => ("Failed", ".b Omitted omitted: depends condition not met"),
+        };
+        check(&main, &[&format!("run {run}"), run, ".a Failed Error (exit code 1)", b]);
+    }
 }
