@@ -1,5 +1,7 @@
 //! `wf-sim` runs seeds of the simulated world, and prints what failed and which faults there were.
 
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
@@ -61,14 +63,30 @@ impl World {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    ended(run(&Args::parse(), &mut io::stdout().lock()))
+}
+
+/// Who reads no further has seen what they wanted.
+fn ended(told: io::Result<ExitCode>) -> ExitCode {
+    match told {
+        Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "wf-sim: failed to write: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what is asked for, and tells of it.
+fn run(args: &Args, out: &mut impl Write) -> io::Result<ExitCode> {
     if args.trace {
         let (name, scenario) = Scenarios::default().of(args.from);
-        println!("seed {}, {name}", args.from);
+        writeln!(out, "seed {}, {name}", args.from)?;
         let breaks = Breaks::of(args.world.place(), args.from);
-        breaks.trace(args.from, &scenario).iter().for_each(|line| println!("{line}"));
-        return std::process::ExitCode::SUCCESS;
+        breaks.trace(args.from, &scenario).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let begun = Instant::now();
     let tally = if args.exhaustive {
@@ -77,7 +95,8 @@ fn main() -> std::process::ExitCode {
         by_chance(args.world.place(), args.from..args.from + args.seeds, &args.only, args.threads, args.fail_fast)
     };
     let seconds = begun.elapsed().as_secs_f64();
-    println!(
+    writeln!(
+        out,
         "{} histories, {} failed, {:.1} s, {:.0} a second; {} pods, {} requests",
         tally.seeds,
         tally.failed.len(),
@@ -85,27 +104,56 @@ fn main() -> std::process::ExitCode {
         tally.seeds as f64 / seconds,
         tally.pods,
         tally.calls
-    );
+    )?;
     for (kind, times) in &tally.faults {
-        println!("{times:>10} {kind}");
+        writeln!(out, "{times:>10} {kind}")?;
     }
     for (seed, name, violations) in &tally.failed {
-        println!("seed {seed}, {name}: {violations:?}");
+        writeln!(out, "seed {seed}, {name}: {violations:?}")?;
     }
+    let has_failed = !tally.failed.is_empty();
     if let Some(first) = tally.first.filter(|_| args.tail > 0) {
-        show(if args.as_is { first } else { first.smallest() }, args.tail);
+        show(if args.as_is { first } else { first.smallest() }, args.tail, out)?;
     }
-    if tally.failed.is_empty() { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Prints a history that fails: what breaks in it, its workflow, and the end of its trace.
-fn show(failure: Failure, tail: usize) {
+/// Tells of a history that fails: what breaks in it, its workflow, and the end of its trace.
+fn show(failure: Failure, tail: usize, out: &mut impl Write) -> io::Result<()> {
     let Failure { seed, breaks, scenario, manifest, violations } = failure;
-    println!("\nseed {seed}: {violations:?}\n{breaks:?}\npeople ask: {:?}", scenario.asks);
+    writeln!(out, "\nseed {seed}: {violations:?}\n{breaks:?}\npeople ask: {:?}", scenario.asks)?;
     if let Some(manifest) = manifest {
-        println!("{}", serde_yaml::to_string(&manifest).expect("plain data"));
+        writeln!(out, "{}", serde_yaml::to_string(&manifest).expect("plain data"))?;
     }
     let lines = breaks.trace(seed, &scenario);
     let end = lines.iter().position(|line| line.contains("VIOLATION")).map_or(lines.len(), |at| at + 1);
-    lines[end.saturating_sub(tail)..end].iter().for_each(|line| println!("{line}"));
+    lines[end.saturating_sub(tail)..end].iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe that nobody reads.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_reads_no_further_is_no_fault() {
+        for options in [&["--trace", "--world", "local"][..], &["--seeds", "1", "--world", "local"]] {
+            let args = Args::parse_from(std::iter::once("wf-sim").chain(options.iter().copied()));
+            let told = run(&args, &mut Closed);
+            assert_eq!(told.as_ref().map_err(io::Error::kind), Err(io::ErrorKind::BrokenPipe), "{options:?}");
+            assert_eq!(ended(told), ExitCode::SUCCESS);
+        }
+    }
 }
