@@ -199,7 +199,7 @@ async fn follow(
             let names = meant(pod, container);
             let follows = names.iter().map(|name| {
                 let tell = &tell;
-                follow_container(cluster, run, node, name, move |line| tell(pod.is_set.then_some(name), line))
+                follow_container(cluster, run, pod, name, move |line| tell(pod.is_set.then_some(name), line))
             });
             return futures_util::future::join_all(follows).await.into_iter().collect();
         }
@@ -208,19 +208,20 @@ async fn follow(
     Ok(())
 }
 
-/// Gives each line of a container to `tell`, until it ends. Before it begins, its pod may be replaced.
+/// Gives each line of a container to `tell`, until it ends. Before it begins, `pod` may be replaced by another of its
+/// node.
 async fn follow_container(
     cluster: &Cluster,
     run: &RunName,
-    node: NodeIx,
+    pod: &LoggedPod,
     container: &str,
     tell: impl Fn(Line),
 ) -> Result<(), BackendError> {
     let options = LogOptions { follow: true, ..options(container) };
-    let mut opens = 0;
+    let (mut opens, mut name) = (0, Some(pod.name.clone()));
     let mut opened = loop {
-        if let Some(pod) = logged_pods(cluster, run, Some(node)).await?.last() {
-            match logs(cluster, &pod.name, &options).await {
+        if let Some(name) = name {
+            match logs(cluster, &name, &options).await {
                 Ok(opened) => break opened,
                 Err(error) if opens >= OPENS_MAX => return Err(error),
                 Err(_) => {}
@@ -231,6 +232,7 @@ async fn follow_container(
             return Ok(());
         }
         tokio::time::sleep(OPEN_EVERY).await;
+        name = logged_pods(cluster, run, Some(pod.node)).await?.pop().map(|pod| pod.name);
     };
     while let Some(raw) = opened.next().await? {
         tell(line(&raw));
@@ -259,7 +261,50 @@ async fn tell_kept(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use kube::Client;
+    use kube::client::Body;
+    use serde_json::json;
+
     use super::*;
+
+    /// Returns a cluster with one pod, a set of two, each with a line in its log; and what it is asked for.
+    fn cluster() -> (Cluster, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        let pod = json!({
+            "metadata": {
+                "name": "p", "labels": { "wf.internal/node": "1" },
+                "annotations": { "wf.internal/due": "{\"set\":[\"a\",\"b\"]}" },
+            },
+            "spec": { "containers": [{ "name": "a" }, { "name": "b" }] },
+        });
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let path = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+            let text = match path.as_str() {
+                "log" => "a line\n".to_owned(),
+                _ => json!({ "metadata": {}, "items": [pod] }).to_string(),
+            };
+            seen.lock().expect("nobody panics").push(path);
+            async move { Ok::<_, std::convert::Infallible>(http::Response::new(Body::from(text.into_bytes()))) }
+        });
+        (Cluster { client: Client::new(service, "ns"), namespace: "ns".to_owned() }, asked)
+    }
+
+    #[tokio::test]
+    async fn the_pod_of_a_set_is_looked_for_once() {
+        let (cluster, asked) = cluster();
+        let told = Mutex::new(Vec::new());
+        let run = RunName::new("r").expect("a name");
+        let tell = |name: Option<&String>, line: Line| {
+            told.lock().expect("nobody panics").push((name.cloned().unwrap_or_default(), line.text));
+        };
+        follow(&cluster, &run, NodeIx(1), None, tell).await.expect("it answers");
+        let line = |name: &str| (name.to_owned(), b"a line".to_vec());
+        assert_eq!(*told.lock().expect("nobody panics"), [line("a"), line("b")]);
+        assert_eq!(*asked.lock().expect("nobody panics"), ["pods", "log", "log"]);
+    }
 
     #[test]
     fn the_time_is_taken_off_a_line() {
