@@ -26,6 +26,10 @@ pub(super) fn check(checked: &Checked<'_>, problems: &mut Problems) {
         if let Some(strategy) = template.spec.retry_strategy.as_ref().filter(|strategy| Some(*strategy) != defaults) {
             of_strategy(strategy, &template.place.key("retryStrategy"), problems);
         }
+        let set = template.spec.container_set.as_ref();
+        if let Some(strategy) = set.and_then(|set| set.retry_strategy.as_ref()) {
+            of_set(strategy, &template.place.key("containerSet").key("retryStrategy"), problems);
+        }
     }
 }
 
@@ -53,6 +57,22 @@ fn of_strategy(strategy: &spec::RetryStrategy, place: &Place, problems: &mut Pro
             let problem = Problem::error(rules::RETRY, place, "`backoff` does not say how long to wait");
             problems.push(problem.help("add `duration`"));
         }
+    }
+}
+
+/// The strategy of a set is followed within its pod, and a pod that cannot follow it does not start. Source:
+/// `ContainerSetTemplate.GetRetryStrategy`.
+fn of_set(strategy: &spec::ContainerSetRetryStrategy, place: &Place, problems: &mut Problems) {
+    let retries = strategy.retries.as_ref();
+    problems.extend(no_number(retries, "retries", place));
+    if retries.is_some_and(|retries| retries.as_text().parse::<i32>().is_ok_and(|retries| retries < 0)) {
+        problems.push(Problem::error(rules::RETRY, place.key("retries"), "`retries` is less than zero"));
+    }
+    let duration = strategy.duration.as_deref().filter(|text| !text.is_empty() && !text.contains("{{"));
+    if let Some(text) = duration.filter(|text| TimeSpan::parse_go(text).is_none()) {
+        let message = format!("`{text}` is not a duration in Go's form");
+        let problem = Problem::error(rules::DURATION, place.key("duration"), message);
+        problems.push(problem.help("give each number its unit: `1m30s`"));
     }
 }
 

@@ -374,6 +374,20 @@ fn numbers_and_durations_can_be_read() {
     memoize: {key: a b, maxAge: 1h, cache: {configMap: {name: c}}} #! WF146 `a b`
     parallelism: 2 #! WF142 `parallelism`
     container: {image: a}
+  - name: set
+    containerSet:
+      retryStrategy:
+        retries: some #! WF136 `some`
+        duration: '5' #! WF137 Go's form
+      containers: [{name: main, image: a}]
+  - name: less
+    containerSet:
+      retryStrategy: {retries: '-1', duration: 1m30s} #! WF136 less than zero
+      containers: [{name: main, image: a}]
+  - name: fine
+    containerSet:
+      retryStrategy: {retries: '3', duration: '{{workflow.name}}'}
+      containers: [{name: main, image: a}]
   - name: wait
     suspend: {duration: later} #! WF137 `later`
     timeout: 1m #! WF142 `timeout`
