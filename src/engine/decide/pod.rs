@@ -22,6 +22,10 @@ impl Decider<'_> {
         if self.run.slot(ix).gone || self.run.node(ix).phase.is_final() {
             return;
         }
+        // A node that waits for its locks has no pod of ours: another driver has taken the run over, and let it in.
+        if self.run.gated.contains(&ix) {
+            return;
+        }
         match report {
             PodReport::Waiting { reason } => self.pod_waits(ix, reason.into()),
             PodReport::Running { ready, ip, host } => self.pod_runs(ix, ready, ip, host),

@@ -32,6 +32,32 @@ fn a_mutex_lets_nodes_in_one_by_one_in_their_order() {
     played.check_folds();
 }
 
+/// A driver that was replaced hears of pods that its successor has let in.
+#[test]
+fn what_is_told_of_a_node_that_waits_for_its_lock_changes_nothing() {
+    let text = workflow(&format!(
+        "  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{{name: a, template: locked, withItems: [1, 2]}}]]
+  - name: locked
+    synchronization: {{mutexes: [{{name: one}}]}}
+    container: {{image: a, command: [a]}}{ECHO}"
+    ));
+    let mut played = Played::new(&text);
+    played.observe(Observation::Begin);
+    let waits = played.run.find("wf[0].a(1:2)").expect("it was made").ix;
+    let before = played.show();
+    let running = PodReport::Running { ready: true, ip: None, host: None };
+    for report in
+        [PodReport::Waiting { reason: "ImagePullBackOff".to_owned() }, running, PodReport::Ended(PodEnd::exited(1))]
+    {
+        played.observe(Observation::Pod(waits, report));
+        assert_eq!(played.show(), before);
+    }
+    assert_eq!(played.play(&ok).run.phase(), Phase::Succeeded);
+}
+
 #[test]
 fn a_lock_that_another_run_holds_is_waited_for() {
     let text = workflow(&format!(
