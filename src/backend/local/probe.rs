@@ -104,8 +104,9 @@ fn connect(host: &str, port: u16, timeout: Duration) -> Option<TcpStream> {
 /// Sends a request and returns the status of the answer.
 fn status(mut stream: TcpStream, host: &str, path: &str, timeout: Duration) -> Option<u16> {
     stream.set_read_timeout(Some(timeout)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n")
-        .ok()?;
+    // In one piece: a server may answer and close as soon as it has seen the first line.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut first = [0; "HTTP/1.1 200".len()];
     stream.read_exact(&mut first).ok()?;
     let text = std::str::from_utf8(&first).ok()?;
@@ -123,8 +124,11 @@ mod tests {
         let port = listener.local_addr().expect("its address").port();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
-            let mut request = [0; 16];
-            let _ = stream.read(&mut request);
+            // What is left unread when a connection is closed resets it, and the answer may be lost.
+            let (mut request, mut byte) = (Vec::new(), [0]);
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
+                request.push(byte[0]);
+            }
             let _ = stream.write_all(answer.as_bytes());
         });
         port
