@@ -11,10 +11,8 @@ use crate::complain;
 use crate::relay::pause;
 use crate::report::write_all;
 use crate::sys::{self, EAGAIN, ENOENT, Errno, Fd, Lock, Open};
+use crate::wire::EXIT_CODE_NOT_WANTED;
 use crate::writer::decimal;
-
-/// The exit code of a container that waited for one that failed, as Argo has it.
-const EXIT_CODE_NOT_WANTED: i32 = 64;
 
 /// How often a mark is looked at.
 const LOOK_EVERY_MS: usize = 50;

@@ -26,6 +26,9 @@
 //!
 //! `writer.rs` writes reports; the driver reads them in `backend/kubernetes/helper/decode.rs`.
 
+/// The exit code of a container that waited for one that failed, as Argo's emissary has it.
+pub const EXIT_CODE_NOT_WANTED: i32 = 64;
+
 /// What is kept of a command's standard output as its result: the end of it.
 pub const RESULT_BYTES_MAX: usize = 256 << 10;
 

@@ -4,11 +4,9 @@
 //! whom to wait for, how often to try, and leaves a mark for those that wait. Spans are since the pod began.
 
 use super::program::Fate;
+use crate::backend::kubernetes::helper::wire::EXIT_CODE_NOT_WANTED;
 use crate::backend::tries::Tries;
 use crate::base::TimeSpan;
-
-/// The exit code of a container that waited for one that failed.
-const EXIT_CODE_NOT_WANTED: i32 = 64;
 
 /// The exit codes of a process that was asked to end, and of one that was not asked.
 pub(super) const ASKED: i32 = 143;

@@ -8,11 +8,9 @@ use super::fault::Fault;
 use super::order::Member;
 use super::pod::Pod;
 use super::prepare::MAIN;
+use crate::backend::kubernetes::helper::wire::EXIT_CODE_NOT_WANTED;
 use crate::base::limits::STOP_GRACE;
 use crate::engine::{ContainerEnd, Phase, PodEnd};
-
-/// The exit code of a container that waited for one that failed, as the emissary has it.
-const EXIT_CODE_NOT_WANTED: i32 = 64;
 
 /// Where a container of a set is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -210,16 +210,17 @@ impl Decider<'_> {
             let slot = self.run.slot(**child);
             slot.node.phase.is_bad() && !self.continues_on(&slot.caller, slot.node.phase)
         });
+        let fails_fast = self.is_given_up(ix);
         match bad {
             Some(child) if *self.run.node(*child).message == *super::TIMED_OUT => {
                 self.finish(ix, Phase::Failed, super::TIMED_OUT);
             }
-            Some(child) if !self.is_given_up(ix) || self.has_inside(*child) => {
+            Some(child) if !fails_fast || self.has_inside(*child) => {
                 let words = format!("child '{}' failed", self.run.node(*child).id(self.run.name.as_str()));
                 self.finish(ix, Phase::Failed, words);
             }
             // A failure that its step lets pass is one all the same.
-            _ if self.is_given_up(ix) => self.finish(ix, Phase::Failed, super::FAILED_FAST),
+            _ if fails_fast => self.finish(ix, Phase::Failed, super::FAILED_FAST),
             _ => self.finish(ix, Phase::Succeeded, ""),
         }
     }
